@@ -109,7 +109,11 @@ class Prediction:
     labels: tuple[str, ...] = ()  # several labels: those above their threshold
     conformal_set: tuple[str, ...] = ()  # labels that cannot be ruled out at the promised coverage
     coverage: float | None = None  # that promise, such as 0.9
-    shares: dict[str, float] = field(default_factory=dict)  # Shapley share of each present modality, in log-odds or units
-    without: dict[str, float] = field(default_factory=dict)  # the answer's probability (or the value) without that modality
+    shares: dict[str, float] = field(
+        default_factory=dict
+    )  # Shapley share of each present modality, in log-odds or units
+    without: dict[str, float] = field(
+        default_factory=dict
+    )  # the answer's probability (or the value) without that modality
     missing: tuple[str, ...] = ()  # modalities that this case does not have
     warnings: tuple[str, ...] = ()

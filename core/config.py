@@ -1,0 +1,182 @@
+"""One experiment as frozen dataclasses, to and from JSON. An unknown key or a value out of range is refused with the choices."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from core.errors import ConfigError, unknown
+from core.schema import Modality, TargetKind
+
+
+@dataclass(frozen=True)
+class _FromJson:
+    @classmethod
+    def from_json(cls, data: dict[str, Any], where: str = "") -> Self:
+        """Build from a JSON object; ``where`` names the place in messages."""
+        if not isinstance(data, dict):
+            raise ConfigError(f"{where or cls.__name__}: expected a JSON object, found {data!r}")
+        hints = typing.get_type_hints(cls)
+        for key in data:
+            if key not in hints:
+                raise unknown(f"key in {where or cls.__name__}", key, hints)
+        values = {key: _parse(hints[key], value, f"{where}.{key}".lstrip(".")) for key, value in data.items()}
+        required = {f.name for f in dataclasses.fields(cls) if f.default is f.default_factory is dataclasses.MISSING}
+        if missing := sorted(required - values.keys()):
+            raise ConfigError(f"{where or cls.__name__}: missing {', '.join(missing)}")
+        return cls(**values)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object that ``from_json`` reads back to an equal config."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+
+def _parse(hint: Any, value: Any, where: str) -> Any:
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        return None if value is None else _parse(next(a for a in args if a is not type(None)), value, where)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{where}: expected a list, found {value!r}")
+        return tuple(_parse(args[0], v, f"{where}[{i}]") for i, v in enumerate(value))
+    if isinstance(hint, type) and issubclass(hint, _FromJson):
+        return hint.from_json(value, where)
+    if hint in (Modality, TargetKind):
+        try:
+            return hint(value)
+        except ValueError:
+            raise unknown(where, value, list(hint)) from None
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    kind = origin or hint
+    if isinstance(kind, type) and (not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)):
+        raise ConfigError(f"{where}: expected {kind.__name__}, found {value!r}")
+    return value
+
+
+@dataclass(frozen=True)
+class ViewConfig(_FromJson):
+    """One way of looking at a modality: preprocess, an optional frozen backbone (run once, cached), a trained encoder."""
+
+    encoder: str
+    options: dict[str, Any] = field(default_factory=dict)
+    preprocess: dict[str, Any] = field(default_factory=dict)
+    backbone: str | None = None
+    backbone_options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ModalityConfig(_FromJson):
+    """One modality of a case: which columns hold it and how it is looked at."""
+
+    name: str
+    kind: Modality
+    columns: tuple[str, ...]
+    views: tuple[ViewConfig, ...]
+
+    def view_names(self) -> tuple[str, ...]:
+        """``name`` for the first view, then ``name.1``, ``name.2``…"""
+        return tuple(self.name if i == 0 else f"{self.name}.{i}" for i in range(len(self.views)))
+
+
+@dataclass(frozen=True)
+class TargetConfig(_FromJson):
+    """The column to predict. ``classes`` fixes labels (and the order of grades); None takes them from the training rows."""
+
+    column: str
+    kind: TargetKind = TargetKind.LABEL
+    classes: tuple[str, ...] | None = None
+    transform: str = "none"  # numbers only: "none" or "log1p"
+
+
+@dataclass(frozen=True)
+class TableConfig(_FromJson):
+    """How a table is read: special columns and what may be done with rows."""
+
+    id: str | None = None  # None: the row number
+    group: str | None = None  # rows of one group stay on one side of every split
+    split: str | None = None  # a column with train, val, test; None: split by seed
+    gather: bool = False  # rows that share an id are one case: their files are listed, their distinct texts joined
+    fractions: tuple[float, ...] = (0.7, 0.15, 0.15)  # train, val, test where no split column is named
+
+
+@dataclass(frozen=True)
+class TrainingConfig(_FromJson):
+    """How a model is trained. The defaults suit a few hundred to some ten thousand cases."""
+
+    epochs: int = 60
+    batch_size: int = 32
+    accumulate: int = 1  # batches per optimiser step
+    optimizer: str = "adamw"  # sgd, adam, adamw
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    momentum: float = 0.9  # sgd only
+    schedule: str = "cosine"  # cosine, constant
+    warmup: float = 0.05  # share of all steps
+    initialisation: str = "default"  # default, xavier, kaiming, orthogonal, truncated_normal
+    clip_norm: float = 1.0  # 0: off
+    class_weights: bool = False
+    label_smoothing: float = 0.0
+    focal_gamma: float = 0.0  # 0: cross-entropy
+    modality_dropout: float = 0.3  # chance that a training case keeps only a random subset of its modalities
+    balance: str = "none"  # none, ogm_ge
+    unimodal_loss: float = 0.0  # weight of each modality's own loss, read through the mask
+    patience: int = 10  # epochs without a better metric; 0: never stop early
+    metric: str | None = None  # None: macro F1 for labels, R² for numbers; see core.evaluation.metrics
+    augment: bool = True
+    precision: str = "float32"  # float32, bf16
+    compile: bool = False
+    workers: int = 0  # data loading processes
+
+
+@dataclass(frozen=True)
+class ExperimentConfig(_FromJson):
+    """Everything that one training run needs besides the table."""
+
+    modalities: tuple[ModalityConfig, ...]
+    target: TargetConfig
+    table: TableConfig = TableConfig()
+    fusion: str = "gated"
+    fusion_options: dict[str, Any] = field(default_factory=dict)
+    width: int = 64
+    training: TrainingConfig = TrainingConfig()
+    seed: int = 0
+    seeds: int = 1  # members of the ensemble, trained with seed, seed + 1, …
+    folds: int = 1  # > 1: members are trained on cross-validation folds of the training rows
+    floor: bool = True  # also fit the cheap linear and tree baseline
+    stack: bool = False  # let the floor join the ensemble with a weight learned on held-out rows
+    coverage: float = 0.9  # promised coverage of conformal sets
+
+    def __post_init__(self) -> None:
+        names = [m.name for m in self.modalities]
+        if not names:
+            raise ConfigError("modalities: at least one is needed")
+        if len(set(names)) < len(names) or any("." in n or not n for n in names):
+            raise ConfigError(f"modalities: names must be distinct, not empty and without '.', found {names}")
+        for m in self.modalities:
+            if not m.views or not m.columns:
+                raise ConfigError(f"modality {m.name!r}: needs at least one column and one view")
+            if m.kind != Modality.TABULAR and len(m.columns) > 1 and m.kind != Modality.TEXT:
+                raise ConfigError(f"modality {m.name!r}: {m.kind} takes one column, found {list(m.columns)}")
+
+    def only(self, *names: str) -> ExperimentConfig:
+        """The same experiment with these modalities alone."""
+        kept = tuple(m for m in self.modalities if m.name in names)
+        return dataclasses.replace(self, modalities=kept)
+
+
+def read_config(path: Path) -> ExperimentConfig:
+    """Read an experiment from a JSON file.
+
+    Raises:
+        ConfigError: if the file is not JSON or holds an unknown key or value; the message names the place.
+    """
+    try:
+        return ExperimentConfig.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ConfigError(f"{path}: not a readable JSON config ({error})") from error
