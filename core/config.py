@@ -1,4 +1,4 @@
-"""One experiment as frozen dataclasses, to and from JSON. An unknown key or a value out of range is refused with the choices."""
+"""One experiment as frozen dataclasses, to and from JSON. An unknown key or value is refused with the choices."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _parse(hint: Any, value: Any, where: str) -> Any:
 
 @dataclass(frozen=True)
 class ViewConfig(_FromJson):
-    """One way of looking at a modality: preprocess, an optional frozen backbone (run once, cached), a trained encoder."""
+    """One look at a modality: preprocess, an optional frozen backbone (run once, cached), a trained encoder."""
 
     encoder: str
     options: dict[str, Any] = field(default_factory=dict)
@@ -86,7 +86,7 @@ class ModalityConfig(_FromJson):
 
 @dataclass(frozen=True)
 class TargetConfig(_FromJson):
-    """The column to predict. ``classes`` fixes labels (and the order of grades); None takes them from the training rows."""
+    """The column to predict. ``classes`` fixes labels and the order of grades; None: as in the training rows."""
 
     column: str
     kind: TargetKind = TargetKind.LABEL

@@ -5,7 +5,7 @@ PolyfuseError
 ├── TableError       faults in a table, all of them at once (``faults``)
 ├── FileError        a file of a case that cannot be read, or is not what its name says
 ├── BundleError      a saved model that is corrupt, incomplete or of a newer version
-└── MissingExtra     an optional package that is not installed
+└── MissingExtraError     an optional package that is not installed
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class BundleError(PolyfuseError):
     """A saved model that is corrupt, incomplete or of a newer version."""
 
 
-class MissingExtra(PolyfuseError):
+class MissingExtraError(PolyfuseError):
     """An optional package that is not installed."""
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:

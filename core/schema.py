@@ -82,7 +82,7 @@ class Row:
 
 @dataclass
 class Batch:
-    """Padded samples of several cases. ``inputs`` is keyed by view name, ``modality`` or ``modality.1``, ``modality.2``…"""
+    """Padded samples of several cases. ``inputs`` is keyed by view name: ``modality``, ``modality.1``…"""
 
     ids: list[str]
     inputs: dict[str, Encoded]

@@ -1,1 +1,1 @@
-
+"""What each field adds to the engine. Domains never import each other."""

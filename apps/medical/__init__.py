@@ -1,1 +1,1 @@
-
+"""The medical front end: ``streamlit run apps/medical``."""

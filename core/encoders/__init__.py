@@ -6,10 +6,10 @@ The contract, held by ``tests/test_encoders.py`` over every file of this folder:
         accepts: frozenset[Modality]      # the kinds of data it understands
         width: int                        # D of its tokens
         def __init__(self, signature: Signature, width: int | None, **options): ...   # None: the encoder's own width
-        def forward(self, x, mask) -> Encoded: ...   # x (B, T, *shape), mask (B, T) -> tokens (B, T', D), mask (B, T')
+        def forward(self, x, mask) -> Encoded: ...   # (B, T, *shape), (B, T) -> tokens (B, T', D), mask (B, T')
 
-Every row that reaches ``forward`` has at least one real item (the model leaves absent rows out). Padding has no influence
-on real tokens; a row's tokens do not depend on its batch mates in evaluation; a real row keeps at least one real token.
+Every row that reaches ``forward`` has at least one real item (the model leaves absent rows out). Padding has no
+influence on real tokens; a row's tokens do not depend on its batch mates in evaluation; a row keeps at least one token.
 """
 
 from __future__ import annotations

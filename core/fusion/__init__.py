@@ -4,12 +4,12 @@ The contract, held by ``tests/test_fusion.py`` over every file of this folder:
 
     class Name(nn.Module):
         def __init__(self, names: Sequence[str], width: int, outputs: int, **options): ...
-        def forward(self, encoded: dict[str, Encoded]) -> Tensor: ...   # tokens (B, T, D), mask (B, T) each -> logits (B, K)
+        def forward(self, encoded: dict[str, Encoded]) -> Tensor: ...   # (B, T, D) each -> logits (B, K)
 
 ``encoded`` is keyed by modality, in any order, and may lack a modality. Laws: output shape (B, K); the order of keys
-changes nothing; an absent modality (all False in its mask) and padding have no influence, whatever numbers stand there;
-every non-empty subset of modalities predicts; gradients reach every present modality; a row's logits do not depend on its
-batch mates; evaluation is deterministic. Constructors take hyperparameters only, with defaults.
+changes nothing; an absent modality (all False in its mask) and padding have no influence, whatever numbers stand
+there; every non-empty subset of modalities predicts; gradients reach every present modality; a row's logits do not
+depend on its batch mates; evaluation is deterministic. Constructors take hyperparameters only, with defaults.
 """
 
 from __future__ import annotations

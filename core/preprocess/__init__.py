@@ -7,12 +7,12 @@ The contract, held by ``tests/test_preprocess.py`` over every kind:
         def fit(self, cells) -> None: ...                    # an iterator over the present cells of the training rows
         signature: Signature                                 # property; known after ``fit``
         def prepare(self, cell) -> Any: ...                  # deterministic and expensive: read, decode, clean
-        def finish(self, prepared, rng=None) -> Tensor: ...  # (T, *shape); with an ``rng``, training's random augmentation
+        def finish(self, prepared, rng=None) -> Tensor: ...  # (T, *shape); ``rng``: augment
         def state(self) -> dict: ...                         # JSON: what ``fit`` learned
         def restore(self, state) -> None: ...
 
-A cell is never absent here. Its type by kind: TEXT a str; TABULAR a dict of column to str ("" for a blank); all others a
-tuple of absolute ``Path``s, at least one.
+A cell is never absent here. Its type by kind: TEXT a str; TABULAR a dict of column to str ("" for a blank); all others
+a tuple of absolute ``Path``s, at least one.
 """
 
 from __future__ import annotations

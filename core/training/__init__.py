@@ -1,1 +1,1 @@
-
+"""Train a model: one visible loop, and the search for its hyperparameters."""
