@@ -88,7 +88,7 @@ class Batch:
     inputs: dict[str, Encoded]
     target: Tensor | None  # (B,) long · (B, K) float for several labels · (B,) float for a number
     weight: Tensor  # (B,) float; 0 for rows that only fill up a process's share
-    index: Tensor  # (B,) long: the row's place in the table
+    index: Tensor  # (B,) long: the row's number in the dataset
 
     def to(self, device: Any) -> Batch:
         """The same batch on another device."""

@@ -1,0 +1,167 @@
+"""Rows to tensors: read, keep, pad, mask, collate. Letters as in ``core.schema``."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import Dataset
+
+from core.errors import FileError, PolyfuseError
+from core.manifest import Manifest
+from core.schema import Batch, Encoded, Row
+from core.targets import Target
+from core.view import View
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One case as tensors; a view without data has no key. ``index`` is the row number in the dataset."""
+
+    id: str
+    index: int
+    views: dict[str, Tensor]  # (T, *shape) each
+    target: Any
+    weight: float = 1.0
+
+
+class CaseDataset(Dataset[Sample]):
+    """Cases of a manifest by their row number.
+
+    What a view prepared is kept in memory up to ``memory`` bytes; beyond, the least recently used is read again, so the
+    memory does not grow with the table. With ``augment``, randomness depends on seed, epoch and row alone.
+    """
+
+    def __init__(
+        self, manifest: Manifest, views: dict[str, View], augment: bool = False, seed: int = 0, memory: int = 2**28
+    ) -> None:
+        self.manifest, self.views, self.augment, self.seed = manifest, views, augment, seed
+        self.epoch = 0
+        self._kept: OrderedDict[int, tuple[Row, dict[str, Any], int]] = OrderedDict()
+        self._room = memory
+
+    def __len__(self) -> int:
+        return len(self.manifest)
+
+    def __getitem__(self, key: int | tuple[int, float]) -> Sample:
+        index, weight = key if isinstance(key, tuple) else (key, 1.0)
+        row, prepared = self._prepared(int(index))
+        rng = np.random.default_rng((self.seed, self.epoch, row.index)) if self.augment else None
+        views = {name: self.views[name].finish(value, rng) for name, value in prepared.items()}
+        return Sample(row.id, int(index), views, row.target, weight)
+
+    def _prepared(self, index: int) -> tuple[Row, dict[str, Any]]:
+        if index in self._kept:
+            self._kept.move_to_end(index)
+            row, prepared, _ = self._kept[index]
+            return row, prepared
+        row = self.manifest.row(index)
+        prepared = prepare_row(row, self.views)
+        size = 512 + sum(_size(v) for v in prepared.values())
+        self._room -= size
+        self._kept[index] = (Row(row.id, row.index, {}, row.target), prepared, size)
+        while self._room < 0 and self._kept:
+            self._room += self._kept.popitem(last=False)[1][2]
+        return row, prepared
+
+
+def prepare_row(row: Row, views: dict[str, View]) -> dict[str, Any]:
+    """What each view makes of a row's cells; absent modalities have no key.
+
+    Raises:
+        FileError: naming the row and the modality, if a cell cannot be read.
+    """
+    prepared = {}
+    for name, view in views.items():
+        if (cell := row.values.get(view.modality.name)) is not None:
+            try:
+                prepared[name] = view.prepare(cell)
+            except PolyfuseError as error:
+                raise FileError(f"case {row.id!r}, {view.modality.name}: {error}") from error
+    return prepared
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, Tensor):
+        return value.element_size() * value.nelement()
+    return value.nbytes if isinstance(value, np.ndarray) else 4 * len(value) if isinstance(value, str) else 1024
+
+
+class Collate:
+    """Samples of B cases to one padded batch."""
+
+    def __init__(self, views: dict[str, View], target: Target | None) -> None:
+        self.signatures = {name: view.signature for name, view in views.items()}
+        self.target = target
+
+    def __call__(self, samples: Sequence[Sample]) -> Batch:
+        """Pad and mask; the target is encoded where every case has one."""
+        inputs = {name: self._pad(name, [s.views.get(name) for s in samples]) for name in self.signatures}
+        known = self.target is not None and all(s.target is not None for s in samples)
+        target = self.target.encode([s.target for s in samples]) if known and self.target else None
+        weight = torch.tensor([s.weight for s in samples])
+        return Batch([s.id for s in samples], inputs, target, weight, torch.tensor([s.index for s in samples]))
+
+    def _pad(self, name: str, found: list[Tensor | None]) -> Encoded:
+        signature = self.signatures[name]
+        is_id = signature.vocabulary is not None and signature.shape == ()
+        blank = torch.zeros((0, *signature.shape), dtype=torch.long if is_id else torch.float32)
+        items = [blank if t is None else t for t in found]
+        if all(len(t) == 0 for t in items):
+            items[0] = torch.zeros((1, *signature.shape), dtype=blank.dtype)  # T ≥ 1 keeps every shape legal
+        lengths = torch.tensor([0 if t is None else len(t) for t in found])
+        padded = pad_sequence(items, batch_first=True)  # (B, T, *shape)
+        return Encoded(padded, torch.arange(padded.shape[1])[None] < lengths[:, None])  # mask (B, T)
+
+
+class Batches:
+    """Which rows go into which batch of an epoch, the same on every process, each row once.
+
+    Each process takes every n-th row of a batch, and a short share is filled up with a row of weight 0, so that several
+    processes compute the gradient that one would.
+    """
+
+    def __init__(
+        self, rows: Sequence[int], size: int, *, shuffle: bool, seed: int = 0, rank: int = 0, of: int = 1
+    ) -> None:
+        self.rows, self.size, self.shuffle, self.seed, self.rank, self.of = list(rows), size, shuffle, seed, rank, of
+        self.epoch = 0
+
+    def _global(self) -> list[list[int]]:
+        order = np.asarray(self.rows)
+        if self.shuffle:
+            order = np.random.default_rng((self.seed, self.epoch)).permutation(order)
+        parts = [order[i : i + self.size].tolist() for i in range(0, len(order), self.size)]
+        if self.shuffle and len(parts) > 1 and len(parts[-1]) < 2 * self.of:  # batch norm needs more than one row
+            parts[-2:] = [parts[-2] + parts[-1]]
+        return parts
+
+    def totals(self) -> list[int]:
+        """Rows of each batch over all processes."""
+        return [len(part) for part in self._global()]
+
+    def __len__(self) -> int:
+        return len(self._global())
+
+    def __iter__(self) -> Iterator[list[tuple[int, float]]]:
+        for part in self._global():
+            share = [(row, 1.0) for row in part[self.rank :: self.of]]
+            most = -(-len(part) // self.of)
+            yield share + [(part[0], 0.0)] * (most - len(share))
+
+
+def cells_of(manifest: Manifest, modality: str, rows: Sequence[int]) -> Callable[[], Iterator[Any]]:
+    """A fresh iterator over the present cells of one modality, each time it is called."""
+
+    def cells() -> Iterator[Any]:
+        for i in rows:
+            if (cell := manifest.row(int(i)).values.get(modality)) is not None:
+                yield cell
+
+    return cells

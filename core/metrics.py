@@ -1,0 +1,97 @@
+"""Metrics by name, all by scikit-learn; for every one of them, higher is better."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+from sklearn import metrics as sk
+
+from core.errors import unknown
+from core.schema import TargetKind
+
+Metric = Callable[[np.ndarray, np.ndarray], float]
+
+
+def _top(p: np.ndarray) -> np.ndarray:
+    return p.argmax(axis=1)
+
+
+def _over(p: np.ndarray) -> np.ndarray:
+    return (p >= 0.5).astype(int)
+
+
+def _auroc(y: np.ndarray, p: np.ndarray) -> float:
+    """Area under the ROC curve, one class against the rest, averaged over the classes that occur in y."""
+    scores = [sk.roc_auc_score(y == k, p[:, k]) for k in range(p.shape[1]) if 0 < (y == k).sum() < len(y)]
+    return float(np.mean(scores)) if scores else float("nan")
+
+
+def _labels_auroc(y: np.ndarray, p: np.ndarray) -> float:
+    scores = [sk.roc_auc_score(y[:, k], p[:, k]) for k in range(p.shape[1]) if 0 < y[:, k].sum() < len(y)]
+    return float(np.mean(scores)) if scores else float("nan")
+
+
+def _positive_f1(y: np.ndarray, p: np.ndarray) -> float:
+    return float(sk.f1_score(y == 1, _top(p) == 1, zero_division=0)) if p.shape[1] == 2 else float("nan")
+
+
+def _average_precision(y: np.ndarray, p: np.ndarray) -> float:
+    return float(sk.average_precision_score(y == 1, p[:, 1])) if p.shape[1] == 2 else float("nan")
+
+
+_LABEL: dict[str, Metric] = {
+    "accuracy": lambda y, p: sk.accuracy_score(y, _top(p)),
+    "balanced_accuracy": lambda y, p: sk.balanced_accuracy_score(y, _top(p)),
+    "precision": lambda y, p: sk.precision_score(y, _top(p), average="macro", zero_division=0),
+    "recall": lambda y, p: sk.recall_score(y, _top(p), average="macro", zero_division=0),
+    "f1": lambda y, p: sk.f1_score(y, _top(p), average="macro", zero_division=0),
+    "weighted_f1": lambda y, p: sk.f1_score(y, _top(p), average="weighted", zero_division=0),
+    "positive_f1": _positive_f1,  # two classes: F1 of the second
+    "auroc": _auroc,
+    "average_precision": _average_precision,  # two classes: area under precision and recall of the second
+    "neg_log_loss": lambda y, p: -sk.log_loss(y, p.clip(1e-12), labels=list(range(p.shape[1]))),
+}
+_LABELS: dict[str, Metric] = {
+    "accuracy": lambda y, p: float((y == _over(p)).mean()),
+    "exact_match": lambda y, p: sk.accuracy_score(y, _over(p)),
+    "precision": lambda y, p: sk.precision_score(y, _over(p), average="macro", zero_division=0),
+    "recall": lambda y, p: sk.recall_score(y, _over(p), average="macro", zero_division=0),
+    "f1": lambda y, p: sk.f1_score(y, _over(p), average="macro", zero_division=0),
+    "auroc": _labels_auroc,
+}
+_NUMBER: dict[str, Metric] = {
+    "r2": lambda y, p: sk.r2_score(y, p[:, 0]),
+    "neg_rmse": lambda y, p: -sk.root_mean_squared_error(y, p[:, 0]),
+    "neg_mae": lambda y, p: -sk.mean_absolute_error(y, p[:, 0]),
+    "pearson": lambda y, p: float(np.corrcoef(y, p[:, 0])[0, 1]) if p[:, 0].std() and y.std() else 0.0,
+}
+METRICS: dict[TargetKind, dict[str, Metric]] = {
+    TargetKind.LABEL: _LABEL,
+    TargetKind.LABELS: _LABELS,
+    TargetKind.GRADE: _LABEL
+    | {"kappa": lambda y, p: sk.cohen_kappa_score(y, _top(p), weights="quadratic", labels=list(range(p.shape[1])))},
+    TargetKind.NUMBER: _NUMBER,
+}
+DEFAULT = {TargetKind.LABEL: "f1", TargetKind.LABELS: "f1", TargetKind.GRADE: "f1", TargetKind.NUMBER: "r2"}
+
+
+def score(kind: TargetKind, name: str | None, y: np.ndarray, answers: np.ndarray) -> float:
+    """One metric of ``answers`` (B, classes) or (B, 1) against ``y``; None is the default of the target kind.
+
+    Raises:
+        ConfigError: for a metric that this kind of target does not have.
+    """
+    name = name or DEFAULT[kind]
+    if name not in METRICS[kind]:
+        raise unknown(f"metric for a {kind} target", name, METRICS[kind])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # classes absent from a small split: averaged over those that occur
+        return float(METRICS[kind][name](y, answers))
+
+
+def scores(kind: TargetKind, y: np.ndarray, answers: np.ndarray) -> dict[str, float]:
+    """All metrics of a target kind that are defined for these rows."""
+    found = {name: score(kind, name, y, answers) for name in METRICS[kind]}
+    return {name: value for name, value in found.items() if np.isfinite(value)}

@@ -1,0 +1,92 @@
+"""The whole network: an encoder a view, tokens joined a modality, one fusion. Letters as in ``core.schema``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from core import encoders, fusion
+from core.config import ExperimentConfig
+from core.schema import Encoded, Signature
+
+
+class FusionModel(nn.Module):
+    """Encoders and one fusion, all keyed by modality.
+
+    ``keep`` switches modalities off a case by case through the mask: modality dropout in training, missing-data curves
+    and Shapley shares all use it.
+    """
+
+    def __init__(self, config: ExperimentConfig, signatures: dict[str, Signature], outputs: int) -> None:
+        super().__init__()
+        self.names = tuple(m.name for m in config.modalities)
+        self.width = config.width
+        self.views = {m.name: m.view_names() for m in config.modalities}
+        self.encoders = nn.ModuleDict(
+            {
+                _key(name): encoders.build(view.encoder, m.kind, signatures[name], config.width, view.options)
+                for m in config.modalities
+                for name, view in zip(m.view_names(), m.views)
+            }
+        )
+        self.fusion = fusion.build(config.fusion, self.names, config.width, outputs, config.fusion_options)
+
+    def forward(self, inputs: dict[str, Encoded], keep: Tensor | None = None) -> Tensor:
+        """Samples (B, T, *shape) a view, and optionally ``keep`` (B, M) bool, to logits (B, K)."""
+        return self.fusion(self.encode(inputs if keep is None else self.restrict(inputs, keep)))
+
+    def restrict(self, inputs: dict[str, Encoded], keep: Tensor) -> dict[str, Encoded]:
+        """Switch modalities off before they are encoded; ``keep`` (B, M) in the order of ``names``."""
+        place = {view: i for i, m in enumerate(self.names) for view in self.views[m]}
+        return {v: Encoded(x.tokens, x.mask & keep[:, place[v], None]) for v, x in inputs.items()}
+
+    def encode(self, inputs: dict[str, Encoded]) -> dict[str, Encoded]:
+        """Samples of every view to the tokens (B, T, D) of every modality."""
+        return {m: _join([self._encode(v, inputs[v]) for v in views]) for m, views in self.views.items()}
+
+    def _encode(self, view: str, samples: Encoded) -> Encoded:
+        encoder = self.encoders[_key(view)]
+        present = samples.present  # (B,)
+        if bool(present.all()):
+            return encoder(*samples)
+        if not bool(present.any()):
+            return Encoded(
+                samples.tokens.new_zeros((len(present), 1, self.width), dtype=torch.float32), samples.mask[:, :1]
+            )
+        some = encoder(samples.tokens[present], samples.mask[present])  # absent rows never meet an encoder
+        tokens = some.tokens.new_zeros((len(present), *some.tokens.shape[1:])).index_put(
+            (present,), some.tokens
+        )  # (B, T', D)
+        mask = some.mask.new_zeros((len(present), some.mask.shape[1])).index_put((present,), some.mask)  # (B, T')
+        return Encoded(tokens, mask)
+
+    def fuse(self, encoded: dict[str, Encoded], keep: Tensor | None = None) -> Tensor:
+        """Tokens (B, T, D) a modality to logits (B, K); ``keep`` (B, M) in the order of ``names``."""
+        if keep is not None:
+            encoded = {
+                m: Encoded(encoded[m].tokens, encoded[m].mask & keep[:, i, None]) for i, m in enumerate(self.names)
+            }
+        return self.fusion(encoded)
+
+    def encoder_parameters(self, modality: str) -> Iterator[nn.Parameter]:
+        """All weights that belong to one modality alone."""
+        for view in self.views[modality]:
+            yield from self.encoders[_key(view)].parameters()
+
+    def present(self, inputs: dict[str, Encoded]) -> Tensor:
+        """(B, M) bool: which modalities each case has, in the order of ``names``."""
+        return torch.stack(
+            [torch.stack([inputs[v].present for v in self.views[m]]).any(dim=0) for m in self.names], dim=1
+        )
+
+
+def _key(view: str) -> str:
+    return view.replace(".", "__")  # module names may not hold a dot
+
+
+def _join(parts: list[Encoded]) -> Encoded:
+    if len(parts) == 1:
+        return parts[0]
+    return Encoded(torch.cat([p.tokens for p in parts], dim=1), torch.cat([p.mask for p in parts], dim=1))

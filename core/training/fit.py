@@ -1,0 +1,232 @@
+"""The training loop: fit → fit_epoch → step. Runs on CPU, one GPU, or several processes by ``torchrun``.
+
+Not promised: bit-equal results on another machine, another number of processes or threads.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.utils import DistributedDataParallelKwargs, gather_object
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from core.config import TrainingConfig
+from core.dataset import Batches, CaseDataset, Collate
+from core.errors import ConfigError, unknown
+from core.metrics import DEFAULT, METRICS, score
+from core.model import FusionModel
+from core.progress import Progress, silent
+from core.schema import Batch, TargetKind
+from core.targets import Target
+from core.training import checkpoint
+from core.training.loss import Loss
+from core.training.modality import alone_losses, balance_gradients, drop_modalities
+from core.training.optimizer import build_optimizer, build_schedule
+
+
+@dataclass
+class Fitted:
+    """A trained model (its best epoch) and its curve: one entry an epoch."""
+
+    model: FusionModel
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one model is trained on: rows are numbers in both datasets, ``train`` augments and ``plain`` does not."""
+
+    train: CaseDataset
+    plain: CaseDataset
+    train_rows: Sequence[int]
+    val_rows: Sequence[int]
+    seed: int = 0
+    folder: Path | None = None  # checkpoints and curves; None keeps nothing
+    identity: str = ""  # what a checkpoint must agree with: config and data
+    progress: Progress = silent
+    stage: str = "training"
+
+
+def make_accelerator(config: TrainingConfig) -> Accelerator:
+    """The device and the processes to train on.
+
+    Raises:
+        ConfigError: for an unknown precision.
+    """
+    if config.precision not in ("float32", "bf16"):
+        raise unknown("precision", config.precision, ["float32", "bf16"])
+    AcceleratorState._reset_state()  # one process may train several models, each with its own precision
+    precision = "bf16" if config.precision == "bf16" else "no"
+    unused = DistributedDataParallelKwargs(find_unused_parameters=True)  # a batch may lack a modality
+    return Accelerator(mixed_precision=precision, kwargs_handlers=[unused])
+
+
+class Trainer:
+    """Trains one model on one job."""
+
+    def __init__(self, model: FusionModel, target: Target, config: TrainingConfig, job: Job) -> None:
+        self.accelerator = make_accelerator(config)
+        self.device = self.accelerator.device
+        self.config, self.target, self.job = config, target, job
+        self.metric = config.metric or DEFAULT[target.kind]
+        if self.metric not in METRICS[target.kind]:
+            raise unknown(f"metric for a {target.kind} target", self.metric, METRICS[target.kind])
+        self.model = model.to(self.device)
+        self.loss = Loss(target, config, self.device)
+        self.collate = Collate(job.train.views, target)
+        self.batches = self._batches(job.train_rows, shuffle=True)
+        self.optimizer = build_optimizer(self.model, config)
+        self.schedule = build_schedule(
+            self.optimizer, config, -(-len(self.batches) // config.accumulate) * config.epochs
+        )
+        if config.compile:
+            for part in (*self.model.encoders.values(), self.model.fusion):
+                part.compile(dynamic=True)
+        step: nn.Module = _Step(self.model, self.loss, config)
+        self.losses = self.accelerator.prepare_model(step) if self.accelerator.num_processes > 1 else step
+
+    def fit(self) -> Fitted:
+        """Train to the last epoch or until the metric stops rising; goes on from a checkpoint of the same run."""
+        history, best = self._resume()
+        while len(history) < self.config.epochs and not self._stalled(history):
+            facts = {"epoch": len(history) + 1.0} | self.fit_epoch(len(history)) | self.validate()
+            if facts[f"val_{self.metric}"] > max((h[f"val_{self.metric}"] for h in history), default=-np.inf):
+                best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+            history.append(facts)
+            self._record(history, best)
+            self.job.progress(self.job.stage, len(history), self.config.epochs, facts)
+        self.model.load_state_dict(best)
+        return Fitted(self.model.eval(), history)
+
+    def fit_epoch(self, epoch: int) -> dict[str, float]:
+        """One pass over the training rows; returns its mean loss and metrics, as met while training."""
+        self.model.train()
+        self.job.train.epoch = self.batches.epoch = epoch
+        sizes, group = self.batches.totals(), self.config.accumulate
+        generator = torch.Generator().manual_seed(self._number(epoch, self.accelerator.process_index))
+        total, seen = torch.zeros((), device=self.device), []
+        for i, batch in enumerate(self._loader(self.job.train, self.batches)):
+            first = i - i % group
+            cases = sum(sizes[first : first + group])  # of the whole optimiser step, over all processes
+            last = i % group == group - 1 or i == len(sizes) - 1
+            loss, logits = self.step(batch.to(self.device), cases, generator, last)
+            total += loss
+            seen.append((logits.cpu(), batch.target))
+        logits, targets = (torch.cat([s[k] for s in seen]) for k in (0, 1))
+        return {"train_loss": float(self.accelerator.reduce(total)) / sum(sizes)} | self._figures(
+            "train", logits, targets
+        )
+
+    def step(self, batch: Batch, cases: int, generator: torch.Generator, last: bool) -> tuple[Tensor, Tensor]:
+        """Gradients of one batch; with ``last``, the optimiser's step. Returns the summed loss and the logits."""
+        keep = drop_modalities(self.model.present(batch.inputs), self.config.modality_dropout, generator)
+        with self.accelerator.autocast():
+            loss, logits, alone = self.losses(batch, keep)
+        self.accelerator.backward(loss * (self.accelerator.num_processes / cases))
+        if last:
+            if self.config.balance == "ogm_ge":
+                balance_gradients(self.model, self.accelerator.reduce(alone), generator.initial_seed())
+            if self.config.clip_norm:
+                torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+            self.optimizer.step()
+            self.schedule.step()
+            self.optimizer.zero_grad()
+        return loss.detach(), logits.detach().float()
+
+    def validate(self) -> dict[str, float]:
+        """Loss and metrics on the validation rows."""
+        logits, targets = self.predict(self.job.val_rows)
+        each = self.loss(logits.to(self.device), targets.to(self.device))
+        return {"val_loss": float(each.mean())} | self._figures("val", logits, targets)
+
+    def predict(self, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Logits (N, K) and encoded targets of rows, in their order, on every process."""
+        self.model.eval()
+        found: list[tuple[Tensor, Tensor, Tensor]] = []
+        with torch.inference_mode(), self.accelerator.autocast():
+            for batch in self._loader(self.job.plain, self._batches(rows, shuffle=False)):
+                logits = self.model(batch.to(self.device).inputs).float().cpu()
+                found.append((batch.index, logits, batch.target))
+        everywhere = gather_object(found) if self.accelerator.num_processes > 1 else found
+        index, logits, targets = (torch.cat([f[k] for f in everywhere]) for k in (0, 1, 2))
+        place = {int(row): i for i, row in enumerate(index)}  # rows that fill up a share are met twice
+        order = torch.tensor([place[int(row)] for row in rows])
+        return logits[order], targets[order]
+
+    def _figures(self, part: str, logits: Tensor, targets: Tensor) -> dict[str, float]:
+        y, answers = self.target.decoded(targets), self.target.answers(logits)
+        wanted = {self.metric} | ({"accuracy"} if self.target.kind is not TargetKind.NUMBER else set())
+        return {f"{part}_{name}": score(self.target.kind, name, y, answers) for name in sorted(wanted)}
+
+    def _batches(self, rows: Sequence[int], *, shuffle: bool) -> Batches:
+        rank, of = self.accelerator.process_index, self.accelerator.num_processes
+        return Batches(rows, self.config.batch_size, shuffle=shuffle, seed=self.job.seed, rank=rank, of=of)
+
+    def _loader(self, data: CaseDataset, batches: Batches) -> DataLoader[Any]:
+        return DataLoader(data, batch_sampler=batches, collate_fn=self.collate, num_workers=self.config.workers)
+
+    def _stalled(self, history: list[dict[str, float]]) -> bool:
+        values = [h[f"val_{self.metric}"] for h in history]
+        return bool(
+            values and self.config.patience and len(values) - 1 - int(np.argmax(values)) >= self.config.patience
+        )
+
+    def _number(self, *parts: int) -> int:
+        """A seed that depends on the run's seed and ``parts``, the same in every process and on every machine."""
+        return int.from_bytes(hashlib.sha256(repr((self.job.seed, *parts)).encode()).digest()[:7], "big")
+
+    def _resume(self) -> tuple[list[dict[str, float]], dict[str, Tensor]]:
+        found = checkpoint.load(self.job.folder / "checkpoint", self.model, self.optimizer) if self.job.folder else None
+        if found is None:
+            return [], {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        facts, best = found
+        if facts["identity"] != self.job.identity:
+            raise ConfigError(
+                f"{self.job.folder}: holds a run of another config or table; choose another folder or delete it"
+            )
+        for _ in range(facts["steps"]):
+            self.schedule.step()
+        return facts["history"], best
+
+    def _record(self, history: list[dict[str, float]], best: dict[str, Tensor]) -> None:
+        if self.job.folder is None or not self.accelerator.is_main_process:
+            return
+        self.job.folder.mkdir(parents=True, exist_ok=True)
+        facts = {"identity": self.job.identity, "history": history, "steps": self.schedule.last_epoch}
+        checkpoint.save(self.job.folder / "checkpoint", self.model, best, self.optimizer, facts)
+        with (self.job.folder / "curves.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(history[0]))
+            writer.writeheader()
+            writer.writerows(history)
+
+
+class _Step(nn.Module):
+    """Model and loss as one module, so that several processes synchronise the gradients of both forward passes."""
+
+    def __init__(self, model: FusionModel, loss: Loss, config: TrainingConfig) -> None:
+        super().__init__()
+        self.model, self.loss, self.config = model, loss, config
+
+    def forward(self, batch: Batch, keep: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """A batch and ``keep`` (B, M) to the summed loss (), logits (B, K), and each modality's own score (2, M)."""
+        assert batch.target is not None
+        encoded = self.model.encode(self.model.restrict(batch.inputs, keep))
+        logits = self.model.fuse(encoded)  # (B, K)
+        total = (self.loss(logits, batch.target) * batch.weight).sum()
+        if not self.config.unimodal_loss and self.config.balance == "none":
+            return total, logits, keep.new_zeros((2, keep.shape[1]), dtype=torch.float32)
+        alone = alone_losses(self.model, encoded, keep, batch.target, self.loss)  # (B, M)
+        here = keep * batch.weight[:, None]  # (B, M)
+        total = total + self.config.unimodal_loss * (alone * here).sum()
+        scores = torch.stack([((-alone.detach()).exp() * here).sum(dim=0), here.sum(dim=0)])  # (2, M)
+        return total, logits, scores

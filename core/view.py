@@ -1,0 +1,117 @@
+"""One look at one modality: preprocess, then an optional frozen backbone whose features are cached by content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from core import encoders, preprocess
+from core.cache import FeatureCache, content_key, weights_key
+from core.config import ModalityConfig, ViewConfig
+from core.schema import Signature
+
+
+class View:
+    """From a cell to the sample (T, *shape) that an encoder is trained on.
+
+    Training's augmentation changes samples only where there is no backbone: frozen features are of the plain sample.
+    """
+
+    def __init__(self, name: str, modality: ModalityConfig, config: ViewConfig, cache: FeatureCache) -> None:
+        self.name, self.modality, self.config, self.cache = name, modality, config, cache
+        self.preprocessor = preprocess.build(modality.kind, config.preprocess)
+        self.backbone: nn.Module | None = None
+        self.device = torch.device("cpu")
+        self._key = b""
+
+    def fit(self, cells: Iterable[Any]) -> None:
+        """Learn preprocessing from the present cells of the training rows, then build the backbone."""
+        self.preprocessor.fit(cells)
+        self._build_backbone(self.config.backbone_options)
+
+    def _build_backbone(self, options: dict[str, Any]) -> None:
+        if self.config.backbone is None:
+            return
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # a backbone without weights is the same in every run, so its cache holds
+            built = encoders.build(self.config.backbone, self.modality.kind, self.preprocessor.signature, None, options)
+        self.backbone = built.eval().requires_grad_(False)
+        self.refresh_key()
+
+    def refresh_key(self) -> None:
+        """Recompute what the cache key says of preprocessing and backbone; call after loading weights."""
+        if self.backbone is not None:
+            made_by = [
+                self.config.preprocess,
+                self.preprocessor.state(),
+                self.config.backbone,
+                weights_key(self.backbone),
+            ]
+            self._key = hashlib.sha256(json.dumps(made_by, sort_keys=True, default=str).encode()).digest()
+
+    @property
+    def signature(self) -> Signature:
+        """What the encoder of this view gets."""
+        if self.backbone is None:
+            return self.preprocessor.signature
+        return Signature((int(self.backbone.width),))  # type: ignore[arg-type]  # a contract of encoders
+
+    def prepare(self, cell: Any) -> Any:
+        """The deterministic part, worth keeping in memory: the finished features where there is a backbone."""
+        if self.backbone is None:
+            return self.preprocessor.prepare(cell)
+        key = self._cell_key(cell)
+        features = self.cache.get(key)
+        if features is None:
+            features = self._embed([self.preprocessor.finish(self.preprocessor.prepare(cell))])[0]
+            self.cache.put({key: features})
+        return features  # (T, F)
+
+    def finish(self, prepared: Any, rng: np.random.Generator | None = None) -> Tensor:
+        """The sample (T, *shape)."""
+        return self.preprocessor.finish(prepared, rng) if self.backbone is None else prepared
+
+    def warm(self, cells: Iterable[Any], tick: Callable[[int], None], chunk: int = 128, batch: int = 16) -> None:
+        """Put the frozen features of all cells into the cache, in batches of similar length; ``tick`` counts cells."""
+        if self.backbone is None:
+            return
+        for part in _chunks(cells, chunk):
+            keys = [self._cell_key(cell) for cell in part]
+            todo = {k: c for k, c in zip(keys, part) if self.cache.get(k) is None}
+            samples = {k: self.preprocessor.finish(self.preprocessor.prepare(c)) for k, c in todo.items()}
+            order = sorted(samples, key=lambda k: len(samples[k]))
+            for group in _chunks(order, batch):
+                self.cache.put(dict(zip(group, self._embed([samples[k] for k in group]))))
+            tick(len(part))
+
+    def _cell_key(self, cell: Any) -> str:
+        return hashlib.sha256(self._key + content_key(cell).encode()).hexdigest()
+
+    @torch.inference_mode()
+    def _embed(self, samples: list[Tensor]) -> list[Tensor]:
+        assert self.backbone is not None
+        x = pad_sequence(samples, batch_first=True).to(self.device)  # (B, T, *shape)
+        lengths = torch.tensor([len(s) for s in samples])
+        mask = (torch.arange(x.shape[1])[None] < lengths[:, None]).to(self.device)  # (B, T)
+        tokens, kept = self.backbone.to(self.device)(x, mask)  # (B, T', F), (B, T')
+        return [t[m].float().cpu().clone() for t, m in zip(tokens, kept)]
+
+
+def build_views(modalities: Iterable[ModalityConfig], cache: FeatureCache | None = None) -> dict[str, View]:
+    """All views of an experiment by name, not yet fitted."""
+    shared = cache or FeatureCache()
+    return {n: View(n, m, v, shared) for m in modalities for n, v in zip(m.view_names(), m.views)}
+
+
+def _chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    iterator = iter(items)
+    while part := list(islice(iterator, size)):
+        yield part
