@@ -262,3 +262,59 @@ def test_a_dropped_in_file_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "loudest" in fusion.names()
     test_what_stands_in_absent_places_has_no_influence("loudest", float("nan"))
     test_every_subset_predicts_and_a_left_out_key_is_an_absent_modality("loudest")
+
+
+def two(image: list[float], text: list[float]) -> dict[str, Encoded]:
+    """One case with one token of two numbers in each of two modalities."""
+    real = torch.tensor([[True]])
+    return {"image": Encoded(torch.tensor([[image]]), real), "text": Encoded(torch.tensor([[text]]), real)}
+
+
+def by_hand(name: str, outputs: int, values: dict[str, list[object]], **options: object) -> nn.Module:
+    model = fusion.build(name, ("image", "text"), 2, outputs, options).eval()
+    model.load_state_dict({key: torch.tensor(value, dtype=torch.float32) for key, value in values.items()})
+    return model
+
+
+def test_linear_by_hand() -> None:
+    # weights softmax(0, ln 3) = 1/4, 3/4; features 1/4·(4, 0) + 3/4·(0, 8) = (1, 6); logit 2·1 - 6 + 10 = 6
+    model = by_hand("linear", 1, {"weight": [0.0, 1.0986123], "head.weight": [[2.0, -1.0]], "head.bias": [10.0]})
+    both = two([4.0, 0.0], [0.0, 8.0])
+    assert model(both).item() == pytest.approx(6.0)
+    assert model({"image": both["image"]}).item() == pytest.approx(2 * 4 + 10)
+    assert model({"text": both["text"]}).item() == pytest.approx(-8 + 10)
+
+
+def test_linear_takes_the_mean_of_real_tokens() -> None:
+    model = by_hand("linear", 1, {"weight": [0.0, 0.0], "head.weight": [[1.0, 0.0]], "head.bias": [0.0]})
+    three = Encoded(torch.tensor([[[1.0, 0.0], [5.0, 0.0], [99.0, 0.0]]]), torch.tensor([[True, True, False]]))
+    assert model({"image": three}).item() == pytest.approx(3.0)
+
+
+def test_decision_by_hand() -> None:
+    values = {
+        "weight": [0.0, 1.0986123],  # softmax 1/4, 3/4
+        "heads.networks.0.weight": [[1.0, 0.0], [0.0, 1.0]],
+        "heads.networks.0.bias": [0.0, 1.0],
+        "heads.networks.1.weight": [[2.0, 0.0], [0.0, -2.0]],
+        "heads.networks.1.bias": [0.0, 0.0],
+    }
+    both = two([4.0, 7.0], [2.0, 2.0])
+    # image says (4, 8), text says (4, -4): 1/4·4 + 3/4·4 = 4 and 1/4·8 - 3/4·4 = -1
+    torch.testing.assert_close(by_hand("decision", 2, values)(both), torch.tensor([[4.0, -1.0]]))
+    torch.testing.assert_close(by_hand("decision", 2, values)({"image": both["image"]}), torch.tensor([[4.0, 8.0]]))
+
+
+def test_low_rank_by_hand() -> None:
+    values = {
+        "constant": [[0.0, 1.0], [0.5, -2.0]],  # factors of the constant: image 1, 2; text 1.5, -1
+        "factors.networks.0.weight": [[1.0, 0.0], [0.0, 1.0]],
+        "factors.networks.1.weight": [[2.0, 0.0], [0.0, 2.0]],
+        "weight": [[1.0], [10.0]],  # of the two ranks
+        "bias": [0.25],
+    }
+    model, both = by_hand("low_rank", 1, values, rank=2), two([3.0, 4.0], [1.0, 2.0])
+    # ranks: (1 + 3)·(1.5 + 2) = 14 and (2 + 4)·(-1 + 4) = 18; 14 + 10·18 + .25
+    assert model(both).item() == pytest.approx(194.25)
+    # without text its constants stay: 4·1.5 = 6 and 6·(-1) = -6; 6 - 60 + .25
+    assert model({"image": both["image"]}).item() == pytest.approx(-53.75)
