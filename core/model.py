@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from core import encoders, fusion
 from core.config import ExperimentConfig
 from core.schema import Encoded, Signature
+from core.view import save_assets
 
 
 class FusionModel(nn.Module):
@@ -19,14 +21,24 @@ class FusionModel(nn.Module):
     and Shapley shares all use it.
     """
 
-    def __init__(self, config: ExperimentConfig, signatures: dict[str, Signature], outputs: int) -> None:
+    def __init__(
+        self, config: ExperimentConfig, signatures: dict[str, Signature], outputs: int, assets: Path | None = None
+    ) -> None:
+        """``assets``: the ``views`` folder of a bundle, when the weights are loaded from there next."""
         super().__init__()
         self.names = tuple(m.name for m in config.modalities)
         self.width = config.width
         self.views = {m.name: m.view_names() for m in config.modalities}
         self.encoders = nn.ModuleDict(
             {
-                _key(name): encoders.build(view.encoder, m.kind, signatures[name], config.width, view.options)
+                _key(name): encoders.build(
+                    view.encoder,
+                    m.kind,
+                    signatures[name],
+                    config.width,
+                    view.options,
+                    assets / name if assets else None,
+                )
                 for m in config.modalities
                 for name, view in zip(m.view_names(), m.views)
             }
@@ -40,7 +52,7 @@ class FusionModel(nn.Module):
     def restrict(self, inputs: dict[str, Encoded], keep: Tensor) -> dict[str, Encoded]:
         """Switch modalities off before they are encoded; ``keep`` (B, M) in the order of ``names``."""
         place = {view: i for i, m in enumerate(self.names) for view in self.views[m]}
-        return {v: Encoded(x.tokens, x.mask & keep[:, place[v], None]) for v, x in inputs.items()}
+        return {v: Encoded(inputs[v].tokens, inputs[v].mask & keep[:, i, None]) for v, i in place.items()}
 
     def encode(self, inputs: dict[str, Encoded]) -> dict[str, Encoded]:
         """Samples of every view to the tokens (B, T, D) of every modality."""
@@ -69,6 +81,11 @@ class FusionModel(nn.Module):
                 m: Encoded(encoded[m].tokens, encoded[m].mask & keep[:, i, None]) for i, m in enumerate(self.names)
             }
         return self.fusion(encoded)
+
+    def save_assets(self, folder: Path) -> None:
+        """Let encoders built on pretrained models write their configuration into the ``views`` folder of a bundle."""
+        for name in (v for views in self.views.values() for v in views):
+            save_assets(self.encoders[_key(name)], folder / name)
 
     def encoder_parameters(self, modality: str) -> Iterator[nn.Parameter]:
         """All weights that belong to one modality alone."""

@@ -6,10 +6,12 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
@@ -37,17 +39,32 @@ class View:
         self.preprocessor.fit(cells)
         self._build_backbone(self.config.backbone_options)
 
-    def _build_backbone(self, options: dict[str, Any]) -> None:
+    def save(self, folder: Path) -> None:
+        """Write fitted preprocessing and backbone into the ``views`` folder of a bundle."""
+        (folder / f"{self.name}.json").write_text(json.dumps(self.preprocessor.state()), encoding="utf-8")
+        if self.backbone is not None:
+            weights = {k: v.cpu().contiguous().clone() for k, v in self.backbone.state_dict().items()}
+            save_file(weights, folder / f"{self.name}.safetensors")
+            save_assets(self.backbone, folder / self.name)
+
+    def load(self, folder: Path) -> None:
+        """Take over what ``save`` wrote."""
+        self.preprocessor.restore(json.loads((folder / f"{self.name}.json").read_text(encoding="utf-8")))
+        self._build_backbone(self.config.backbone_options, folder / self.name)
+        if self.backbone is not None:
+            self.backbone.load_state_dict(load_file(folder / f"{self.name}.safetensors"))
+            self._refresh_key()
+
+    def _build_backbone(self, options: dict[str, Any], assets: Path | None = None) -> None:
         if self.config.backbone is None:
             return
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)  # a backbone without weights is the same in every run, so its cache holds
             built = encoders.build(self.config.backbone, self.modality.kind, self.preprocessor.signature, None, options)
         self.backbone = built.eval().requires_grad_(False)
-        self.refresh_key()
+        self._refresh_key()
 
-    def refresh_key(self) -> None:
-        """Recompute what the cache key says of preprocessing and backbone; call after loading weights."""
+    def _refresh_key(self) -> None:
         if self.backbone is not None:
             made_by = [
                 self.config.preprocess,
@@ -109,6 +126,13 @@ def build_views(modalities: Iterable[ModalityConfig], cache: FeatureCache | None
     """All views of an experiment by name, not yet fitted."""
     shared = cache or FeatureCache()
     return {n: View(n, m, v, shared) for m in modalities for n, v in zip(m.view_names(), m.views)}
+
+
+def save_assets(module: nn.Module, folder: Path) -> None:
+    """Let an encoder that is built on a pretrained model write its configuration."""
+    if hasattr(module, "save_assets"):
+        folder.mkdir(parents=True, exist_ok=True)
+        module.save_assets(folder)
 
 
 def _chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

@@ -14,7 +14,9 @@ influence on real tokens; a row's tokens do not depend on its batch mates in eva
 
 from __future__ import annotations
 
+import inspect
 import sys
+from pathlib import Path
 from typing import ClassVar, Protocol, cast
 
 from torch import Tensor, nn
@@ -30,6 +32,8 @@ class Encoder(Protocol):
     accepts: ClassVar[frozenset[Modality]]
     width: int
 
+    # An encoder built on a pretrained model also has save_assets(folder): what it needs, besides weights, to be rebuilt.
+
     def __call__(self, x: Tensor, mask: Tensor) -> Encoded:
         """Encode (B, T, *shape) to tokens (B, T', D)."""
         ...
@@ -40,8 +44,18 @@ def names() -> list[str]:
     return plugins.names(sys.modules[__name__])
 
 
-def build(name: str, kind: Modality, signature: Signature, width: int | None, options: dict[str, object]) -> nn.Module:
+def build(
+    name: str,
+    kind: Modality,
+    signature: Signature,
+    width: int | None,
+    options: dict[str, object],
+    assets: Path | None = None,
+) -> nn.Module:
     """Build the encoder ``name`` for samples of one kind.
+
+    ``assets`` is the folder where a bundle keeps what the encoder wrote with ``save_assets``; given it, an encoder that
+    starts from outside weights is built without them, because the bundle's own are loaded next.
 
     Raises:
         ConfigError: for an unknown name, a kind that it does not accept or an option that it does not have.
@@ -50,6 +64,9 @@ def build(name: str, kind: Modality, signature: Signature, width: int | None, op
     accepts = cast(type[Encoder], encoder).accepts
     if kind not in accepts:
         raise ConfigError(f"encoder {name!r} does not accept {kind}; it accepts {', '.join(sorted(accepts))}")
+    if assets is not None:
+        known = inspect.signature(encoder).parameters
+        options = options | {k: v for k, v in (("weights", False), ("model", str(assets))) if k in known}
     try:
         return encoder(signature, width, **options)
     except TypeError as error:

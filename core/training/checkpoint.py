@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from core.atomic import replace_folder
 from core.errors import BundleError
 
 STATE, TENSORS = "state.json", "tensors.safetensors"
@@ -27,17 +28,9 @@ def save(
     tensors["rng/cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["rng/cuda"] = torch.cuda.get_rng_state()
-    new = folder.with_name(folder.name + ".new")
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(parents=True)
-    save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, new / TENSORS)
-    (new / STATE).write_text(json.dumps(facts | {"groups": moments["param_groups"]}))
-    old = folder.with_name(folder.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    new.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    with replace_folder(folder) as new:
+        save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, new / TENSORS)
+        (new / STATE).write_text(json.dumps(facts | {"groups": moments["param_groups"]}))
 
 
 def load(

@@ -5,7 +5,6 @@ Not promised: bit-equal results on another machine, another number of processes 
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from core.progress import Progress, silent
 from core.schema import Batch, TargetKind
 from core.targets import Target
 from core.training import checkpoint
+from core.training.curves import write_curves
 from core.training.loss import Loss
 from core.training.modality import alone_losses, balance_gradients, drop_modalities
 from core.training.optimizer import build_optimizer, build_schedule
@@ -51,7 +51,8 @@ class Job:
     train_rows: Sequence[int]
     val_rows: Sequence[int]
     seed: int = 0
-    folder: Path | None = None  # checkpoints and curves; None keeps nothing
+    checkpoint: Path | None = None  # where to go on from; None keeps nothing
+    logs: Path | None = None  # curves as CSV and TensorBoard files
     identity: str = ""  # what a checkpoint must agree with: config and data
     progress: Progress = silent
     stage: str = "training"
@@ -186,28 +187,26 @@ class Trainer:
         return int.from_bytes(hashlib.sha256(repr((self.job.seed, *parts)).encode()).digest()[:7], "big")
 
     def _resume(self) -> tuple[list[dict[str, float]], dict[str, Tensor]]:
-        found = checkpoint.load(self.job.folder / "checkpoint", self.model, self.optimizer) if self.job.folder else None
+        found = checkpoint.load(self.job.checkpoint, self.model, self.optimizer) if self.job.checkpoint else None
         if found is None:
             return [], {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         facts, best = found
         if facts["identity"] != self.job.identity:
             raise ConfigError(
-                f"{self.job.folder}: holds a run of another config or table; choose another folder or delete it"
+                f"{self.job.checkpoint}: holds a run of another config or table; choose another folder or delete it"
             )
         for _ in range(facts["steps"]):
             self.schedule.step()
         return facts["history"], best
 
     def _record(self, history: list[dict[str, float]], best: dict[str, Tensor]) -> None:
-        if self.job.folder is None or not self.accelerator.is_main_process:
+        if not self.accelerator.is_main_process:
             return
-        self.job.folder.mkdir(parents=True, exist_ok=True)
-        facts = {"identity": self.job.identity, "history": history, "steps": self.schedule.last_epoch}
-        checkpoint.save(self.job.folder / "checkpoint", self.model, best, self.optimizer, facts)
-        with (self.job.folder / "curves.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(history[0]))
-            writer.writeheader()
-            writer.writerows(history)
+        if self.job.checkpoint is not None:
+            facts = {"identity": self.job.identity, "history": history, "steps": self.schedule.last_epoch}
+            checkpoint.save(self.job.checkpoint, self.model, best, self.optimizer, facts)
+        if self.job.logs is not None:
+            write_curves(self.job.logs, history)
 
 
 class _Step(nn.Module):

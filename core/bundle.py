@@ -1,0 +1,157 @@
+"""What is saved: one folder of safetensors and JSON. Opening one never runs code from it.
+
+bundle.json            config, target, experts and their weights, calibration, metrics, versions, data fingerprint
+views/<name>.json      fitted preprocessing;   views/<name>.safetensors  frozen backbone;   views/<name>/  its config
+experts/<i>/           a network's weights, or the floor's
+card.md                the same for people
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+
+from core.atomic import replace_folder
+from core.cache import FeatureCache
+from core.config import ExperimentConfig
+from core.ensemble import Ensemble, Expert, Network
+from core.errors import BundleError, ConfigError
+from core.floor.fit import floor_blocks, floor_views
+from core.floor.linear import Linear
+from core.floor.trees import Trees
+from core.schema import TargetKind
+from core.targets import Target
+from core.view import View, build_views
+
+FORMAT = 1
+_ALLOWED = {".json", ".safetensors", ".md", ".txt", ".csv"}
+
+
+@dataclass
+class Bundle:
+    """A trained ensemble with all that it needs to answer and to be understood."""
+
+    config: ExperimentConfig
+    views: dict[str, View]
+    ensemble: Ensemble
+    threshold: float | None = None  # conformal score, see core.evaluation.conformal
+    facts: dict[str, Any] = field(default_factory=dict)  # metrics, versions, fingerprint, split, command
+    card: str = ""
+
+    def save(self, folder: Path) -> None:
+        """Write the bundle as a whole; what was at ``folder`` before survives a failure.
+
+        Raises:
+            BundleError: if the disk is full or the folder cannot be written.
+        """
+        with replace_folder(folder) as new:
+            (new / "views").mkdir()
+            for view in self.views.values():
+                view.save(new / "views")
+            for i, expert in enumerate(self.ensemble.experts):
+                place = new / "experts" / str(i)
+                place.mkdir(parents=True)
+                expert.save(place)
+            (new / "card.md").write_text(self.card, encoding="utf-8")
+            content = {
+                "format": FORMAT,
+                "config": self.config.to_json(),
+                "target": asdict(self.ensemble.target),
+                "experts": [e.kind for e in self.ensemble.experts],
+                "weights": list(self.ensemble.weights),
+                "temperature": self.ensemble.temperature,
+                "threshold": self.threshold,
+                "facts": self.facts,
+                "files": {str(f.relative_to(new)): _sha256(f) for f in sorted(new.rglob("*")) if f.is_file()},
+            }
+            (new / "bundle.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path, cache: FeatureCache | None = None) -> Bundle:
+        """Open a bundle.
+
+        Raises:
+            BundleError: if it is missing, corrupt, incomplete, of a newer version, or holds files of a kind that
+                could run code.
+        """
+        content = _read(folder)
+        try:
+            config = ExperimentConfig.from_json(content["config"])
+            target = _target(content["target"])
+            shared = cache or FeatureCache()
+            views = build_views(config.modalities, shared)
+            if set(content["experts"]) - {"network"}:
+                views |= floor_views(config, shared)
+            for view in views.values():
+                view.load(folder / "views")
+            signatures = {name: view.signature for name, view in views.items()}
+            blocks = floor_blocks(config, views)
+            experts: list[Expert] = []
+            for i, kind in enumerate(content["experts"]):
+                place = folder / "experts" / str(i)
+                if kind == "network":
+                    experts.append(Network.load(place, config, signatures, target, folder / "views"))
+                else:
+                    experts.append((Linear if kind == "linear" else Trees).load(place, target, blocks))
+            names = tuple(m.name for m in config.modalities)
+            ensemble = Ensemble(target, names, experts, tuple(content["weights"]), content["temperature"])
+            card = (folder / "card.md").read_text(encoding="utf-8")
+            return cls(config, views, ensemble, content["threshold"], content["facts"], card)
+        except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError, ConfigError) as error:
+            raise BundleError(f"{folder}: the bundle is corrupt ({error}); save or copy it again") from error
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    """bundle.json, after every check that needs no weights."""
+    file = folder / "bundle.json"
+    if not file.is_file():
+        raise BundleError(f"{folder}: no bundle here (bundle.json is missing); name the folder that `train` wrote")
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        newer = content["format"] > FORMAT
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"{file}: the bundle is corrupt ({error}); save or copy it again") from error
+    if newer:
+        raise BundleError(
+            f"{folder}: made by a newer Polyfuse (format {content['format']}, this one reads up to {FORMAT}); "
+            "update with pip install -U polyfuse"
+        )
+    found = {str(f.relative_to(folder)): f for f in folder.rglob("*") if f.is_file() and f != file}
+    for name, path in found.items():
+        if path.suffix not in _ALLOWED or path.is_symlink():
+            raise BundleError(
+                f"{folder}: holds {name!r}, which is no part of a bundle; only {_ALLOWED} files may be in one"
+            )
+    for name, digest in content.get("files", {}).items():
+        if name not in found:
+            raise BundleError(f"{folder}: {name} is missing; save or copy the bundle again")
+        if _sha256(found[name]) != digest:
+            raise BundleError(f"{folder}: {name} has changed since it was saved; save or copy the bundle again")
+    return content
+
+
+def _target(data: dict[str, Any]) -> Target:
+    lists = {k: tuple(data[k]) for k in ("classes", "prior")}
+    return Target(**data | lists | {"kind": TargetKind(data["kind"])})
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a result depends on."""
+    found = {}
+    for name in ("polyfuse", "torch", "torchaudio", "monai", "transformers", "numpy", "scikit-learn", "lightgbm"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found

@@ -1,0 +1,82 @@
+"""The model card: what a bundle is, on what it was trained, how well it did, in Markdown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from core.bundle import Bundle
+
+
+def write_card(bundle: Bundle) -> str:
+    """The card of a bundle from its own facts; nothing in it is written by hand."""
+    config, facts = bundle.config, bundle.facts
+    modalities = "\n".join(
+        f"| {m.name} | {m.kind} | {', '.join(m.columns)} | "
+        + "; ".join(f"{v.backbone} (frozen) → {v.encoder}" if v.backbone else v.encoder for v in m.views)
+        + " |"
+        for m in config.modalities
+    )
+    experts = ", ".join(f"{name} {share:.2f}" for name, share in facts["expert_weights"].items())
+    alone = ", ".join(f"{name} {value:.3f}" for name, value in facts["held_out_by_expert"].items())
+    return f"""# Model card
+
+Predicts **{config.target.column}** ({config.target.kind}); {config.fusion} fusion of {len(config.modalities)} modalities.
+{"Classes: " + ", ".join(bundle.ensemble.target.classes) if bundle.ensemble.target.classes else ""}
+
+| modality | kind | columns | encoder |
+|---|---|---|---|
+{modalities}
+
+## Data
+Rows: {", ".join(f"{part} {n}" for part, n in facts["rows"].items())}.
+Fingerprint of the table: `{facts["fingerprint"][:16]}`.
+Groups ({config.table.group or "none named"}) stay on one side of every split.
+
+## Figures
+| rows | {" | ".join(_names(facts["test"]) or _names(facts["held_out"]))} |
+|---|{"---|" * len(_names(facts["test"]) or _names(facts["held_out"]))}
+{_line("held out", facts["held_out"])}
+{_line("test", facts["test"])}
+
+Held-out rows chose the epoch, the weights of the experts and the temperature; the test rows chose nothing.
+Experts and their weights: {experts}. Each alone on held-out rows: {alone}.
+{_verdict(facts)}
+{_interval(facts)}
+
+## Limits
+Calibrated (temperature {bundle.ensemble.temperature:.2f}) and bounded (coverage {config.coverage:.0%}) on held-out
+rows of this table: on cases unlike them neither holds. Trained with seeds {config.seed}–{config.seed + config.seeds - 1}.
+
+## Made by
+`{facts["command"] or "Python"}` on {facts["created"]}; {", ".join(f"{k} {v}" for k, v in facts["versions"].items())}.
+"""
+
+
+def _names(figures: dict[str, Any]) -> list[str]:
+    return [k for k, v in figures.items() if isinstance(v, int | float)]
+
+
+def _line(name: str, figures: dict[str, Any]) -> str:
+    values = [figures[k] for k in _names(figures)]
+    return (
+        f"| {name} | " + " | ".join(str(v) if isinstance(v, int) else f"{v:.3f}" for v in values) + " |"
+        if values
+        else ""
+    )
+
+
+def _interval(facts: dict[str, Any]) -> str:
+    found = facts["test"].get("interval") or facts["held_out"].get("interval") or {}
+    return "".join(f"95 % interval of {k}: {low:.3f} to {high:.3f}." for k, (low, high) in found.items())
+
+
+def _verdict(facts: dict[str, Any]) -> str:
+    alone = facts["held_out_by_expert"]
+    floors = {k: v for k, v in alone.items() if k != "network"}
+    if "network" not in alone or not floors:
+        return ""
+    best = max(floors, key=lambda k: floors[k])
+    if floors[best] >= alone["network"]:
+        return f"**The cheap {best} floor is as good as the fused network or better here.**"
+    return f"The fused network beats the cheap {best} floor by {alone['network'] - floors[best]:.3f}."

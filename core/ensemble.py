@@ -1,0 +1,117 @@
+"""Experts and how they answer together: model-level fusion over whole trained models.
+
+An expert is a trained network or the cheap floor. Their answers (probabilities, or numbers in their own unit) are
+averaged with weights learned on held-out rows, then calibrated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from scipy.optimize import minimize
+from torch import Tensor
+
+from core.config import ExperimentConfig
+from core.evaluation.calibration import temper
+from core.model import FusionModel
+from core.schema import Batch, Signature, TargetKind
+from core.targets import Target
+
+
+class Expert(Protocol):
+    """A trained model that answers with any subset of modalities."""
+
+    kind: str
+
+    def answers(self, batch: Batch, keeps: Sequence[Tensor]) -> list[np.ndarray]:
+        """For each ``keep`` (B, M) bool: probabilities (B, classes), or numbers (B, 1)."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write safetensors and JSON into an existing folder."""
+        ...
+
+
+class Network:
+    """A trained ``FusionModel`` as an expert."""
+
+    kind = "network"
+
+    def __init__(self, model: FusionModel, target: Target) -> None:
+        self.model, self.target = model.eval(), target
+
+    @torch.inference_mode()
+    def answers(self, batch: Batch, keeps: Sequence[Tensor]) -> list[np.ndarray]:
+        """Encode once, fuse once for each ``keep``."""
+        device = next(self.model.parameters()).device
+        encoded = self.model.encode(batch.to(device).inputs)
+        return [self.target.answers(self.model.fuse(encoded, keep.to(device)).float()) for keep in keeps]
+
+    def save(self, folder: Path) -> None:
+        """Write ``weights.safetensors``."""
+        weights = {k: v.detach().cpu().contiguous().clone() for k, v in self.model.state_dict().items()}
+        save_file(weights, folder / "weights.safetensors")
+        self.model.save_assets(folder.parents[1] / "views")
+
+    @classmethod
+    def load(
+        cls, folder: Path, config: ExperimentConfig, signatures: dict[str, Signature], target: Target, assets: Path
+    ) -> Network:
+        """Rebuild from ``weights.safetensors`` and the assets of pretrained encoders."""
+        model = FusionModel(config, signatures, target.outputs, assets)
+        model.load_state_dict(load_file(folder / "weights.safetensors"))
+        return cls(model, target)
+
+
+@dataclass
+class Ensemble:
+    """Experts, the weight of each (they add up to 1) and the temperature of their joint answer."""
+
+    target: Target
+    modalities: tuple[str, ...]
+    experts: list[Expert]
+    weights: tuple[float, ...]
+    temperature: float = 1.0
+
+    def answers(self, batch: Batch, keeps: Sequence[Tensor] | None = None) -> list[np.ndarray]:
+        """Calibrated answers for each ``keep`` (B, M); all that is present where None is given."""
+        masks = (
+            list(keeps) if keeps is not None else [torch.ones(len(batch.ids), len(self.modalities), dtype=torch.bool)]
+        )
+        found = [
+            expert.answers(batch, masks) if weight > 0 else [] for expert, weight in zip(self.experts, self.weights)
+        ]
+        joint = [sum(w * f[i] for w, f in zip(self.weights, found) if w > 0) for i in range(len(masks))]
+        return [temper(self.target.kind, np.asarray(a), self.temperature) for a in joint]
+
+
+def learn_weights(kind: TargetKind, y: np.ndarray, answers: Sequence[np.ndarray]) -> np.ndarray:
+    """Weights ≥ 0 that add up to 1 and minimise the loss of the averaged held-out answers (E arrays (N, classes)).
+
+    Log loss for probabilities, squared error for numbers (stacking: Wolpert 1992, Breiman 1996).
+    """
+    stack = np.stack(answers)  # (E, N, classes)
+    experts = len(stack)
+
+    def loss(z: np.ndarray) -> float:
+        w = np.exp(z - z.max())
+        joint = np.tensordot(w / w.sum(), stack, axes=1)  # (N, classes)
+        if kind is TargetKind.NUMBER:
+            return float(((y - joint[:, 0]) ** 2).mean() / (y.var() or 1.0))
+        joint = joint.clip(1e-9, 1 - 1e-9)
+        if kind is TargetKind.LABELS:
+            return float(-(y * np.log(joint) + (1 - y) * np.log(1 - joint)).mean())
+        return float(-np.log(joint[np.arange(len(y)), y]).mean())
+
+    if experts == 1:
+        return np.ones(1)
+    z = minimize(loss, np.zeros(experts), method="L-BFGS-B", bounds=[(-8, 8)] * experts).x
+    w = np.exp(z - z.max())
+    w[w / w.sum() < 0.01] = 0.0  # an expert that adds nothing is not asked
+    return w / w.sum()

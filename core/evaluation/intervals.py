@@ -1,0 +1,42 @@
+"""How far a figure could be off: bootstrap intervals over cases, or over whole groups. Efron 1979."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from core.metrics import score
+from core.schema import TargetKind
+
+
+def resamples(cases: int, groups: Sequence[str | None] | None, times: int, seed: int = 0) -> list[np.ndarray]:
+    """Row numbers of each bootstrap sample; rows of a group come together, rows without one alone."""
+    rng = np.random.default_rng(seed)
+    if groups is None or all(g is None for g in groups):
+        return [rng.integers(0, cases, cases) for _ in range(times)]
+    members: dict[object, list[int]] = {}
+    for i, group in enumerate(groups):
+        members.setdefault(i if group is None else group, []).append(i)
+    blocks = [np.asarray(rows) for rows in members.values()]
+    return [np.concatenate([blocks[b] for b in rng.integers(0, len(blocks), len(blocks))]) for _ in range(times)]
+
+
+def interval(
+    kind: TargetKind,
+    metric: str | None,
+    y: np.ndarray,
+    answers: np.ndarray,
+    groups: Sequence[str | None] | None = None,
+    *,
+    against: np.ndarray | None = None,
+    level: float = 0.95,
+    times: int = 300,
+) -> tuple[float, float]:
+    """The interval of a metric, or with ``against`` of its difference to a second model on the same cases (paired)."""
+    found = []
+    for rows in resamples(len(y), groups, times):
+        value = score(kind, metric, y[rows], answers[rows])
+        found.append(value if against is None else value - score(kind, metric, y[rows], against[rows]))
+    low, high = np.nanquantile(found, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

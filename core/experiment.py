@@ -1,0 +1,253 @@
+"""From a table to a saved, calibrated ensemble: split, fit preprocessing, train, combine, measure, save."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import PartialState
+
+from core.bundle import Bundle, versions
+from core.cache import FeatureCache
+from core.card import write_card
+from core.config import ExperimentConfig
+from core.dataset import CaseDataset, Collate, cells_of
+from core.ensemble import Ensemble, Expert, Network, learn_weights
+from core.errors import ConfigError
+from core.evaluation.calibration import expected_calibration_error, fit_temperature, temper
+from core.evaluation.conformal import fit_threshold
+from core.evaluation.intervals import interval
+from core.floor.fit import fit_floor, floor_views
+from core.manifest import Manifest
+from core.metrics import DEFAULT, score, scores
+from core.model import FusionModel
+from core.progress import Progress, silent
+from core.schema import TargetKind
+from core.splits import folds, split
+from core.targets import Target
+from core.training.fit import Job, Trainer
+from core.training.optimizer import initialise
+from core.view import View, build_views
+
+Rows = Sequence[int]
+
+
+@dataclass
+class Held:
+    """An expert group's answers on rows that it was not trained on, in the order of ``Experiment.held``."""
+
+    name: str
+    experts: list[Expert]
+    answers: np.ndarray  # (N, classes) or (N, 1)
+
+
+class Experiment:
+    """One config on one checked table."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        config: ExperimentConfig,
+        folder: Path | None = None,
+        *,
+        progress: Progress = silent,
+        cache: FeatureCache | None = None,
+        rows: Mapping[str, Rows] | None = None,
+    ) -> None:
+        """``rows``: train, val and test row numbers, where the caller splits (cross-validation); else as configured."""
+        manifest.raise_faults()
+        self.manifest, self.config, self.folder, self.progress = manifest, config, folder, progress
+        found = rows if rows is not None else split(manifest, config, config.seed)
+        self.rows = {part: [int(i) for i in found.get(part, ())] for part in ("train", "val", "test")}
+        self.fitted_on = self.rows["train"] + (self.rows["val"] if config.folds > 1 else [])
+        self.target = Target.fit(config.target, [manifest.targets[i] for i in self.fitted_on])
+        self.places = {v: i for i, m in enumerate(config.modalities) for v in m.view_names()}
+        self.views = self._fit_views(cache or FeatureCache())
+        raw = [manifest.targets[i] for i in self.held]
+        self.held_y = self.target.decoded(self.target.encode(raw))
+
+    @property
+    def held(self) -> list[int]:
+        """The rows whose answers come from models that did not train on them."""
+        return self.fitted_on if self.config.folds > 1 else self.rows["val"]
+
+    def _fit_views(self, cache: FeatureCache) -> dict[str, View]:
+        views = build_views(self.config.modalities, cache)
+        if self.config.floor or self.config.stack:
+            views |= floor_views(self.config, cache)
+        everything = [i for part in self.rows.values() for i in part]
+        for name, view in views.items():
+            view.fit(cells_of(self.manifest, view.modality.name, self.fitted_on)())
+            self._warm(name, view, everything)
+        return views
+
+    def _warm(self, name: str, view: View, rows: Rows) -> None:
+        if view.backbone is None:
+            return
+        view.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        cells, done = cells_of(self.manifest, view.modality.name, rows), 0
+
+        def tick(count: int) -> None:
+            nonlocal done
+            done += count
+            self.progress(f"features of {name}", min(done, len(rows)), len(rows))
+
+        with PartialState().main_process_first():
+            view.warm(cells(), tick)
+            self.progress(f"features of {name}", len(rows), len(rows))
+
+    def run(self, command: str = "") -> Bundle:
+        """Train everything, combine, measure on the test rows, and save to the folder where one was given."""
+        groups = [self.networks()]
+        if self.config.floor or self.config.stack:
+            groups += [Held(e.kind, [e], a) for e, a in fit_floor(self)]
+        bundle = self._bundle(groups if self.config.stack else groups[:1], command, groups)
+        if self.folder is not None and PartialState().is_main_process:
+            bundle.save(self.folder / "bundle")
+            if self.config.floor and not self.config.stack and len(groups) > 1:
+                best = max(groups[1:], key=lambda g: score(self.target.kind, None, self.held_y, g.answers))
+                self._bundle([best], command, groups).save(self.folder / "floor")
+            shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
+        return bundle
+
+    def networks(self) -> Held:
+        """All seeds (and folds) of the fused network, and their mean answers on held-out rows."""
+        config = self.config
+        if config.folds > 1:
+            targets = [self.manifest.targets[i] for i in self.fitted_on]
+            group = [self.manifest.groups[i] for i in self.fitted_on]
+            parts = folds(targets, group, config.folds, config.seed)
+        else:
+            n = len(self.rows["train"])
+            parts = [(np.arange(n), np.arange(n, n + len(self.rows["val"])))]
+        pool = self.fitted_on if config.folds > 1 else self.rows["train"] + self.rows["val"]
+        place = {row: i for i, row in enumerate(self.held)}
+        answers = np.zeros((len(self.held), len(self.target.classes) or 1))
+        experts: list[Expert] = []
+        for seed in range(config.seed, config.seed + config.seeds):
+            for f, (a, b) in enumerate(parts):
+                rows = [pool[i] for i in a], [pool[i] for i in b]
+                network, found = self._network(seed, f, *rows)
+                answers[[place[r] for r in rows[1]]] += found / config.seeds
+                experts.append(network)
+        return Held("network", experts, answers)
+
+    def _network(self, seed: int, fold: int, train: Rows, val: Rows) -> tuple[Network, np.ndarray]:
+        config, views = self.config, {n: self.views[n] for n in self.places}
+        torch.manual_seed(seed)
+        model = FusionModel(config, {n: v.signature for n, v in views.items()}, self.target.outputs)
+        initialise(model, config.training.initialisation)
+        name = f"seed-{seed}-fold-{fold}" if config.folds > 1 else f"seed-{seed}"
+        identity = json.dumps([config.to_json(), self.manifest.fingerprint, list(train), seed], sort_keys=True)
+        job = Job(
+            CaseDataset(self.manifest, views, augment=config.training.augment, seed=seed),
+            CaseDataset(self.manifest, views),
+            train,
+            val,
+            seed,
+            self.folder / "checkpoints" / name if self.folder else None,
+            self.folder / "logs" / name if self.folder else None,
+            hashlib.sha256(identity.encode()).hexdigest(),
+            self.progress,
+            name,
+        )
+        trainer = Trainer(model, self.target, config.training, job)
+        network = Network(trainer.fit().model, self.target)
+        return network, self.target.answers(trainer.predict(val)[0])
+
+    def _bundle(self, used: Sequence[Held], command: str, measured: Sequence[Held]) -> Bundle:
+        kind = self.target.kind
+        shares = learn_weights(kind, self.held_y, [g.answers for g in used])
+        weights = tuple(float(s) / len(g.experts) for s, g in zip(shares, used) for _ in g.experts)
+        joint = np.tensordot(shares, np.stack([g.answers for g in used]), axes=1)
+        temperature = fit_temperature(kind, self.held_y, joint)
+        held = temper(kind, joint, temperature)
+        names = tuple(m.name for m in self.config.modalities)
+        ensemble = Ensemble(self.target, names, [e for g in used for e in g.experts], weights, temperature)
+        bundle = Bundle(self.config, self._used_views(used), ensemble)
+        bundle.threshold = fit_threshold(kind, self.held_y, held, self.config.coverage)
+        bundle.facts = self._facts(used, shares, command) | {
+            "held_out": self._figures(self.held, held),
+            "held_out_by_expert": {g.name: score(kind, None, self.held_y, g.answers) for g in measured},
+            "test": self._figures(self.rows["test"], self.answers(bundle, self.rows["test"])),
+        }
+        bundle.card = write_card(bundle)
+        return bundle
+
+    def _used_views(self, used: Sequence[Held]) -> dict[str, View]:
+        floors = any(g.name != "network" for g in used)
+        return {n: v for n, v in self.views.items() if floors or n in self.places}
+
+    def answers(self, bundle: Bundle, rows: Rows) -> np.ndarray:
+        """The bundle's answers on rows of this table: (N, classes) or (N, 1)."""
+        return table_answers(bundle, self.manifest, rows)
+
+    def _figures(self, rows: Rows, answers: np.ndarray) -> dict[str, Any]:
+        if not len(rows):
+            return {"cases": 0}
+        kind = self.target.kind
+        y = self.target.decoded(self.target.encode([self.manifest.targets[i] for i in rows]))
+        group = [self.manifest.groups[i] for i in rows]
+        figures: dict[str, Any] = {"cases": len(rows)} | scores(kind, y, answers)
+        figures["interval"] = {DEFAULT[kind]: interval(kind, None, y, answers, group)}
+        if kind in (TargetKind.LABEL, TargetKind.GRADE):
+            figures["expected_calibration_error"] = expected_calibration_error(y, answers)
+        return figures
+
+    def _facts(self, used: Sequence[Held], shares: np.ndarray, command: str) -> dict[str, Any]:
+        return {
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "command": command,
+            "versions": versions(),
+            "fingerprint": self.manifest.fingerprint,
+            "rows": {part: len(rows) for part, rows in self.rows.items()},
+            "split": {p: hashlib.sha256(json.dumps(sorted(r)).encode()).hexdigest() for p, r in self.rows.items()},
+            "expert_weights": {g.name: float(s) for g, s in zip(used, shares)},
+        }
+
+
+def table_answers(bundle: Bundle, manifest: Manifest, rows: Rows, batch: int = 64) -> np.ndarray:
+    """A bundle's calibrated answers on rows of a table, read in batches: (N, classes) or (N, 1)."""
+    if not len(rows):
+        return np.zeros((0, len(bundle.ensemble.target.classes) or 1))
+    data, collate = CaseDataset(manifest, bundle.views, memory=0), Collate(bundle.views, None)
+    parts = [list(rows[i : i + batch]) for i in range(0, len(rows), batch)]
+    return np.concatenate([bundle.ensemble.answers(collate([data[i] for i in part]))[0] for part in parts])
+
+
+def train(
+    manifest: Manifest,
+    config: ExperimentConfig,
+    folder: Path,
+    *,
+    progress: Progress = silent,
+    cache: FeatureCache | None = None,
+    command: str = "",
+    overwrite: bool = False,
+) -> Bundle:
+    """Train and save to ``folder``: ``bundle/``, ``floor/`` where it stands apart, ``logs/`` with the curves.
+
+    A run that was killed goes on when it is started again with the same table and config.
+
+    Raises:
+        TableError: with all faults of the table.
+        ConfigError: if ``folder`` holds a finished bundle and ``overwrite`` is not set.
+    """
+    if (folder / "bundle").exists() and not overwrite:
+        raise ConfigError(f"{folder}: holds a trained bundle already; choose another folder or pass --overwrite")
+    return Experiment(manifest, config, folder, progress=progress, cache=cache).run(command)
+
+
+def train_alone(experiment: Experiment, name: str) -> Experiment:
+    """The same experiment, split and seed with one modality alone."""
+    config = dataclasses.replace(experiment.config.only(name), floor=False, stack=False)
+    return Experiment(experiment.manifest, config, rows=experiment.rows, progress=experiment.progress)

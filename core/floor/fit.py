@@ -1,0 +1,106 @@
+"""Fit the floor of an experiment on the rows that its networks are trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.sparse as sp
+
+from core.cache import FeatureCache
+from core.config import ExperimentConfig, ViewConfig
+from core.dataset import CaseDataset, Collate
+from core.floor.features import Block, blocks_of, matrix
+from core.floor.linear import Linear, inner_folds, unscale
+from core.floor.trees import Trees
+from core.schema import Modality, TargetKind
+from core.splits import folds
+from core.view import View
+
+if TYPE_CHECKING:
+    from core.experiment import Experiment
+
+MOST_ROWS = 50_000  # the floor holds its rows in memory, so a larger table is sampled
+Floor = Linear | Trees
+
+
+def floor_views(config: ExperimentConfig, cache: FeatureCache) -> dict[str, View]:
+    """Term weights for every text modality that has none among its own views; named ``modality~``."""
+    terms = ViewConfig("lexical", preprocess={"tokens": "tfidf", "ngrams": 2, "characters": True})
+    return {
+        f"{m.name}~": View(f"{m.name}~", m, terms, cache)
+        for m in config.modalities
+        if m.kind is Modality.TEXT and not any(v.preprocess.get("tokens") == "tfidf" for v in m.views)
+    }
+
+
+def floor_blocks(config: ExperimentConfig, views: dict[str, View]) -> list[Block]:
+    """What the floor reads of the views."""
+    places = {m.name: i for i, m in enumerate(config.modalities)}
+    return blocks_of({n: v.signature for n, v in views.items()}, {n: places[v.modality.name] for n, v in views.items()})
+
+
+def fit_floor(experiment: Experiment) -> list[tuple[Floor, np.ndarray]]:
+    """Linear and tree floor, each with its answers on the held-out rows; none if there is nothing to read."""
+    blocks = floor_blocks(experiment.config, experiment.views)
+    if not blocks:
+        return []
+    target, seed = experiment.target, experiment.config.seed
+    rows = np.random.default_rng(seed).permutation(experiment.fitted_on)[:MOST_ROWS].tolist()
+    x, y = _matrices(experiment, rows, blocks), _targets(experiment, rows)
+    if experiment.config.folds > 1:
+        held = _out_of_fold(experiment, rows, blocks, x, y)
+        return list(zip(_fit(experiment, blocks, x, y), held))
+    fitted = _fit(experiment, blocks, x, y)
+    held_x = _matrices(experiment, experiment.held, blocks)
+    return [(f, unscale(target, _scores(f, held_x))) for f in fitted]
+
+
+def _out_of_fold(
+    experiment: Experiment,
+    rows: Sequence[int],
+    blocks: list[Block],
+    x: tuple[sp.csr_matrix, sp.csr_matrix],
+    y: np.ndarray,
+) -> list[np.ndarray]:
+    manifest, place = experiment.manifest, {row: i for i, row in enumerate(experiment.held)}
+    parts = folds(
+        [manifest.targets[i] for i in rows],
+        [manifest.groups[i] for i in rows],
+        experiment.config.folds,
+        experiment.config.seed,
+    )
+    held = [np.full((len(experiment.held), len(experiment.target.classes) or 1), np.nan) for _ in range(2)]
+    for f, (a, b) in enumerate(parts):
+        experiment.progress("floor", f, len(parts))
+        for i, model in enumerate(_fit(experiment, blocks, (x[0][a], x[1][a]), y[a])):
+            held[i][[place[rows[r]] for r in b]] = unscale(experiment.target, _scores(model, (x[0][b], x[1][b])))
+    experiment.progress("floor", len(parts), len(parts))
+    return [h for h in held if np.isfinite(h).all()]
+
+
+def _fit(
+    experiment: Experiment, blocks: list[Block], x: tuple[sp.csr_matrix, sp.csr_matrix], y: np.ndarray
+) -> list[Floor]:
+    linear = Linear.fit(experiment.target, blocks, x[0], y, inner_folds(len(y))[:2])
+    if experiment.target.kind is TargetKind.LABELS:  # LightGBM has no objective for several labels
+        return [linear]
+    return [linear, Trees.fit(experiment.target, linear, x, y, experiment.config.seed)]
+
+
+def _scores(model: Floor, x: tuple[sp.csr_matrix, sp.csr_matrix]) -> np.ndarray:
+    return model.scores(x[0]) if isinstance(model, Linear) else model.scores(*x)
+
+
+def _targets(experiment: Experiment, rows: Sequence[int]) -> np.ndarray:
+    return experiment.target.encode([experiment.manifest.targets[i] for i in rows]).numpy()
+
+
+def _matrices(experiment: Experiment, rows: Sequence[int], blocks: list[Block]) -> tuple[sp.csr_matrix, sp.csr_matrix]:
+    """One-hot rows for the linear model and coded rows for trees."""
+    views = {b.view: experiment.views[b.view] for b in blocks}
+    data, collate = CaseDataset(experiment.manifest, views, memory=0), Collate(views, None)
+    batches = (collate([data[int(i)] for i in rows[s : s + 256]]) for s in range(0, len(rows), 256))
+    found = [(matrix(b, blocks, None, one_hot=True), matrix(b, blocks, None, one_hot=False)) for b in batches]
+    return sp.vstack([f[0] for f in found], format="csr"), sp.vstack([f[1] for f in found], format="csr")

@@ -1,0 +1,166 @@
+"""Answer one case or a table with a saved model: bundle + row → ``Prediction``, everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from core.bundle import Bundle
+from core.cache import FeatureCache
+from core.config import ModalityConfig
+from core.dataset import Collate, Sample, prepare_row
+from core.ensemble import Ensemble
+from core.errors import ConfigError, unknown
+from core.evaluation.conformal import prediction_set
+from core.explanation.shapley import shares, subsets
+from core.manifest import Manifest
+from core.schema import Batch, Modality, Prediction, Row, TargetKind
+from core.view import View
+
+
+class Predictor:
+    """A bundle, ready to answer."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+        self.ensemble: Ensemble = bundle.ensemble
+        self.collate = Collate(bundle.views, bundle.ensemble.target)
+
+    @classmethod
+    def load(cls, folder: Path | str, cache: FeatureCache | None = None) -> Predictor:
+        """Open the bundle in a folder.
+
+        Raises:
+            BundleError: if it cannot be opened; see ``Bundle.load``.
+        """
+        return cls(Bundle.load(Path(folder), cache))
+
+    def predict(self, case: Mapping[str, Any], *, explain: bool = True, id: str = "case") -> Prediction:
+        """Answer one case, given by modality name or by column name; what is left out or None is missing.
+
+        Files are a path or a list of paths, a text is a string, a table modality a dict of its columns.
+
+        Raises:
+            ConfigError: for an unknown name, or when no modality is present.
+            FileError: if a file cannot be read.
+        """
+        return self.predict_rows([as_row(case, self.bundle.config.modalities, id)], explain=explain)[0]
+
+    def predict_table(self, manifest: Manifest, *, explain: bool = False, batch: int = 32) -> Iterator[Prediction]:
+        """Answer all cases of a table in order, in constant memory."""
+        rows = (manifest.row(i) for i in range(len(manifest)))
+        while part := list(islice(rows, batch)):
+            yield from self.predict_rows(part, explain=explain)
+
+    def predict_rows(self, rows: Sequence[Row], *, explain: bool = True) -> list[Prediction]:
+        """Answer rows as one batch; a row's answer does not depend on the others."""
+        batch = self._batch(rows)
+        names = self.ensemble.modalities
+        answers = self.ensemble.answers(batch)[0]  # (B, classes) or (B, 1)
+        explained = self._explain(batch, rows, answers) if explain else [({}, {})] * len(rows)
+        return [
+            self._prediction(row, answers[i], *explained[i], tuple(m for m in names if m not in row.values))
+            for i, row in enumerate(rows)
+        ]
+
+    def _batch(self, rows: Sequence[Row]) -> Batch:
+        samples = []
+        for i, row in enumerate(rows):
+            if not row.values:
+                raise ConfigError(
+                    f"case {row.id!r}: no modality is present; give at least one of {self.ensemble.modalities}"
+                )
+            found = {n: self.view(n).finish(p) for n, p in prepare_row(row, self.bundle.views).items()}
+            samples.append(Sample(row.id, i, found, None))
+        return self.collate(samples)
+
+    def view(self, name: str) -> View:
+        """One view of the bundle by name."""
+        return self.bundle.views[name]
+
+    def _explain(
+        self, batch: Batch, rows: Sequence[Row], answers: np.ndarray
+    ) -> list[tuple[dict[str, float], dict[str, float]]]:
+        """Shapley shares, and the answer without each modality, of every case."""
+        names = self.ensemble.modalities
+        wanted = sorted({s for row in rows for s in subsets(_present(row, names))} - {frozenset()}, key=sorted)
+        keeps = [torch.tensor([[m in s for m in names]] * len(rows)) for s in wanted]
+        table = dict(zip(wanted, self.ensemble.answers(batch, keeps)))
+        found = []
+        for i, row in enumerate(rows):
+            present, top = _present(row, names), int(answers[i].argmax())
+            worth = {frozenset(): self._nothing(top)} | {s: float(a[i, top]) for s, a in table.items()}
+            scale = _log_odds if self.ensemble.target.kind is not TargetKind.NUMBER else float
+            share = shares(present, {s: scale(worth[s]) for s in subsets(present)})
+            found.append((share, {m: worth[frozenset(present) - {m}] for m in present}))
+        return found
+
+    def _nothing(self, top: int) -> float:
+        """What the model would say of a case of which nothing is known."""
+        target = self.ensemble.target
+        if target.kind is TargetKind.NUMBER:
+            return float(target.values(torch.zeros(1, 1))[0])
+        return target.prior[top]
+
+    def _prediction(
+        self, row: Row, answer: np.ndarray, share: dict[str, float], without: dict[str, float], missing: tuple[str, ...]
+    ) -> Prediction:
+        target, threshold, coverage = self.ensemble.target, self.bundle.threshold, self.bundle.config.coverage
+        explained: dict[str, Any] = {"shares": share, "without": without, "missing": missing}
+        promised = coverage if threshold is not None else None
+        if target.kind is TargetKind.NUMBER:
+            value = float(answer[0])
+            interval = None if threshold is None else (value - threshold, value + threshold)
+            return Prediction(row.id, None, {}, value, interval, coverage=promised, **explained)
+        probabilities = {c: float(p) for c, p in zip(target.classes, answer)}
+        if target.kind is TargetKind.LABELS:
+            labels = tuple(c for c, p in probabilities.items() if p >= 0.5)
+            return Prediction(row.id, None, probabilities, labels=labels, **explained)
+        possible = prediction_set(answer[None], threshold)[0] if threshold is not None else np.zeros(len(answer), bool)
+        kept = tuple(c for c, is_in in zip(target.classes, possible) if is_in)
+        label = target.classes[int(answer.argmax())]
+        return Prediction(row.id, label, probabilities, conformal_set=kept, coverage=promised, **explained)
+
+
+def as_row(case: Mapping[str, Any], modalities: Sequence[ModalityConfig], id: str = "case") -> Row:
+    """A case given by modality or column names, as a row.
+
+    Raises:
+        ConfigError: for a name that is neither; the message lists both.
+    """
+    columns = {c: m for m in modalities for c in m.columns}
+    names = {m.name: m for m in modalities}
+    values: dict[str, Any] = {}
+    for name, value in case.items():
+        if value is None or (isinstance(value, float) and np.isnan(value)) or value in ("", [], (), {}):
+            continue
+        modality = names.get(name) or columns.get(name)
+        if modality is None:
+            raise unknown("modality or column", name, {*names, *columns})
+        if modality.kind is Modality.TABULAR:
+            cells = value if isinstance(value, Mapping) else {name: value}
+            if alien := set(cells) - set(modality.columns):
+                raise unknown(f"column of {modality.name!r}", sorted(alien)[0], modality.columns)
+            row = values.setdefault(modality.name, dict.fromkeys(modality.columns, ""))
+            row.update({k: "" if v is None else str(v) for k, v in cells.items()})
+        elif modality.kind is Modality.TEXT:
+            values[modality.name] = f"{values[modality.name]}\n{value}" if modality.name in values else str(value)
+        else:
+            paths = value if isinstance(value, list | tuple) else [value]
+            values[modality.name] = tuple(Path(p).resolve() for p in paths)
+    present = {k: v for k, v in values.items() if not isinstance(v, dict) or any(v.values())}
+    return Row(id, 0, present)
+
+
+def _present(row: Row, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(m for m in names if m in row.values)
+
+
+def _log_odds(p: float) -> float:
+    p = min(max(p, 1e-6), 1 - 1e-6)
+    return float(np.log(p / (1 - p)))
