@@ -21,7 +21,7 @@ def write_card(bundle: Bundle) -> str:
     alone = ", ".join(f"{name} {value:.3f}" for name, value in facts["held_out_by_expert"].items())
     return f"""# Model card
 
-Predicts **{config.target.column}** ({config.target.kind}); {config.fusion} fusion of {len(config.modalities)} modalities.
+Predicts **{config.target.column}** ({config.target.kind}); {config.fusion} fusion of the modalities below.
 {"Classes: " + ", ".join(bundle.ensemble.target.classes) if bundle.ensemble.target.classes else ""}
 
 | modality | kind | columns | encoder |
@@ -46,7 +46,7 @@ Experts and their weights: {experts}. Each alone on held-out rows: {alone}.
 
 ## Limits
 Calibrated (temperature {bundle.ensemble.temperature:.2f}) and bounded (coverage {config.coverage:.0%}) on held-out
-rows of this table: on cases unlike them neither holds. Trained with seeds {config.seed}–{config.seed + config.seeds - 1}.
+rows of this table: on cases unlike them neither holds. Seeds {config.seed} to {config.seed + config.seeds - 1}.
 
 ## Made by
 `{facts["command"] or "Python"}` on {facts["created"]}; {", ".join(f"{k} {v}" for k, v in facts["versions"].items())}.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import shutil
@@ -107,17 +106,22 @@ class Experiment:
 
     def run(self, command: str = "") -> Bundle:
         """Train everything, combine, measure on the test rows, and save to the folder where one was given."""
+        groups = self.train_groups()
+        bundle = self.combine(groups if self.config.stack else groups[:1], groups, command)
+        if self.folder is not None and PartialState().is_main_process:
+            bundle.save(self.folder / "bundle")
+            if not self.config.stack and len(groups) > 1:
+                best = max(groups[1:], key=lambda g: score(self.target.kind, None, self.held_y, g.answers))
+                self.combine([best], groups, command).save(self.folder / "floor")
+            shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
+        return bundle
+
+    def train_groups(self) -> list[Held]:
+        """The fused networks, then the linear and the tree floor where they are asked for."""
         groups = [self.networks()]
         if self.config.floor or self.config.stack:
             groups += [Held(e.kind, [e], a) for e, a in fit_floor(self)]
-        bundle = self._bundle(groups if self.config.stack else groups[:1], command, groups)
-        if self.folder is not None and PartialState().is_main_process:
-            bundle.save(self.folder / "bundle")
-            if self.config.floor and not self.config.stack and len(groups) > 1:
-                best = max(groups[1:], key=lambda g: score(self.target.kind, None, self.held_y, g.answers))
-                self._bundle([best], command, groups).save(self.folder / "floor")
-            shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
-        return bundle
+        return groups
 
     def networks(self) -> Held:
         """All seeds (and folds) of the fused network, and their mean answers on held-out rows."""
@@ -164,7 +168,9 @@ class Experiment:
         network = Network(trainer.fit().model, self.target)
         return network, self.target.answers(trainer.predict(val)[0])
 
-    def _bundle(self, used: Sequence[Held], command: str, measured: Sequence[Held]) -> Bundle:
+    def combine(self, used: Sequence[Held] = (), measured: Sequence[Held] = (), command: str = "") -> Bundle:
+        """One calibrated ensemble of the ``used`` expert groups (all, freshly trained, where none are given)."""
+        used = used or self.train_groups()
         kind = self.target.kind
         shares = learn_weights(kind, self.held_y, [g.answers for g in used])
         weights = tuple(float(s) / len(g.experts) for s, g in zip(shares, used) for _ in g.experts)
@@ -177,7 +183,7 @@ class Experiment:
         bundle.threshold = fit_threshold(kind, self.held_y, held, self.config.coverage)
         bundle.facts = self._facts(used, shares, command) | {
             "held_out": self._figures(self.held, held),
-            "held_out_by_expert": {g.name: score(kind, None, self.held_y, g.answers) for g in measured},
+            "held_out_by_expert": {g.name: score(kind, None, self.held_y, g.answers) for g in measured or used},
             "test": self._figures(self.rows["test"], self.answers(bundle, self.rows["test"])),
         }
         bundle.card = write_card(bundle)
@@ -245,9 +251,3 @@ def train(
     if (folder / "bundle").exists() and not overwrite:
         raise ConfigError(f"{folder}: holds a trained bundle already; choose another folder or pass --overwrite")
     return Experiment(manifest, config, folder, progress=progress, cache=cache).run(command)
-
-
-def train_alone(experiment: Experiment, name: str) -> Experiment:
-    """The same experiment, split and seed with one modality alone."""
-    config = dataclasses.replace(experiment.config.only(name), floor=False, stack=False)
-    return Experiment(experiment.manifest, config, rows=experiment.rows, progress=experiment.progress)

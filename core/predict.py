@@ -94,7 +94,8 @@ class Predictor:
         found = []
         for i, row in enumerate(rows):
             present, top = _present(row, names), int(answers[i].argmax())
-            worth = {frozenset(): self._nothing(top)} | {s: float(a[i, top]) for s, a in table.items()}
+            nothing: dict[frozenset[str], float] = {frozenset(): self._nothing(top)}
+            worth = nothing | {s: float(a[i, top]) for s, a in table.items()}
             scale = _log_odds if self.ensemble.target.kind is not TargetKind.NUMBER else float
             share = shares(present, {s: scale(worth[s]) for s in subsets(present)})
             found.append((share, {m: worth[frozenset(present) - {m}] for m in present}))

@@ -1,0 +1,152 @@
+"""Did fusion beat each kind alone, and the cheap floor? The same cases, the same splits, paired intervals."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from core.cache import FeatureCache
+from core.config import ExperimentConfig
+from core.errors import ConfigError
+from core.evaluation.intervals import interval
+from core.experiment import Experiment, Held
+from core.manifest import Manifest
+from core.metrics import DEFAULT, score, scores
+from core.progress import Progress, silent
+from core.splits import folds, split
+
+FUSED = "fused"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One variant on the compared cases: all metrics, the default one's interval, and its lead over the best alone."""
+
+    name: str
+    metrics: dict[str, float]
+    interval: tuple[float, float]
+    lead: tuple[float, float, float] | None = None  # difference to the best single modality, and its paired interval
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Results of all variants, and every variant's answers for whoever wants to look closer."""
+
+    metric: str
+    cases: int
+    results: list[Result]
+    answers: dict[str, np.ndarray] = field(repr=False, default_factory=dict)
+    truth: np.ndarray = field(repr=False, default_factory=lambda: np.zeros(0))
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures as JSON; answers are left out."""
+        return {"metric": self.metric, "cases": self.cases, "results": [asdict(r) for r in self.results]}
+
+    def text(self) -> str:
+        """A table for people."""
+        lines = [
+            f"{self.metric} on {self.cases} cases",
+            f"{'':24} {'value':>7}  95 % interval    lead over the best alone",
+        ]
+        for r in self.results:
+            lead = "" if r.lead is None else f"{r.lead[0]:+.3f} ({r.lead[1]:+.3f} to {r.lead[2]:+.3f})"
+            value = r.metrics.get(self.metric, float("nan"))
+            lines.append(f"{r.name:24} {value:7.3f}  {r.interval[0]:.3f} to {r.interval[1]:.3f}  {lead}")
+        return "\n".join(lines)
+
+
+def compare(
+    manifest: Manifest,
+    config: ExperimentConfig,
+    *,
+    outer_folds: int = 0,
+    fusions: Sequence[str] = (),
+    metric: str | None = None,
+    progress: Progress = silent,
+    cache: FeatureCache | None = None,
+) -> Comparison:
+    """Train the fused model, each modality alone and the floor; measure all on cases that none was trained on.
+
+    ``outer_folds`` > 1 pools the test parts of a grouped cross-validation, else the configured test rows are used;
+    ``fusions`` names further fusion methods to try.
+
+    Raises:
+        ConfigError: if there are no test rows.
+    """
+    manifest.raise_faults()
+    parts = _parts(manifest, config, outer_folds)
+    found: dict[str, list[np.ndarray]] = {}
+    for rows in parts:
+        for name, answers in _answers(manifest, config, rows, fusions, progress, cache).items():
+            found.setdefault(name, []).append(answers)
+    tested = [i for rows in parts for i in rows["test"]]
+    pooled = {name: np.concatenate(a) for name, a in found.items()}
+    return _measure(manifest, config, tested, pooled, metric)
+
+
+def _parts(manifest: Manifest, config: ExperimentConfig, outer_folds: int) -> list[dict[str, list[int]]]:
+    if outer_folds < 2:
+        rows = {k: [int(i) for i in v] for k, v in split(manifest, config, config.seed).items()}
+        if not rows["test"]:
+            raise ConfigError("compare: the table has no test rows; name a split with test rows, or ask for --folds 5")
+        return [rows]
+    parts = []
+    for train, test in folds(manifest.targets, manifest.groups, outer_folds, config.seed):
+        inner = folds([manifest.targets[i] for i in train], [manifest.groups[i] for i in train], 6, config.seed)[0]
+        pick = {"train": train[inner[0]], "val": train[inner[1]], "test": test}
+        parts.append({k: [int(i) for i in v] for k, v in pick.items()})
+    return parts
+
+
+def _answers(
+    manifest: Manifest,
+    config: ExperimentConfig,
+    rows: Mapping[str, Sequence[int]],
+    fusions: Sequence[str],
+    progress: Progress,
+    cache: FeatureCache | None,
+) -> dict[str, np.ndarray]:
+    """Answers of every variant on the test rows of one split."""
+    experiment = Experiment(manifest, config, progress=progress, cache=cache, rows=rows)
+    groups = experiment.train_groups()
+    found = {FUSED: experiment.answers(experiment.combine(groups if config.stack else groups[:1]), rows["test"])}
+    found |= {g.name: _alone(experiment, g) for g in groups if config.stack or g.name != "network"}
+    if len(config.modalities) > 1:
+        for m in config.modalities:
+            variant = Experiment(manifest, config.only(m.name), progress=progress, cache=cache, rows=rows)
+            found[f"{m.name} alone"] = variant.answers(variant.combine(), rows["test"])
+    for name in fusions:
+        other = dataclasses.replace(config, fusion=name, fusion_options={}, floor=False, stack=False)
+        variant = Experiment(manifest, other, progress=progress, cache=cache, rows=rows)
+        found[f"fusion {name}"] = variant.answers(variant.combine(), rows["test"])
+    return found
+
+
+def _alone(experiment: Experiment, group: Held) -> np.ndarray:
+    return experiment.answers(experiment.combine([group]), experiment.rows["test"])
+
+
+def _measure(
+    manifest: Manifest, config: ExperimentConfig, rows: Sequence[int], pooled: dict[str, np.ndarray], metric: str | None
+) -> Comparison:
+    from core.targets import Target
+
+    raw = [manifest.targets[i] for i in range(len(manifest))]
+    target = Target.fit(config.target, raw)
+    kind, name = target.kind, metric or DEFAULT[target.kind]
+    y = target.decoded(target.encode([raw[i] for i in rows]))
+    group = [manifest.groups[i] for i in rows]
+    alone = {n: score(kind, name, y, a) for n, a in pooled.items() if n.endswith(" alone")}
+    best = max(alone, key=lambda n: alone[n]) if alone else None
+    results = []
+    for variant, answers in pooled.items():
+        lead = None
+        if best is not None and variant != best:
+            ends = interval(kind, name, y, answers, group, against=pooled[best])
+            lead = (score(kind, name, y, answers) - alone[best], *ends)
+        results.append(Result(variant, scores(kind, y, answers), interval(kind, name, y, answers, group), lead))
+    return Comparison(name, len(rows), results, pooled, y)
