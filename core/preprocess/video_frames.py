@@ -1,0 +1,121 @@
+"""Take single frames out of a video at given seconds, by seeking: one frame in memory, most of the file unread.
+
+So a file that is cut off after the last frame asked for is not noticed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.errors import FileError
+from core.preprocess.media import open_media
+
+MAX_PIXELS = 40_000_000  # of one frame; 8K has 33 million
+SEEK_SECONDS = 2.0  # a target nearer than this is reached by decoding on
+SLACK_SECONDS = 0.5  # the last frame may end so much before the duration that the header states
+
+
+def duration(path: Path) -> float:
+    """Seconds from the first frame to the end of the last.
+
+    Raises:
+        FileError: if the file is no video or its frames are too large.
+    """
+    with closing(open_media(path, "video")) as container:
+        return _stated(container) or _scan(container)
+
+
+def frames_at(path: Path, seconds: Sequence[float]) -> Iterator[tuple[float, np.ndarray]]:
+    """The frames shown at rising ``seconds`` after the start, without repetition: (own second, (H, W, 3) uint8).
+
+    Raises:
+        FileError: if the file is no video, has no frames, or is damaged or cut off; the message says where.
+    """
+    import av
+
+    with closing(open_media(path, "video")) as container:
+        stream = container.streams.video[0]
+        if not 0 < stream.width * stream.height <= MAX_PIXELS:
+            raise FileError(f"{path}: frames of {stream.width} x {stream.height}; at most {MAX_PIXELS} pixels are read")
+        reader = _Reader(container, stream)
+        shown = -1.0
+        try:
+            for second in seconds:
+                frame = reader.shown_at(second)
+                if frame is None:
+                    raise FileError(f"{path}: no frame can be decoded; export the video again")
+                if reader.ended and reader.end < min(_stated(container), second) - SLACK_SECONDS:
+                    raise FileError(
+                        f"{path}: cut off, no frame is there at {second:.2f} of {_stated(container):.2f} s; copy again"
+                    )
+                if (time := reader.time(frame)) > shown:
+                    shown = time
+                    yield time, _upright(frame)
+        except av.FFmpegError as error:
+            where = f"after {reader.end:.2f} s" if reader.end else "at its start"
+            raise FileError(f"{path}: damaged or cut off {where} ({error.strerror}); copy it again") from error
+
+
+class _Reader:
+    """Walks a video stream forward: ``current`` is shown until ``following`` begins."""
+
+    def __init__(self, container: Any, stream: Any) -> None:
+        self.container, self.stream = container, stream
+        self.start = stream.start_time or 0
+        self.decoded = container.decode(stream)
+        self.current: Any = next(self.decoded, None)
+        self.following: Any = next(self.decoded, None)
+        self.end = self._end_of_current()  # the latest so far
+
+    @property
+    def ended(self) -> bool:
+        return self.following is None
+
+    def time(self, frame: Any) -> float:
+        return float(((frame.pts or 0) - self.start) * self.stream.time_base)
+
+    def shown_at(self, second: float) -> Any:
+        if self.current is not None and second - self.time(self.current) > SEEK_SECONDS:
+            self.container.seek(self.start + int(second / self.stream.time_base), stream=self.stream)
+            self.decoded = self.container.decode(self.stream)
+            self.following = next(self.decoded, None)
+        while self.following is not None and self.time(self.following) <= second:
+            self.current = self.following
+            self.end = max(self.end, self._end_of_current())
+            self.following = next(self.decoded, None)
+        return self.current
+
+    def _end_of_current(self) -> float:
+        if self.current is None:
+            return 0.0
+        return self.time(self.current) + float((self.current.duration or 0) * self.stream.time_base)
+
+
+def _stated(container: Any) -> float:
+    """Seconds of the video by its header; 0 where it does not say."""
+    stream = container.streams.video[0]
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    if clock := stream.metadata.get("DURATION"):  # Matroska: hh:mm:ss.fraction
+        return sum(float(part) * 60**power for power, part in enumerate(reversed(clock.split(":"))))
+    return (container.duration or 0) / 1e6 if len(container.streams) == 1 else 0.0
+
+
+def _scan(container: Any) -> float:
+    """Seconds of the video by its packets, which are read but not decoded."""
+    stream = container.streams.video[0]
+    start, end = stream.start_time or 0, 0
+    for packet in container.demux(stream):
+        if packet.pts is not None:
+            end = max(end, packet.pts + (packet.duration or 0) - start)
+    return float(end * stream.time_base)
+
+
+def _upright(frame: Any) -> np.ndarray:
+    """(H, W, 3) uint8, turned as the camera notes."""
+    return np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90) % 4)  # counterclockwise
