@@ -29,6 +29,24 @@ def noisy_partner(count: int, seed: int) -> tuple[dict[str, Encoded], Tensor]:
     return {"image": _tokens(code, rng, blur=1.0), "text": _tokens(noise, rng)}, code
 
 
+def shared(count: int, seed: int) -> tuple[dict[str, Encoded], Tensor]:
+    """The label is a code that both modalities show, each blurred on its own: together they are better than alone."""
+    rng = torch.Generator().manual_seed(seed)
+    code = torch.randint(0, CODES, (count,), generator=rng)  # (B,)
+    return {name: _tokens(code, rng, blur=1.2) for name in ("image", "text")}, code
+
+
+def without_one(inputs: dict[str, Encoded], seed: int) -> dict[str, Encoded]:
+    """The same cases, of which half lack one of the two modalities, chosen at random; its numbers become large junk."""
+    rng = torch.Generator().manual_seed(seed)
+    state = torch.randint(0, 4, (len(inputs["image"].mask),), generator=rng)  # 0: no image, 1: no text
+    gone = {"image": state == 0, "text": state == 1}
+    return {
+        name: Encoded(x.tokens.masked_fill(gone[name][:, None, None], 1e4), x.mask & ~gone[name][:, None])
+        for name, x in inputs.items()
+    }
+
+
 def _tokens(code: Tensor, rng: torch.Generator, blur: float = 0.25) -> Encoded:
     directions = torch.eye(CODES, FEATURES) * 2
     seen = directions[code][:, None].expand(-1, 3, -1)  # (B, 3, F)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import pytest
 import torch
-from planted import CODES, FEATURES, noisy_partner, synergy
+from planted import CODES, FEATURES, noisy_partner, shared, synergy, without_one
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -83,3 +84,26 @@ def test_a_modality_of_pure_noise_costs_at_most_a_point(name: str) -> None:
     alone = learn(name, ["image"], noisy_partner, CODES, 150)
     assert alone > 0.8
     assert learn(name, ["image", "text"], noisy_partner, CODES, 150) >= alone - 0.01
+
+
+@cache
+def best_possible() -> float:
+    """Accuracy on the incomplete cases when each subset is answered by a model trained for that subset alone."""
+    inputs, target = shared(4000, 1)
+    present = {m: x.present for m, x in without_one(inputs, 2).items()}
+    right = torch.zeros(len(target))
+    for names in (["image", "text"], ["image"], ["text"]):
+        model = train("deep", names, shared(2000, 0), CODES, 200)
+        asked = torch.stack([present[m] == (m in names) for m in present]).all(0)  # (B,)
+        right[asked] = accuracy(model, (rows(inputs, asked), target[asked]))
+    return right.mean().item()
+
+
+@pytest.mark.parametrize("name", fusion.names())
+def test_missing_modalities_cost_at_most_two_points_against_models_made_for_each_subset(name: str) -> None:
+    inputs, target = shared(2000, 0)
+    model = train(name, ["image", "text"], (without_one(inputs, 3), target), CODES, 200)
+    inputs, target = shared(4000, 1)
+    reached, complete = accuracy(model, (without_one(inputs, 2), target)), accuracy(model, (inputs, target))
+    assert reached >= best_possible() - 0.02
+    assert complete > best_possible() + 0.01, "what is missing must have been worth something"
