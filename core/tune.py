@@ -1,4 +1,4 @@
-"""Hyperparameter search: Optuna's TPE over what matters most, judged on held-out rows, kept in a file so that it goes on.
+"""Hyperparameter search: Optuna's TPE over what matters most, on held-out rows, kept in a file so that it goes on.
 
 Akiba et al., "Optuna", 2019; Bergstra et al., "Algorithms for Hyper-Parameter Optimization", 2011.
 """

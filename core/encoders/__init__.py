@@ -32,7 +32,7 @@ class Encoder(Protocol):
     accepts: ClassVar[frozenset[Modality]]
     width: int
 
-    # An encoder built on a pretrained model also has save_assets(folder): what it needs, besides weights, to be rebuilt.
+    # An encoder on a pretrained model also has save_assets(folder): all but weights that rebuilding it needs.
 
     def __call__(self, x: Tensor, mask: Tensor) -> Encoded:
         """Encode (B, T, *shape) to tokens (B, T', D)."""

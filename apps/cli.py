@@ -1,0 +1,183 @@
+"""The command line ``polyfuse``: check, advise, train, tune, evaluate, compare, predict, info.
+
+Exit codes: 0 done; 1 the table has faults (``check``) or an input is wrong; 2 the command itself is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from apps import cli_spec
+from core.errors import PolyfuseError, TableError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; errors that a user can act on become one message and an exit code."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    options = _parser().parse_args(arguments)
+    command = shlex.join(["polyfuse", *(arguments if arguments is not None else sys.argv[1:])])
+    try:
+        return options.run(options, command)
+    except PolyfuseError as error:
+        faults = [f.to_json() for f in error.faults] if isinstance(error, TableError) else []
+        _show(options, {"error": str(error), "faults": faults}, f"polyfuse: {error}", sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("polyfuse: stopped; the same command goes on from the last epoch", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("polyfuse", description="Fuse several kinds of data about one case.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, run: Any, text: str, *, spec: bool = True) -> argparse.ArgumentParser:
+        found = commands.add_parser(name, help=text, description=text)
+        found.set_defaults(run=run)
+        found.add_argument("--json", action="store_true", help="print JSON instead of text")
+        if spec:
+            cli_spec.add_options(found)
+        return found
+
+    add("check", _check, "Check a whole table and report all its faults at once.")
+    add("advise", _advise, "Measure what each kind of data carries, and advise a fusion, before training.")
+    train = add("train", _train, "Train a fused model and the cheap floor, and save them.")
+    train.add_argument("--overwrite", action="store_true", help="replace a bundle that is there already")
+    tune = add("tune", _tune, "Search hyperparameters on held-out rows; goes on where it stopped.")
+    tune.add_argument("--trials", type=int, default=20, help="settings to try in all (default 20)")
+    tune.add_argument("--space", help="comma-separated hyperparameters to search; default: the ones that matter most")
+    for command in (train, tune):
+        command.add_argument("--out", type=Path, required=True, help="folder for the result")
+    compare = add("compare", _compare, "Train fused, each alone and the floor on the same splits, and compare them.")
+    compare.add_argument(
+        "--folds", type=int, default=0, help="cross-validate with so many folds; default: the test rows"
+    )
+    compare.add_argument("--fusions", default="", help="comma-separated further fusion methods to try, or 'all'")
+    compare.add_argument("--metric", help="metric to compare by; default: macro F1, or R² for a number")
+    for name, run, text in (
+        ("evaluate", _evaluate, "Measure a saved model on a table that has the target."),
+        ("predict", _predict, "Answer every case of a table with a saved model, as JSON lines."),
+        ("info", _info, "Say what a saved model is: its card."),
+    ):
+        found = add(name, run, text, spec=False)
+        found.add_argument("bundle", type=Path, help="folder that train wrote")
+        if name != "info":
+            found.add_argument("table", type=Path, help="CSV or Parquet")
+            found.add_argument("--rejected", type=Path, help="go on without faulty rows and write them to this CSV")
+    commands.choices["evaluate"].add_argument("--split", help="only rows of this split (train, val or test)")
+    commands.choices["predict"].add_argument("--out", type=Path, help="file for the answers; default: standard output")
+    commands.choices["predict"].add_argument("--explain", action="store_true", help="with the share of each modality")
+    return parser
+
+
+def _show(options: argparse.Namespace, data: Any, text: str, stream: Any = None) -> None:
+    print(json.dumps(data, indent=1) if options.json else text, file=stream or sys.stdout)
+
+
+def _progress() -> Any:
+    from core.progress import Bars
+
+    return Bars()
+
+
+def _check(options: argparse.Namespace, command: str) -> int:
+    from core.check import describe
+
+    manifest, config = cli_spec.open_table(options)
+    facts = describe(manifest, config)
+    faults = [str(f) for f in manifest.faults]
+    lines = [*faults, *facts.lines(), f"{len(faults)} fault(s)" if faults else "no faults"]
+    _show(options, facts.to_json() | {"faults": [f.to_json() for f in manifest.faults]}, "\n".join(lines))
+    return 1 if faults else 0
+
+
+def _advise(options: argparse.Namespace, command: str) -> int:
+    from core.advise import advise
+
+    manifest, config = cli_spec.open_checked(options)
+    with _progress() as progress:
+        advice = advise(manifest, config, progress=progress)
+    _show(options, advice.to_json(), advice.text())
+    return 0
+
+
+def _train(options: argparse.Namespace, command: str) -> int:
+    from core.experiment import train
+
+    manifest, config = cli_spec.open_checked(options)
+    with _progress() as progress:
+        bundle = train(manifest, config, options.out, progress=progress, command=command, overwrite=options.overwrite)
+    _show(options, bundle.facts, f"{bundle.card}\nSaved to {options.out / 'bundle'}")
+    return 0
+
+
+def _tune(options: argparse.Namespace, command: str) -> int:
+    from core.experiment import Experiment
+    from core.tune import DEFAULT_SPACE, tune
+
+    manifest, config = cli_spec.open_checked(options)
+    space = tuple(options.space.split(",")) if options.space else DEFAULT_SPACE
+    with _progress() as progress:
+        experiment = Experiment(manifest, config, progress=lambda *a: None)
+        found = tune(experiment, options.trials, options.out, space=space, progress=progress)
+    best = options.out / "best.json"
+    best.write_text(json.dumps(found.config.to_json(), indent=1), encoding="utf-8")
+    text = f"best held-out score {found.score:.4f} of {len(found.trials)} settings; train it with --config {best}"
+    _show(options, {"score": found.score, "config": str(best), "trials": found.trials}, text)
+    return 0
+
+
+def _compare(options: argparse.Namespace, command: str) -> int:
+    from core import fusion
+    from core.compare import compare
+
+    manifest, config = cli_spec.open_checked(options)
+    fusions = fusion.names() if options.fusions == "all" else [f for f in options.fusions.split(",") if f]
+    with _progress() as progress:
+        found = compare(
+            manifest, config, outer_folds=options.folds, fusions=fusions, metric=options.metric, progress=progress
+        )
+    _show(options, found.to_json(), found.text())
+    return 0
+
+
+def _evaluate(options: argparse.Namespace, command: str) -> int:
+    from core.evaluation.evaluate import evaluate
+
+    predictor, manifest = cli_spec.open_with_bundle(options, need_target=True)
+    figures = evaluate(predictor.bundle, manifest, split=options.split)
+    _show(options, figures.to_json(), figures.text())
+    return 0
+
+
+def _predict(options: argparse.Namespace, command: str) -> int:
+    predictor, manifest = cli_spec.open_with_bundle(options, need_target=False)
+    with contextlib.ExitStack() as stack:
+        out = stack.enter_context(options.out.open("w", encoding="utf-8")) if options.out else sys.stdout
+        progress = stack.enter_context(_progress()) if options.out else None
+        for done, prediction in enumerate(predictor.predict_table(manifest, explain=options.explain), start=1):
+            print(json.dumps(asdict(prediction)), file=out)
+            if progress:
+                progress("answers", done, len(manifest))
+    return 0
+
+
+def _info(options: argparse.Namespace, command: str) -> int:
+    from core.predict import Predictor
+
+    bundle = Predictor.load(options.bundle).bundle
+    _show(options, bundle.facts | {"config": bundle.config.to_json()}, bundle.card)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

