@@ -1,1 +1,5 @@
 """CT images, reports and clinical columns to a diagnosis. Research use; not a medical device."""
+
+from domains.medical.diagnosis import DISCLAIMER, Diagnosis
+
+__all__ = ["DISCLAIMER", "Diagnosis"]
