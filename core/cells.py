@@ -1,0 +1,65 @@
+"""Cells that name files, and cells of several rows that make one case."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from core.config import ModalityConfig
+from core.errors import FileError
+from core.schema import Modality
+
+
+def split_files(cell: str) -> list[str]:
+    """The paths of one cell: several are separated by '|'.
+
+    >>> split_files("a.png | b.png|")
+    ['a.png', 'b.png']
+    """
+    return [part.strip() for part in cell.split("|") if part.strip()]
+
+
+def locate(name: str, root: Path) -> Path:
+    """The absolute path of a cell's file; links are not followed."""
+    return Path(os.path.normpath(root / name))
+
+
+def check_file(name: str, root: Path, kind: Modality, allow_outside: bool = False) -> None:
+    """Refuse a path that leads to nothing usable, or out of ``root`` unless that is allowed.
+
+    Raises:
+        FileError: with the reason in words.
+    """
+    path = locate(name, root)
+    if not allow_outside and not path.is_relative_to(root):
+        raise FileError(f"leads out of the folder {root}; move the file there, or allow files outside")
+    try:
+        found = path.stat()
+        if path.is_dir():
+            if kind is not Modality.VOLUME:
+                raise FileError(f"a folder where {kind} files are due; name the files, separated by '|'")
+            if not any(path.iterdir()):
+                raise FileError(f"an empty folder: {path}")
+    except FileNotFoundError:
+        raise FileError(f"no such file: {path}") from None
+    except (OSError, ValueError) as error:
+        raise FileError(f"cannot be opened: {path} ({error})") from None
+    if found.st_size == 0 and not path.is_dir():
+        raise FileError(f"an empty file (0 bytes): {path}")
+
+
+def case_value(modality: ModalityConfig, rows: Sequence[Mapping[str, str]], root: Path) -> Any:
+    """What a modality of a case holds, from all its rows: files, a text or a dict of cells; None if all are blank."""
+    if modality.kind is Modality.TABULAR:
+        cells = {c: next((r[c] for r in rows if r[c].strip()), "") for c in modality.columns}
+        return cells if any(cells.values()) else None
+    if modality.kind is Modality.TEXT:
+        return "\n".join(t for c in modality.columns for t in _distinct(r[c].strip() for r in rows)) or None
+    names = (name for row in rows for name in split_files(row[modality.columns[0]]))
+    return tuple(locate(name, root) for name in _distinct(names)) or None
+
+
+def _distinct(items: Iterable[str]) -> list[str]:
+    return [item for item in dict.fromkeys(items) if item]

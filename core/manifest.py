@@ -1,0 +1,240 @@
+"""A table of cases: which cells make a case, what is wrong with the table, and each case as a ``Row``.
+
+Small lists per case are kept in memory; cells are read from the table on disk when a row is asked for. The value of a
+modality in a ``Row``: TEXT a str (several columns, one a line); TABULAR a dict of column to str; all others a tuple of
+absolute paths. A modality whose cells are all blank has no value. Files are checked to be there, not opened.
+"""
+
+from __future__ import annotations
+
+import copy
+import csv
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from core.cells import case_value
+from core.config import ExperimentConfig
+from core.errors import ConfigError, Fault, FileError, TableError
+from core.schema import Modality, Row
+from core.table import StringTable
+from core.table_faults import (
+    SPLITS,
+    Case,
+    agreement_faults,
+    column_faults,
+    parse_target,
+    row_faults,
+    target_fault,
+    together_faults,
+)
+
+
+class Manifest:
+    """The cases of one table, checked. ``faults`` holds all that is wrong; see ``raise_faults``."""
+
+    def __init__(
+        self, table: StringTable, config: ExperimentConfig, root: Path, need_target: bool, allow_outside: bool
+    ) -> None:
+        """Use ``open``."""
+        self.table, self.config, self.root = table, config, root
+        self._need_target, self._allow_outside = need_target, allow_outside
+        unknown = column_faults(table.columns, config, need_target)
+        self._lacking = {f.column for f in unknown}
+        self._rows = self._gathered() if config.table.gather else [(i,) for i in range(len(table))]
+        self._number = np.arange(len(self._rows))  # a case's number in the whole table
+        checked = [self._check(case) for case in range(len(self._rows))]
+        self._cases = [case for case, _, _ in checked]
+        self.present = np.array([here for _, here, _ in checked], dtype=bool)  # (cases, modalities)
+        self.faults: list[Fault] = unknown + [f for _, _, found in checked for f in found] + self._together(self._cases)
+
+    @classmethod
+    def open(
+        cls,
+        source: Path | str | pd.DataFrame,
+        config: ExperimentConfig,
+        root: Path | None = None,
+        need_target: bool = True,
+        *,
+        allow_outside: bool = False,
+    ) -> Self:
+        """Read and check a table: CSV, Parquet or DataFrame.
+
+        Paths in cells are relative to ``root`` (None: the table's folder) and must not leave it unless
+        ``allow_outside``. Without ``need_target``, for prediction, the columns of target, group and split may be
+        missing or blank.
+
+        Raises:
+            FileError: if the table itself cannot be read.
+            TableError: if it is no table; faults of its cells are kept in ``faults``.
+            ConfigError: if ``root`` or the id column is needed and not given.
+        """
+        if isinstance(source, pd.DataFrame) and root is None and any(m.kind.is_file for m in config.modalities):
+            raise ConfigError("a DataFrame has no folder: give root, the folder that its file paths start from")
+        if config.table.gather and config.table.id is None:
+            raise ConfigError("table.gather joins rows that share an id: name the id column in table.id")
+        home = Path() if isinstance(source, pd.DataFrame) else Path(source).parent
+        table = StringTable.open(source)
+        return cls(table, config, (root if root is not None else home).absolute().resolve(), need_target, allow_outside)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def ids(self) -> list[str]:
+        """The id of every case; the row's number where no id column is named."""
+        return [case.id for case in self._cases]
+
+    @property
+    def targets(self) -> list[Any]:
+        """Raw targets: str, tuple of str, or float; None where blank."""
+        return [case.target for case in self._cases]
+
+    @property
+    def groups(self) -> list[str | None]:
+        """The group of every case; None where blank or no column is named."""
+        return [case.group for case in self._cases]
+
+    @property
+    def splits(self) -> list[str | None]:
+        """train, val or test of every case; None where no column is named."""
+        return [case.split for case in self._cases]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the table's cells and of which cases are in."""
+        return hashlib.sha256(self.table.fingerprint.encode() + self._number.astype("<i8").tobytes()).hexdigest()
+
+    def row(self, index: int) -> Row:
+        """One case. ``Row.index`` is its number in the whole table, also in a selection."""
+        cells, case = self._cells(index), self._cases[index]
+        found = {m.name: case_value(m, cells, self.root) for m in self.config.modalities}
+        values = {name: value for name, value in found.items() if value is not None}
+        return Row(case.id, int(self._number[index]), values, case.target, case.group, case.split)
+
+    def cell(self, index: int, modality: str) -> Any:
+        """What one modality of a case holds, or None; reads no other column."""
+        m = next(m for m in self.config.modalities if m.name == modality)
+        return case_value(m, self._cells(index, m.columns), self.root)
+
+    def row_numbers(self, index: int) -> tuple[int, ...]:
+        """The rows of the table that make a case, counted from 1 below the header."""
+        return tuple(r + 1 for r in self._rows[index])
+
+    def select(self, indices: Iterable[int]) -> Self:
+        """These cases alone, in this order: a view that shares the table."""
+        chosen = [int(i) for i in indices]
+        part = copy.copy(self)
+        part._rows = [self._rows[i] for i in chosen]
+        part._cases = [self._cases[i] for i in chosen]
+        part._number, part.present = self._number[chosen], self.present[chosen]
+        rows = {r + 1 for case in part._rows for r in case}
+        part.faults = [f for f in self.faults if not f.row or f.row in rows]
+        return part
+
+    def raise_faults(self) -> None:
+        """Refuse a faulty table.
+
+        Raises:
+            TableError: with all faults.
+        """
+        if self.faults:
+            raise TableError(self.table.source, self.faults)
+
+    def without_faulty(self, rejected: Path) -> Self:
+        """The cases without a fault; the rows of all others are written to ``rejected`` as CSV with their reasons.
+
+        Raises:
+            TableError: if the fault is the whole table's, or no case is left.
+            FileError: if ``rejected`` cannot be written.
+        """
+        place = {row + 1: case for case, rows in enumerate(self._rows) for row in rows}
+        faults, bad = list(self.faults), set[int]()
+        while True:
+            bad |= {place[f.row] for f in faults if f.row}
+            good = [i for i in range(len(self)) if i not in bad]
+            if any(not f.row for f in faults) or not good:
+                raise TableError(self.table.source, faults)
+            more = self._together([self._cases[i] for i in good])  # a label may be left with one case
+            if not more:
+                break
+            faults += more
+        self._write_rejected(rejected, sorted(bad), faults)
+        kept = self.select(good)
+        kept.faults = []
+        return kept
+
+    def _write_rejected(self, path: Path, cases: Sequence[int], faults: Sequence[Fault]) -> None:
+        reasons: dict[int, list[str]] = {}
+        for f in faults:
+            reasons.setdefault(f.row, []).append(
+                f"{f.column}: {f.reason}" + (f" (found {f.value!r})" if f.value else "")
+            )
+        try:
+            with path.open("w", encoding="utf-8", newline="") as file:
+                writer = csv.writer(file)
+                writer.writerow(["row", "reasons", *self.table.columns])
+                for row in sorted(r for case in cases for r in self._rows[case]):
+                    why = reasons.get(row + 1, ["another row of this case is faulty"])
+                    writer.writerow([row + 1, "; ".join(why), *self.table.row(row).values()])
+        except OSError as error:
+            raise FileError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+
+    def _gathered(self) -> list[tuple[int, ...]]:
+        cases: dict[str, list[int]] = {}
+        for row, name in enumerate(self._special(self.config.table.id)):
+            cases.setdefault(name or f"\0{row}", []).append(row)  # a blank id joins nothing
+        return [tuple(rows) for rows in cases.values()]
+
+    def _special(self, column: str | None) -> Iterable[str]:
+        if column is None or column in self._lacking:
+            return ("" for _ in range(len(self.table)))
+        return (cell.strip() for chunk in self.table.column(column) for cell in chunk)
+
+    def _cells(self, index: int, columns: Iterable[str] | None = None) -> list[dict[str, str]]:
+        wanted = list(
+            dict.fromkeys(c for m in self.config.modalities for c in m.columns) if columns is None else columns
+        )
+        known, blank = [c for c in wanted if c not in self._lacking], dict.fromkeys(wanted, "")
+        return [blank | self.table.row(r, known) for r in self._rows[index]]
+
+    def _check(self, index: int) -> tuple[Case, list[bool], list[Fault]]:
+        """One case by its special columns, which modalities it has, and its faults."""
+        t, rows = self.config.table, self.row_numbers(index)
+        special = {c for c in (t.id, t.group, t.split, self.config.target.column) if c in self.table.columns}
+        wanted = [c for m in self.config.modalities for c in m.columns] + sorted(special)
+        cells = self._cells(index, dict.fromkeys(wanted))
+        here = [case_value(m, cells, self.root) is not None for m in self.config.modalities]
+        faults = [f for r, c in zip(rows, cells) for f in row_faults(r, c, self.config, self.root, self._allow_outside)]
+        if len(rows) > 1:
+            tabular = [c for m in self.config.modalities if m.kind is Modality.TABULAR for c in m.columns]
+            faults += agreement_faults(rows, cells, [*tabular, *sorted(special - {t.id})])
+        if not any(here) and not self._lacking:
+            faults.append(Fault(rows[0], ", ".join(wanted[: -len(special) or None]), "", "no modality is present"))
+        case, found = self._case(rows[0], {c: _first(cells, c) for c in special})
+        return case, here, faults + found
+
+    def _case(self, row: int, said: Mapping[str, str]) -> tuple[Case, list[Fault]]:
+        t, target, faults = self.config.table, self.config.target, list[Fault]()
+        name = said.get(t.id or "", "" if t.id in self.table.columns else str(row))
+        if not name:
+            faults.append(Fault(row, t.id or "", "", "the id is blank"))
+        split = said.get(t.split or "", "").lower() or None
+        if self._need_target and t.split in said and split not in SPLITS:
+            faults.append(Fault(row, t.split or "", said[t.split or ""], f"a split is one of {', '.join(SPLITS)}"))
+        fault = target_fault(row, said.get(target.column, ""), target)
+        if fault and self._need_target and target.column in said:
+            faults.append(fault)
+        value = None if fault else parse_target(said.get(target.column, ""), target)
+        return Case(row, name, value, said.get(t.group or "") or None, split if split in SPLITS else None), faults
+
+    def _together(self, cases: Sequence[Case]) -> list[Fault]:
+        return together_faults(cases, self.config, self._need_target and not self._lacking)
+
+
+def _first(cells: Sequence[Mapping[str, str]], column: str) -> str:
+    return next((c[column].strip() for c in cells if c[column].strip()), "")

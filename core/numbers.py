@@ -1,0 +1,31 @@
+"""Numbers as people write them in tables: what counts as one, and why a cell is none."""
+
+from __future__ import annotations
+
+import math
+import re
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_MISSING = {"nan", "na", "n/a", "null", "none", "?", "-", "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"}
+
+
+def parse_number(text: str) -> float:
+    """A finite decimal number, spaces around it left out.
+
+    >>> parse_number(" 1.5e3 ")
+    1500.0
+    >>> parse_number("NaN")
+    Traceback (most recent call last):
+    ...
+    ValueError: not a finite number; leave the cell blank for a missing value
+
+    Raises:
+        ValueError: with the reason in words.
+    """
+    cell = text.strip()
+    value = float(cell) if _NUMBER.fullmatch(cell) else math.nan
+    if math.isfinite(value):
+        return value
+    if cell.lower() in _MISSING or math.isinf(value):
+        raise ValueError("not a finite number; leave the cell blank for a missing value")
+    raise ValueError("text where a number is due; write a number such as 12.5, without unit, or leave the cell blank")

@@ -1,0 +1,176 @@
+"""Sources of tables as batches of string columns: CSV, Parquet, DataFrame."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from core.errors import Fault, FileError, TableError
+
+MAX_CELL = 4 * 2**20  # bytes
+_BLOCK = 8 * 2**20  # bytes read at a time; a row must fit
+_ROWS = 4096  # rows taken at a time from Parquet and DataFrames
+_MOST_FAULTS = 1000
+_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_PARQUET = (".parquet", ".pq")
+
+
+def read_source(source: Path | str | pd.DataFrame) -> tuple[str, Iterator[pa.RecordBatch]]:
+    """The name of a source for messages, and its rows as batches whose columns are all strings without nulls.
+
+    Raises:
+        FileError: if the file is missing, not UTF-8, damaged or of an unknown kind.
+        TableError: for ragged rows, while reading.
+    """
+    if isinstance(source, pd.DataFrame):
+        return "table", _from_frame(source)
+    path = Path(source)
+    if not path.is_file():
+        raise FileError(f"{path}: no such file; give the path of a CSV, TSV or Parquet table")
+    kinds = [s.lower() for s in path.suffixes[-2:]]
+    kind = kinds[-2] if kinds[-1:] == [".gz"] and len(kinds) > 1 else (kinds or [""])[-1]
+    if kind in _PARQUET:
+        return path.name, _from_parquet(path)
+    if kind in _DELIMITERS:
+        return path.name, _from_csv(path, _DELIMITERS[kind])
+    raise FileError(f"{path}: not a known kind of table {kind!r}; save it as .csv, .csv.gz, .tsv or .parquet")
+
+
+def _from_csv(path: Path, delimiter: str) -> Iterator[pa.RecordBatch]:
+    ragged: list[Fault] = []
+    last = ""
+    try:
+        for batch in _without_header(_csv_batches(path, delimiter, ragged)):
+            last = batch.columns[-1][-1].as_py()
+            yield batch
+    except (pa.ArrowException, OSError, EOFError) as error:
+        raise _csv_error(path, str(error)) from error
+    if "\n" in last and not _tail(path).rstrip().endswith(b'"'):  # Arrow ends an open quote without a word
+        raise FileError(f"{path}: a quote is never closed; it swallows the rows from {last[:40]!r} on")
+    if ragged:
+        raise TableError(path.name, ragged)
+
+
+def _csv_batches(path: Path, delimiter: str, ragged: list[Fault]) -> Iterator[pa.RecordBatch]:
+    """Batches with columns f0, f1, …; the header is their first row."""
+
+    def note(row: Any) -> str:
+        where = (row.number or 1) - 1
+        reason = (
+            f"{row.actual_columns} cells, the header has {row.expected_columns}; quote cells that hold {delimiter!r}"
+        )
+        if len(ragged) < _MOST_FAULTS:
+            ragged.append(Fault(where, "table", row.text[:60], reason))
+        return "skip"
+
+    every = {f"f{i}": pa.string() for i in range(20_000)}
+    with pa.input_stream(str(path), compression="gzip" if path.suffix.lower() == ".gz" else None) as stream:
+        yield from pa_csv.open_csv(
+            stream,
+            pa_csv.ReadOptions(block_size=_BLOCK, use_threads=False, autogenerate_column_names=True),
+            pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=note),
+            pa_csv.ConvertOptions(column_types=every, strings_can_be_null=False, null_values=[]),
+        )
+
+
+def _without_header(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    names: list[str] = []
+    for batch in batches:
+        if not names and batch.num_rows:
+            names = [column[0].as_py() for column in batch.columns]
+            batch = batch.slice(1)
+        if batch.num_rows:
+            yield pa.RecordBatch.from_arrays(batch.columns, names=names)
+
+
+def _csv_error(path: Path, found: str) -> FileError:
+    if "UTF8" in found:
+        return FileError(f"{path}: not UTF-8 {_where_not_utf8(path)}; save the table as UTF-8")
+    if "straddl" in found:
+        limit = f"{_BLOCK // 2**20} MiB"
+        return FileError(f"{path}: a row is larger than {limit}, or a quote is never closed; check the quotes")
+    return FileError(f"{path}: cannot be read as a table ({found}); save it again as UTF-8 CSV")
+
+
+def _where_not_utf8(path: Path) -> str:
+    """The first byte that is not UTF-8 and its line."""
+    decoder, offset, line = codecs.getincrementaldecoder("utf-8")(), 0, 1
+    with _open(path) as file:
+        while block := file.read(2**20):
+            kept = len(decoder.getstate()[0])
+            try:
+                line += decoder.decode(block).count("\n")
+            except UnicodeDecodeError as error:
+                line += error.object[: error.start].count(b"\n")
+                return f"at byte {offset - kept + error.start} (line {line})"
+            offset += len(block)
+    return f"at byte {offset} (line {line}, cut off)"
+
+
+def _tail(path: Path) -> bytes:
+    tail = b""
+    with _open(path) as file:
+        while block := file.read(2**20):
+            tail = (tail + block)[-64:]
+    return tail
+
+
+def _open(path: Path) -> IO[bytes]:
+    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")  # type: ignore[return-value]
+
+
+def _from_parquet(path: Path) -> Iterator[pa.RecordBatch]:
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(_ROWS):
+                columns = [_as_strings(path.name, n, c) for n, c in zip(batch.schema.names, batch.columns)]
+                yield pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+    except (pa.ArrowException, OSError) as error:
+        raise FileError(f"{path}: not a readable Parquet file ({error})") from error
+
+
+def _from_frame(frame: pd.DataFrame) -> Iterator[pa.RecordBatch]:
+    names = [str(c) for c in frame.columns]
+    for start in range(0, len(frame), _ROWS):
+        part = frame.iloc[start : start + _ROWS]
+        columns = [_frame_strings(name, part.iloc[:, i]) for i, name in enumerate(names)]
+        yield pa.RecordBatch.from_arrays(columns, names=names)
+
+
+def _frame_strings(name: str, cells: pd.Series) -> pa.StringArray:
+    try:
+        array = pa.array(cells, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):  # objects of several types
+        return pa.array(["" if v is None or v is pd.NA or v != v else _text(v) for v in cells], pa.string())
+    except UnicodeEncodeError as error:
+        raise TableError("table", [Fault(0, name, "", "text that is not valid Unicode")]) from error
+    return _as_strings("table", name, array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array)
+
+
+def _as_strings(source: str, name: str, cells: pa.Array) -> pa.StringArray:
+    kind = cells.type
+    if pa.types.is_floating(kind) or pa.types.is_boolean(kind):
+        values: Sequence[Any] = cells.to_numpy(zero_copy_only=False)
+        known = cells.is_valid().to_numpy(zero_copy_only=False)
+        return pa.array([_text(v) if k and v == v else "" for v, k in zip(values, known)], pa.string())
+    try:
+        strings = cells.cast(pa.string()).fill_null("")
+    except pa.ArrowException as error:
+        raise TableError(source, [Fault(0, name, str(kind), "cells of this type are not text or numbers")]) from error
+    return pa.concat_arrays([strings])  # offsets start at 0
+
+
+def _text(value: Any) -> str:
+    """A value as it would stand in a CSV: integral numbers without ".0", other numbers shortest."""
+    if isinstance(value, float | np.floating) and float(value).is_integer() and abs(float(value)) < 2**53:
+        return str(int(value))
+    return str(value)
