@@ -106,7 +106,7 @@ def _views(modality: Columns, preset: str, drop: tuple[str, ...]) -> tuple[ViewC
         case Modality.VOLUME:
             return (ViewConfig("resnet", {}, {"size": [32, 64, 64], "spacing": None}),)
         case Modality.AUDIO:
-            return (ViewConfig("conv_speech", {}, {"mels": 40, "normalise": "scalar", "level": None}),)
+            return (ViewConfig("conv_speech", {}, {"mels": 40}),)
         case Modality.VIDEO:
             name = image_model() if pretrained else None
             sight: dict[str, Any] = {"size": 224 if name else 64, "frames": 16}
