@@ -16,6 +16,10 @@ from core.errors import FileError
 MAX_VOXELS = 1 << 30  # per file or series: 4096 slices of 512 x 512
 
 
+class NoImageError(FileError):
+    """A sound DICOM file that is no image, such as a report or a directory."""
+
+
 def is_dicom(data: Path | bytes) -> bool:
     """Whether a file carries the DICM mark of DICOM part 10."""
     if isinstance(data, bytes):
@@ -49,12 +53,14 @@ def check_image(dataset: Dataset, name: str) -> None:
     """Refuse a dataset without an image or with an absurd size in its header.
 
     Raises:
-        FileError: naming the file and what was found.
+        FileError: naming the file and what was found; a NoImageError if it was never meant to be an image.
     """
     rows, columns = int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)
     if rows < 1 or columns < 1:
-        kind = dataset.get("Modality") or "unknown"
-        raise FileError(f"{name}: a DICOM file without an image (Modality {kind}, {rows} x {columns} pixels)")
+        stored = getattr(dataset.file_meta.get("MediaStorageSOPClassUID"), "name", "unknown")
+        if "Image Storage" in stored:
+            raise FileError(f"{name}: {rows} x {columns} pixels in a {stored} file; it is cut off, export it again")
+        raise NoImageError(f"{name}: a DICOM file without an image ({stored}); give the images of a scan")
     if rows * columns * frames(dataset) > MAX_VOXELS:
         size = f"{frames(dataset)} x {rows} x {columns}"
         raise FileError(f"{name}: the header claims {size} pixels; at most {MAX_VOXELS} are read")
