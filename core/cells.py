@@ -53,8 +53,10 @@ def check_file(name: str, root: Path, kind: Modality, allow_outside: bool = Fals
 def case_value(modality: ModalityConfig, rows: Sequence[Mapping[str, str]], root: Path) -> Any:
     """What a modality of a case holds, from all its rows: files, a text or a dict of cells; None if all are blank."""
     if modality.kind is Modality.TABULAR:
-        cells = {c: next((r[c] for r in rows if r[c].strip()), "") for c in modality.columns}
-        return cells if any(cells.values()) else None
+        cells = {c: rows[0][c] for c in modality.columns}
+        for row in rows[1:]:
+            cells = {c: value if value.strip() else row[c] for c, value in cells.items()}
+        return cells if any(value.strip() for value in cells.values()) else None
     if modality.kind is Modality.TEXT:
         return "\n".join(t for c in modality.columns for t in _distinct(r[c].strip() for r in rows)) or None
     names = (name for row in rows for name in split_files(row[modality.columns[0]]))

@@ -161,7 +161,7 @@ def cells_of(manifest: Manifest, modality: str, rows: Sequence[int]) -> Callable
 
     def cells() -> Iterator[Any]:
         for i in rows:
-            if (cell := manifest.row(int(i)).values.get(modality)) is not None:
+            if (cell := manifest.cell(int(i), modality)) is not None:
                 yield cell
 
     return cells

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import csv
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,6 +27,7 @@ from core.table_faults import (
     Case,
     agreement_faults,
     column_faults,
+    number_columns,
     parse_target,
     row_faults,
     target_fault,
@@ -47,7 +48,8 @@ class Manifest:
         self._lacking = {f.column for f in unknown}
         self._rows = self._gathered() if config.table.gather else [(i,) for i in range(len(table))]
         self._number = np.arange(len(self._rows))  # a case's number in the whole table
-        checked = [self._check(case) for case in range(len(self._rows))]
+        self._columns = list(dict.fromkeys(c for m in config.modalities for c in m.columns))
+        checked = list(self._check_cases())
         self._cases = [case for case, _, _ in checked]
         self.present = np.array([here for _, here, _ in checked], dtype=bool)  # (cases, modalities)
         self.faults: list[Fault] = unknown + [f for _, _, found in checked for f in found] + self._together(self._cases)
@@ -196,27 +198,32 @@ class Manifest:
         return (cell.strip() for chunk in self.table.column(column) for cell in chunk)
 
     def _cells(self, index: int, columns: Iterable[str] | None = None) -> list[dict[str, str]]:
-        wanted = list(
-            dict.fromkeys(c for m in self.config.modalities for c in m.columns) if columns is None else columns
-        )
+        wanted = self._columns if columns is None else list(columns)
+        if not self._lacking:
+            return [self.table.row(r, wanted) for r in self._rows[index]]
         known, blank = [c for c in wanted if c not in self._lacking], dict.fromkeys(wanted, "")
         return [blank | self.table.row(r, known) for r in self._rows[index]]
 
-    def _check(self, index: int) -> tuple[Case, list[bool], list[Fault]]:
-        """One case by its special columns, which modalities it has, and its faults."""
-        t, rows = self.config.table, self.row_numbers(index)
-        special = {c for c in (t.id, t.group, t.split, self.config.target.column) if c in self.table.columns}
-        wanted = [c for m in self.config.modalities for c in m.columns] + sorted(special)
-        cells = self._cells(index, dict.fromkeys(wanted))
-        here = [case_value(m, cells, self.root) is not None for m in self.config.modalities]
-        faults = [f for r, c in zip(rows, cells) for f in row_faults(r, c, self.config, self.root, self._allow_outside)]
-        if len(rows) > 1:
-            tabular = [c for m in self.config.modalities if m.kind is Modality.TABULAR for c in m.columns]
-            faults += agreement_faults(rows, cells, [*tabular, *sorted(special - {t.id})])
-        if not any(here) and not self._lacking:
-            faults.append(Fault(rows[0], ", ".join(wanted[: -len(special) or None]), "", "no modality is present"))
-        case, found = self._case(rows[0], {c: _first(cells, c) for c in special})
-        return case, here, faults + found
+    def _check_cases(self) -> Iterator[tuple[Case, list[bool], list[Fault]]]:
+        """Every case by its special columns, which modalities it has, and its faults."""
+        t, modalities = self.config.table, self.config.modalities
+        named = dict.fromkeys([t.id, t.group, t.split, self.config.target.column])
+        special = [c for c in named if c in self.table.columns]
+        wanted = list(dict.fromkeys(self._columns + special))
+        files = {m.columns[0]: m.kind for m in modalities if m.kind.is_file}
+        tabular = [c for m in modalities if m.kind is Modality.TABULAR for c in m.columns]
+        agreeing, numbers = [*tabular, *(c for c in special if c != t.id)], number_columns(self.config)
+        for index in range(len(self._rows)):
+            cells, rows = self._cells(index, wanted), self.row_numbers(index)
+            here = [case_value(m, cells, self.root) is not None for m in modalities]
+            case, faults = self._case(rows[0], {c: _first(cells, c) for c in special})
+            if len(rows) > 1:
+                faults += agreement_faults(rows, cells, agreeing)
+            if not any(here) and not self._lacking:
+                faults.append(Fault(rows[0], ", ".join(self._columns), "", "no modality is present"))
+            for row, said in zip(rows, cells):
+                faults += row_faults(row, said, files, numbers, self.root, self._allow_outside)
+            yield case, here, faults
 
     def _case(self, row: int, said: Mapping[str, str]) -> tuple[Case, list[Fault]]:
         t, target, faults = self.config.table, self.config.target, list[Fault]()

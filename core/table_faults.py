@@ -50,29 +50,28 @@ def column_faults(columns: Sequence[str], config: ExperimentConfig, need_target:
 
 def number_columns(config: ExperimentConfig) -> list[str]:
     """Columns that a tabular view lists as numbers."""
-    found = (
-        column
-        for m in config.modalities
-        if m.kind is Modality.TABULAR
-        for view in m.views
-        for column in view.preprocess.get("numbers", ())
-        if column in m.columns
-    )
-    return list(dict.fromkeys(found))
+    tabular = [m for m in config.modalities if m.kind is Modality.TABULAR]
+    found = [set(m.columns) & set(v.preprocess.get("numbers", ())) for m in tabular for v in m.views]
+    return sorted(set().union(*found))
 
 
 def row_faults(
-    row: int, cells: Mapping[str, str], config: ExperimentConfig, root: Path, allow_outside: bool
+    row: int,
+    cells: Mapping[str, str],
+    files: Mapping[str, Modality],
+    numbers: Sequence[str],
+    root: Path,
+    allow_outside: bool,
 ) -> list[Fault]:
     """Faults of one row's cells: files that are not there, and text where a number is due."""
     faults = []
-    for m in (m for m in config.modalities if m.kind.is_file):
-        for name in split_files(cells[m.columns[0]]):
+    for column, kind in files.items():
+        for name in split_files(cells[column]):
             try:
-                check_file(name, root, m.kind, allow_outside)
+                check_file(name, root, kind, allow_outside)
             except FileError as error:
-                faults.append(Fault(row, m.columns[0], name, str(error)))
-    for column in number_columns(config):
+                faults.append(Fault(row, column, name, str(error)))
+    for column in numbers:
         if cells[column].strip():
             try:
                 parse_number(cells[column])
