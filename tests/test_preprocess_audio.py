@@ -215,6 +215,9 @@ def test_normalising_by_hand() -> None:
     features = torch.tensor([[1.0, 10.0], [3.0, 30.0]])
     assert normalise(features, "mean").tolist() == [[-1, -10], [1, 10]]
     assert torch.allclose(normalise(features, "utterance"), torch.tensor([[-1.0, -1.0], [1.0, 1.0]]), atol=1e-4)
+    assert torch.allclose(
+        normalise(features, "scalar"), (features - features.mean()) / features.std(correction=0), atol=1e-4
+    )
     assert normalise(features, "none") is features
 
 

@@ -22,7 +22,7 @@ from core.schema import Signature
 
 CHOICES = {
     "features": ("log_mel", "mfcc", "waveform"),
-    "normalise": ("utterance", "mean", "none"),
+    "normalise": ("utterance", "scalar", "mean", "none"),
     "denoise": ("none", "spectral"),
 }
 
@@ -37,7 +37,7 @@ class AudioPreprocessor:
         window_ms: length of a frame.
         hop_ms: step from frame to frame; one item of T.
         coefficients: MFCC kept.
-        normalise: per utterance "utterance" (mean and deviation), "mean" or "none".
+        normalise: "utterance" (mean and deviation of each band), "scalar" (over all bands), "mean" or "none".
         trim: cut silence off both ends of each recording.
         trim_db: silence is so far below the loudest 10 ms.
         denoise: "spectral" reduces steady noise by spectral gating, before trimming.

@@ -69,8 +69,12 @@ class MelSpectrum:
 
 
 def normalise(features: Tensor, how: str) -> Tensor:
-    """Per utterance over time: "mean" subtracts, "utterance" also divides by the deviation. (T, …) -> (T, …)."""
+    """Of one recording, (T, …) -> (T, …): "mean" subtracts each band's mean over time, "utterance" also divides by its
+    deviation; "scalar" takes one mean and one deviation over all bands, which keeps the shape of short vowels.
+    """
     if how == "none":
         return features
+    if how == "scalar":
+        return (features - features.mean()) / (features.std(correction=0) + 1e-5)
     centred = features - features.mean(dim=0)
     return centred if how == "mean" else centred / (features.std(dim=0, correction=0) + 1e-5)
