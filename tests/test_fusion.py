@@ -318,3 +318,14 @@ def test_low_rank_by_hand() -> None:
     assert model(both).item() == pytest.approx(194.25)
     # without text its constants stay: 4·1.5 = 6 and 6·(-1) = -6; 6 - 60 + .25
     assert model({"image": both["image"]}).item() == pytest.approx(-53.75)
+
+
+def test_gates_sum_to_one_over_the_present() -> None:
+    model = make("gated")
+    with torch.no_grad():
+        for network in model.value.networks:
+            network[0].weight.zero_()  # every modality's value is tanh of its bias, the same in all
+            network[0].bias.fill_(0.5)
+    expected = model.head(torch.full((4, WIDTH), 0.5).tanh())
+    for subset in SUBSETS:
+        close(model(keep(cases(), subset)), expected)
