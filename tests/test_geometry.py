@@ -226,6 +226,13 @@ def test_a_series_without_majority_or_of_localisers_is_refused_by_every_policy(t
             read_volume(tmp_path / "scouts", on_defect=policy)
 
 
+def test_a_series_that_is_mostly_missing_is_not_made_up(tmp_path: Path) -> None:
+    phantom().write(tmp_path, only=[0, 1, 8, 9])
+    with pytest.raises(GeometryError, match="6 of 10 slices would have to be made up"):
+        read_volume(tmp_path, on_defect="resample")
+    assert len(read_volume(tmp_path, on_defect="accept").array) == 4
+
+
 def test_an_unknown_policy_lists_the_choices(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="Did you mean 'resample'"):
         read_volume(tmp_path, on_defect="resampel")

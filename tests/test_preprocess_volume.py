@@ -324,6 +324,28 @@ def test_a_leaning_nifti_is_named_and_straightened_like_dicom(tmp_path: Path) ->
     assert straight.affine == pytest.approx(series.affine, abs=1e-4)
 
 
+@pytest.mark.parametrize("name", ["a.dcm", "a.nii", "a.nii.gz", "a.mha", "a.nrrd", "a.zip"])
+def test_a_damaged_file_reads_or_is_refused_but_nothing_else(tmp_path: Path, name: str) -> None:
+    phantom, rng = Phantom(VOXELS), np.random.default_rng(len(name))
+    slice_ = write_slice(tmp_path / "a.dcm", VOXELS[0], **phantom.slice_tags(0))
+    write_nifti(tmp_path / "a.nii", phantom)
+    write_nifti(tmp_path / "a.nii.gz", phantom)
+    write_itk(tmp_path / "a.mha", phantom)
+    write_itk(tmp_path / "a.nrrd", phantom)
+    zip_of(tmp_path / "a.zip", {"a.dcm": slice_.read_bytes()})
+    whole, refusals = (tmp_path / name).read_bytes(), 0
+    for _ in range(60):
+        damaged = bytearray(whole)
+        for place in rng.integers(0, min(len(whole), 900), 3):
+            damaged[place] = rng.integers(0, 256)
+        (tmp_path / name).write_bytes(damaged[: rng.integers(1, len(whole))] if rng.random() < 0.3 else damaged)
+        try:
+            assert read_volume(tmp_path / name, on_defect="accept").array.dtype == np.float32
+        except FileError:
+            refusals += 1
+    assert refusals > 10
+
+
 def test_pydicoms_own_files_read_or_are_refused_in_words() -> None:
     from pydicom.data import get_testdata_files
 

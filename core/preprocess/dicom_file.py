@@ -96,8 +96,27 @@ def grey(dataset: Dataset, name: str) -> tuple[np.ndarray, bool]:
     """
     pixels = stored_pixels(dataset, name)
     if dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
-        pixels = apply_color_lut(pixels, dataset)
-        return pixels.astype(np.float32) / np.iinfo(pixels.dtype).max, True
-    if int(dataset.get("SamplesPerPixel") or 1) > 1:
-        return pixels.astype(np.float32) / (2 ** int(dataset.BitsStored) - 1), True
-    return apply_modality_lut(pixels, dataset).astype(np.float32), False
+        try:
+            pixels = apply_color_lut(pixels, dataset)
+        except Exception as error:  # a table cut off
+            raise FileError(f"{name}: the colour table is damaged ({error}); export it again") from error
+        unit, coloured = pixels.astype(np.float32) / np.iinfo(pixels.dtype).max, True
+    elif int(dataset.get("SamplesPerPixel") or 1) > 1:
+        unit, coloured = pixels.astype(np.float32) / (2 ** int(dataset.BitsStored) - 1), True
+    else:
+        unit, coloured = rescaled(pixels, dataset, name), False
+    if unit.ndim != 2 + coloured:
+        raise FileError(f"{name}: the pixels have the shape {unit.shape} where one image is due; export it again")
+    return unit, coloured
+
+
+def rescaled(pixels: np.ndarray, dataset: Dataset, name: str) -> np.ndarray:
+    """Stored values to the units of the modality, by slope and intercept or by a table; same shape, float32.
+
+    Raises:
+        FileError: if these are damaged.
+    """
+    try:
+        return apply_modality_lut(pixels, dataset).astype(np.float32)
+    except Exception as error:  # text in a number, a table cut off
+        raise FileError(f"{name}: rescale slope, intercept or table are damaged ({error}); export it again") from error

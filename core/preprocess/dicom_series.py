@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset
-from pydicom.pixels import apply_modality_lut
 
 from core.errors import FileError
-from core.preprocess.dicom_file import MAX_VOXELS, NoImageError, frames, read_dicom, stored_pixels
+from core.preprocess.dicom_file import MAX_VOXELS, NoImageError, frames, read_dicom, rescaled, stored_pixels
 from core.preprocess.dicom_sources import Source, sources
 from core.preprocess.geometry import GeometryError, Slice, inspect, some
 from core.preprocess.grid import Volume, canonical
@@ -72,9 +71,9 @@ def read_series(
             f"{where}: {len(series.slices)} slices; at most {MAX_SLICES} are read, leave out what is not needed"
         )
     defects = inspect(series.slices)
+    kept, actions = plan(series.slices, defects, on_defect, where)  # refuses what no policy can help first
     if defects and on_defect == "refuse":
         raise GeometryError(where, defects)
-    kept, actions = plan(series.slices, defects, on_defect, where)
     array, affine, more = stack(kept, _voxels(kept, where), on_defect, where)
     array, affine = canonical(array, affine)
     if all(s.rescale is None for s in series.slices):
@@ -120,7 +119,7 @@ def _series(place: Path | Sequence[Path]) -> tuple[list[Series], list[str]]:
         except FileError as error:
             broken.append(str(error))
             continue
-        groups.setdefault(str(header.get("SeriesInstanceUID") or ""), []).append((source, header))
+        groups.setdefault(_text(header, "SeriesInstanceUID"), []).append((source, header))
     if broken or not groups:
         raise FileError(some(broken or beside))
     if beside:
@@ -133,14 +132,22 @@ def _one_series(number: int, uid: str, files: list[tuple[Source, Dataset]]) -> S
     first = files[0][1]
     facts = {
         "format": "DICOM",
-        "modality": str(first.get("Modality") or ""),
-        "body_part": str(first.get("BodyPartExamined") or ""),
+        "modality": _text(first, "Modality"),
+        "body_part": _text(first, "BodyPartExamined"),
         "series_uid": uid,
-        "series_description": str(first.get("SeriesDescription") or ""),
+        "series_description": _text(first, "SeriesDescription"),
         "slices": str(len(slices)),
-        "slice_thickness": str(first.get("SliceThickness") or ""),
+        "slice_thickness": _text(first, "SliceThickness"),
     }
     return Series(number, uid, facts["series_description"], facts["modality"], slices, facts)
+
+
+def _text(header: Dataset, key: str) -> str:
+    """An attribute as text; empty where it is missing or damaged."""
+    try:
+        return str(header.get(key) or "")
+    except Exception:  # as in _frames
+        return ""
 
 
 def _frames(source: Source, header: Dataset) -> list[Frame]:
@@ -148,7 +155,7 @@ def _frames(source: Source, header: Dataset) -> list[Frame]:
     count = frames(header)
     try:
         return [_frame(source, header, index, count) for index in range(count)]
-    except (TypeError, ValueError, AttributeError, IndexError) as error:
+    except Exception as error:  # values are parsed on access, and a damaged one makes the parser raise nearly anything
         raise FileError(f"{source.name}: the DICOM header is damaged ({error}); export it again") from error
 
 
@@ -174,7 +181,7 @@ def _frame(source: Source, header: Dataset, index: int, count: int) -> Frame:
         axes=None if axes is None or not _is_direction(axes) else axes.reshape(2, 3),
         spacing=None if spacing is None or (spacing <= 0).any() else (float(spacing[0]), float(spacing[1])),
         shape=(int(header.Rows), int(header.Columns)),
-        series=str(header.get("SeriesInstanceUID") or ""),
+        series=_text(header, "SeriesInstanceUID"),
         localizer="LOCALIZER" in [str(v).strip() for v in header.get("ImageType") or []],
         number=int(header.get("InstanceNumber") or 0) * count + index,
         thickness=1.0 if thickness is None or thickness[0] <= 0 else float(thickness[0]),
@@ -212,6 +219,8 @@ def _voxels(slices: Sequence[Frame], where: str) -> np.ndarray:
         pixels = stored_pixels(dataset, name)
         if int(dataset.get("SamplesPerPixel") or 1) > 1 or dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
             raise FileError(f"{name}: holds colours, so it has no Hounsfield units; give it as an image")
+        if pixels.shape[-2:] != (rows, columns) or pixels.size != rows * columns * frames(dataset):
+            raise FileError(f"{name}: pixels of the shape {pixels.shape} do not fit its header; export it again")
         pixels = pixels.reshape(-1, rows, columns)  # (frames, h, w)
         for place in places:
             result[place] = _rescaled(pixels[slices[place].index], slices[place], dataset)  # (h, w)
@@ -221,4 +230,4 @@ def _voxels(slices: Sequence[Frame], where: str) -> np.ndarray:
 def _rescaled(pixels: np.ndarray, one: Frame, dataset: Dataset) -> np.ndarray:
     if one.rescale is not None:
         return pixels.astype(np.float32) * np.float32(one.rescale[0]) + np.float32(one.rescale[1])
-    return apply_modality_lut(pixels, dataset).astype(np.float32)
+    return rescaled(pixels, dataset, one.name)

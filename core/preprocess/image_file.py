@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +13,6 @@ from core.preprocess.windows import apply_window
 MAX_PIXELS = 64_000_000  # 8000 x 8000; a larger header is refused before anything is decoded
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG"}
 DICOM_SUFFIXES = {".dcm", ".dicom", ".ima"}
-
-_UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, MemoryError, IndexError)
 
 
 def read_image(path: Path, window: tuple[float, float] | None = None) -> np.ndarray:
@@ -58,12 +54,14 @@ def _sniff(path: Path) -> str | None:
 
 def _read_picture(path: Path, kind: str) -> np.ndarray:
     try:
-        with Image.open(path, formats=(kind, "MPO") if kind == "JPEG" else (kind,)) as picture:
+        with Image.open(path, formats=(kind,)) as picture:
             _check_size(path, picture.size, getattr(picture, "n_frames", 1))
             return _to_array(ImageOps.exif_transpose(picture))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise FileError(f"{path}: {error}; at most {MAX_PIXELS} pixels are read, scale the image down") from error
-    except _UNREADABLE as error:
+    except FileError:
+        raise
+    except Exception as error:  # a broken file makes the decoders raise nearly anything
         raise FileError(f"{path}: the {kind} is damaged or cut off ({error}); export it again") from error
 
 
@@ -94,7 +92,12 @@ def _read_dicom(path: Path, window: tuple[float, float] | None) -> np.ndarray:
     values, coloured = dicom_file.grey(dataset, str(path))
     if coloured:
         return values
-    own = _own_window(dataset.get("WindowCenter"), dataset.get("WindowWidth"))
+    try:
+        own = _own_window(dataset.get("WindowCenter"), dataset.get("WindowWidth"))
+    except Exception as error:  # values are parsed on access
+        raise FileError(
+            f"{path}: its display window is damaged ({error}); name a window, or export it again"
+        ) from error
     unit = apply_window(values, window or own or _whole_range(values))
     inverted = dataset.get("PhotometricInterpretation") == "MONOCHROME1"
     return (1 - unit if inverted else unit).astype(np.float32)

@@ -115,11 +115,20 @@ def _repair(
     heights = along(slices)
     step = usual_step(heights) if len(slices) > 1 else slices[0].thickness
     if kinds & {"gap", "non-uniform spacing"}:
+        _check_share(slices, heights, step, where)
         voxels, new = fill_gaps(voxels, heights, step)  # (n', h', w')
         actions.append(f"interpolated {new} slice(s) so that all are {step:.3f} mm apart")
     elif len(slices) > 1:
         step = float(heights[-1] - heights[0]) / (len(slices) - 1)
     return voxels, affine_of(slices[0], step, list(shift)), actions
+
+
+def _check_share(slices: Sequence[Slice], heights: np.ndarray, step: float, where: str) -> None:
+    """Refuse to invent more than half as many slices as there are."""
+    missing = round(float(heights[-1] - heights[0]) / step) + 1 - len(slices)
+    if 2 * missing > len(slices):
+        advice = f"get the whole series: {missing} of {missing + len(slices)} slices would have to be made up"
+        raise GeometryError(where, inspect(slices), advice)
 
 
 def _without_duplicates(

@@ -97,7 +97,6 @@ def _check_size(path: Path, size: Sequence[int]) -> None:
 
 def _read_nifti(path: Path, on_defect: str) -> Volume:
     import nibabel
-    from nibabel.filebasedimages import ImageFileError
 
     try:
         image = nibabel.Nifti1Image.from_filename(path)
@@ -110,12 +109,10 @@ def _read_nifti(path: Path, on_defect: str) -> Volume:
         shape = (*shape, 1)[:3]
         _check_size(path, shape)
         voxels = np.asarray(image.get_fdata(dtype=np.float32, caching="unchanged")).reshape(shape)  # (i, j, k)
-    except (ImageFileError, OSError, EOFError, ValueError, KeyError, OverflowError, MemoryError) as error:
-        raise FileError(f"{path}: not a readable NIfTI file, or cut off ({error}); export it again") from error
-    except Exception as error:
-        if type(error).__module__ in ("zlib", "nibabel.spatialimages", "nibabel.wrapstruct"):
-            raise FileError(f"{path}: not a readable NIfTI file ({error}); export it again") from error
+    except FileError:
         raise
+    except Exception as error:  # header, gzip and voxels each fail in their own way
+        raise FileError(f"{path}: not a readable NIfTI file, or cut off ({error}); export it again") from error
     affine, defects = _nifti_affine(path, image)
     return _finish_affine(path, voxels, affine, defects, on_defect, {"format": "NIfTI", "slices": str(shape[2])})
 
