@@ -85,15 +85,18 @@ class TermWeights:
         for block in self.blocks:
             block.settle(count)
 
-    def encode(self, text: str) -> tuple[np.ndarray, list[Span]]:
-        """Pairs (T, 2) float32 of id and weight, and the first place of each term in the text."""
-        pairs, spans, before = [np.zeros((0, 2))], list[Span](), 0
+    def encode(self, text: str) -> np.ndarray:
+        """Pairs (T, 2) float32 of id and weight."""
+        pairs, before = [np.zeros((0, 2))], 0
         for block in self.blocks:
             ids, weights = block.encode(text)
             pairs.append(np.stack([ids + before, weights], axis=1))  # (T, 2)
-            spans += [_place(block.terms[i], text) for i in ids]
             before += len(block.terms)
-        return np.concatenate(pairs).astype(np.float32), spans  # (T, 2)
+        return np.concatenate(pairs).astype(np.float32)  # (T, 2)
+
+    def spans(self, text: str) -> list[Span]:
+        """The first place of each of the T terms in the text."""
+        return [_place(b.terms[i], text) for b in self.blocks for i in b.encode(text)[0]]
 
     def state(self) -> dict[str, Any]:
         """The terms of every block."""

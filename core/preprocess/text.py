@@ -102,7 +102,10 @@ class TextPreprocessor:
 
     def prepare(self, cell: str) -> np.ndarray:
         """Ids (T,) int64 or pairs (T, 2) float32; a text without tokens has one item of zero."""
-        return self._encode(cell)[0]
+        items = self._tokens.encode(self.cleaned(cell))
+        if not len(items):
+            return np.zeros((1, *items.shape[1:]), dtype=items.dtype)
+        return items if self.tokens == "tfidf" else items[: self.max_tokens]
 
     def finish(self, prepared: np.ndarray, rng: np.random.Generator | None = None) -> Tensor:
         """The sample; with an ``rng``, tokens are left out at random."""
@@ -114,14 +117,8 @@ class TextPreprocessor:
 
     def spans(self, cell: str) -> list[tuple[int, int]]:
         """(start, end) of each of the T items in ``cleaned(cell)``; (0, 0) for one that stands for no letters."""
-        return self._encode(cell)[1]
-
-    def _encode(self, cell: str) -> tuple[np.ndarray, list[tuple[int, int]]]:
-        items, spans = self._tokens.encode(self.cleaned(cell))
-        if not len(items):
-            return np.zeros((1, *items.shape[1:]), dtype=items.dtype), [(0, 0)]
-        most = len(items) if self.tokens == "tfidf" else self.max_tokens
-        return items[:most], spans[:most]
+        spans = self._tokens.spans(self.cleaned(cell)) or [(0, 0)]
+        return spans if self.tokens == "tfidf" else spans[: self.max_tokens]
 
     def _is_special(self, items: np.ndarray) -> np.ndarray:
         return np.isin(items, self._tokens.special) if items.ndim == 1 else np.zeros(len(items), dtype=bool)

@@ -41,10 +41,13 @@ class WordTokens:
         often = sorted((t for t, n in counts.items() if n >= self.min_count), key=lambda t: (-counts[t], t))
         self.restore({"words": often[: self.most - 1]})
 
-    def encode(self, text: str) -> tuple[np.ndarray, list[Span]]:
-        """Ids (T,) int64 and their places in the text."""
-        found = self._split(text)
-        return np.array([self._ids.get(t, 0) for t, _ in found], dtype=np.int64), [span for _, span in found]  # (T,)
+    def encode(self, text: str) -> np.ndarray:
+        """Ids (T,) int64."""
+        return np.array([self._ids.get(token, 0) for token, _ in self._split(text)], dtype=np.int64)  # (T,)
+
+    def spans(self, text: str) -> list[Span]:
+        """The place of each token in the text."""
+        return [span for _, span in self._split(text)]
 
     def state(self) -> dict[str, Any]:
         """The vocabulary in order."""
@@ -82,10 +85,13 @@ class PieceTokens:
         else:
             self._set(*_pretrained(self.model))
 
-    def encode(self, text: str) -> tuple[np.ndarray, list[Span]]:
-        """Ids (T,) int64 and their places in the text; a special token's place is (0, 0)."""
-        found = self._fitted().encode(text)
-        return np.array(found.ids, dtype=np.int64), found.offsets  # (T,)
+    def encode(self, text: str) -> np.ndarray:
+        """Ids (T,) int64."""
+        return np.array(self._fitted().encode(text).ids, dtype=np.int64)  # (T,)
+
+    def spans(self, text: str) -> list[Span]:
+        """The place of each piece in the text; a special token's is (0, 0)."""
+        return list(self._fitted().encode(text).offsets)
 
     def state(self) -> dict[str, Any]:
         """The tokeniser as JSON text."""
