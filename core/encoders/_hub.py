@@ -65,11 +65,11 @@ def is_local(model: str) -> bool:
 
 
 def encoder_part(network: Any, kind: str) -> Any:
-    """The part that encodes ``kind``, "text", "vision" or "audio": of several towers its own, of two halves the first."""
+    """The part that encodes ``kind`` ("text", "vision", "audio"): of towers its own, of two halves the first."""
     tower = getattr(network, f"{kind}_model", None)
     part = tower if tower is not None else network.get_encoder() if network.config.is_encoder_decoder else network
     if hasattr(part, "feature_extractor"):
-        part.feature_extractor._requires_grad = False  # it would ask its input for one, which only a leaf has
+        part.feature_extractor._requires_grad = False  # else it asks that of its input, no leaf
     return part
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.errors import ConfigError
-from core.fusion._pooling import drop, whole
+from core.nn import drop, whole
 from core.schema import Encoded
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import ConfigError, unknown
+from core.nn import Pool, drop, whole
 from core.schema import Encoded
 
 
@@ -33,57 +34,11 @@ def read(encoded: Mapping[str, Encoded], names: Sequence[str]) -> list[Encoded]:
     return [Encoded(x.tokens.masked_fill(~x.mask[..., None], 0), x.mask) for x in found]
 
 
-def masked_softmax(scores: Tensor, mask: Tensor, dim: int = -1) -> Tensor:
-    """Softmax over the True places of ``mask``; 0 at the others, also where all are False."""
-    return scores.masked_fill(~mask, torch.finfo(scores.dtype).min).softmax(dim) * mask
-
-
-def whole(what: str, value: object, low: int = 1) -> int:
-    """``value`` if it is a whole number of at least ``low``.
-
-    Raises:
-        ConfigError: if it is not.
-    """
-    if not isinstance(value, int) or isinstance(value, bool) or value < low:
-        raise ConfigError(f"{what}: expected a whole number of at least {low}, found {value!r}")
-    return value
-
-
-def drop(rate: float) -> nn.Dropout:
-    """Dropout at a rate that is checked.
-
-    Raises:
-        ConfigError: for a rate outside [0, 1).
-    """
-    if not 0 <= rate < 1:
-        raise ConfigError(f"dropout: expected a share from 0 to below 1, found {rate!r}")
-    return nn.Dropout(rate)
-
-
 def mlp(width: int, hidden: int, outputs: int, dropout: float) -> nn.Sequential:
     """One hidden layer: (…, width) -> (…, outputs)."""
     return nn.Sequential(
         nn.Linear(width, whole("hidden", hidden)), nn.GELU(), drop(dropout), nn.Linear(hidden, outputs)
     )
-
-
-class Pool(nn.Module):
-    """Real tokens of one modality to one vector: their mean, or weighed by attention (Ilse et al., ICML 2018)."""
-
-    def __init__(self, width: int, how: str = "mean") -> None:
-        super().__init__()
-        if how not in ("mean", "attention"):
-            raise unknown("pool", how, ("mean", "attention"))
-        score = (nn.Linear(width, width), nn.Tanh(), nn.Linear(width, 1))
-        self.score = nn.Sequential(*score) if how == "attention" else None
-
-    def forward(self, x: Encoded) -> Tensor:
-        """(B, T, D) -> (B, D); zeros for a row without real tokens, to be replaced by whoever reads it."""
-        if self.score is None:
-            weights = x.mask / x.mask.sum(1, keepdim=True).clamp(min=1)  # (B, T)
-        else:
-            weights = masked_softmax(self.score(x.tokens)[..., 0], x.mask)  # (B, T)
-        return (weights[..., None] * x.tokens).sum(1)  # (B, D)
 
 
 class PoolEach(nn.Module):

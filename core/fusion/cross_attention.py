@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from core.fusion._attention import Block
-from core.fusion._pooling import Absent, Pool, drop, read
+from core.fusion._pooling import Absent, read
+from core.nn import Pool, drop
 from core.schema import Encoded
 
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from core.fusion._attention import Block
-from core.fusion._pooling import drop, read, whole
+from core.fusion._pooling import read
+from core.nn import drop, whole
 from core.schema import Encoded
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
-from core.fusion._pooling import Absent, Each, PoolEach, drop, masked_softmax
+from core.fusion._pooling import Absent, Each, PoolEach
+from core.nn import drop, masked_softmax
 from core.schema import Encoded
 
 

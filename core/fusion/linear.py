@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from core.fusion._pooling import PoolEach, masked_softmax
+from core.fusion._pooling import PoolEach
+from core.nn import masked_softmax
 from core.schema import Encoded
 
 

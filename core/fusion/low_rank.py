@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from core.fusion._pooling import Each, PoolEach, whole
+from core.fusion._pooling import Each, PoolEach
+from core.nn import whole
 from core.schema import Encoded
 
 

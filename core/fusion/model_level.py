@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
-from core.fusion._pooling import Each, PoolEach, masked_softmax, mlp
+from core.fusion._pooling import Each, PoolEach, mlp
+from core.nn import masked_softmax
 from core.schema import Encoded
 
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor, nn
 
 from core.errors import unknown
-from core.fusion._pooling import Absent, Each, PoolEach, drop, whole
+from core.fusion._pooling import Absent, Each, PoolEach
+from core.nn import drop, whole
 from core.schema import Encoded
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "gelu": nn.GELU}
