@@ -8,6 +8,7 @@ card.md                the same for people
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
@@ -17,12 +18,13 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from core.atomic import replace_folder
+from core.atomic import recover, replace_folder
 from core.cache import FeatureCache
 from core.config import ExperimentConfig
 from core.ensemble import Ensemble, Expert, Network
 from core.errors import BundleError, ConfigError
 from core.floor.fit import floor_blocks, floor_views
+from core.floor.forest import Forest
 from core.floor.linear import Linear
 from core.floor.trees import Trees
 from core.schema import TargetKind
@@ -30,6 +32,7 @@ from core.targets import Target
 from core.view import View, build_views
 
 FORMAT = 1
+_FLOORS: dict[str, type[Linear] | type[Trees] | type[Forest]] = {c.kind: c for c in (Linear, Trees, Forest)}
 _ALLOWED = {".json", ".safetensors", ".md", ".txt", ".csv"}
 
 
@@ -68,8 +71,9 @@ class Bundle:
                 "temperature": self.ensemble.temperature,
                 "threshold": self.threshold,
                 "facts": self.facts,
-                "files": {str(f.relative_to(new)): _sha256(f) for f in sorted(new.rglob("*")) if f.is_file()},
+                "files": {f.relative_to(new).as_posix(): _sha256(f) for f in sorted(new.rglob("*")) if f.is_file()},
             }
+            content["digest"] = _digest(json.loads(json.dumps(content)))
             (new / "bundle.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
 
     @classmethod
@@ -98,7 +102,7 @@ class Bundle:
                 if kind == "network":
                     experts.append(Network.load(place, config, signatures, target, folder / "views"))
                 else:
-                    experts.append((Linear if kind == "linear" else Trees).load(place, target, blocks))
+                    experts.append(_FLOORS[kind].load(place, target, blocks))
             names = tuple(m.name for m in config.modalities)
             ensemble = Ensemble(target, names, experts, tuple(content["weights"]), content["temperature"])
             card = (folder / "card.md").read_text(encoding="utf-8")
@@ -109,6 +113,8 @@ class Bundle:
 
 def _read(folder: Path) -> dict[str, Any]:
     """bundle.json, after every check that needs no weights."""
+    with contextlib.suppress(OSError):
+        recover(folder)
     file = folder / "bundle.json"
     if not file.is_file():
         raise BundleError(f"{folder}: no bundle here (bundle.json is missing); name the folder that `train` wrote")
@@ -122,13 +128,13 @@ def _read(folder: Path) -> dict[str, Any]:
             f"{folder}: made by a newer Polyfuse (format {content['format']}, this one reads up to {FORMAT}); "
             "update with pip install -U polyfuse"
         )
-    found = {str(f.relative_to(folder)): f for f in folder.rglob("*") if f.is_file() and f != file}
+    if content.get("digest") != _digest(content):
+        raise BundleError(f"{file} has changed since it was saved; save or copy the bundle again")
+    found = {f.relative_to(folder).as_posix(): f for f in folder.rglob("*") if f != file and not f.is_dir()}
     for name, path in found.items():
-        if path.suffix not in _ALLOWED or path.is_symlink():
-            raise BundleError(
-                f"{folder}: holds {name!r}, which is no part of a bundle; only {_ALLOWED} files may be in one"
-            )
-    for name, digest in content.get("files", {}).items():
+        if name not in content["files"] or path.suffix not in _ALLOWED or path.is_symlink():
+            raise BundleError(f"{folder}: holds {name!r}, which is no part of this bundle; take it out")
+    for name, digest in content["files"].items():
         if name not in found:
             raise BundleError(f"{folder}: {name} is missing; save or copy the bundle again")
         if _sha256(found[name]) != digest:
@@ -139,6 +145,11 @@ def _read(folder: Path) -> dict[str, Any]:
 def _target(data: dict[str, Any]) -> Target:
     lists = {k: tuple(data[k]) for k in ("classes", "prior")}
     return Target(**data | lists | {"kind": TargetKind(data["kind"])})
+
+
+def _digest(content: dict[str, Any]) -> str:
+    plain = {k: v for k, v in content.items() if k != "digest"}
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

@@ -12,7 +12,8 @@ from core.cache import FeatureCache
 from core.config import ExperimentConfig, ViewConfig
 from core.dataset import CaseDataset, Collate
 from core.floor.features import Block, blocks_of, matrix
-from core.floor.linear import Linear, inner_folds, unscale
+from core.floor.forest import Forest
+from core.floor.linear import Linear, inner_folds, out_of_fold, unscale
 from core.floor.trees import Trees
 from core.schema import Modality, TargetKind
 from core.splits import folds
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from core.experiment import Experiment
 
 MOST_ROWS = 50_000  # the floor holds its rows in memory, so a larger table is sampled
-Floor = Linear | Trees
+MOST_CLASSES = 20  # a tree for each class and round, a value for each class and leaf: more takes too long
+Floor = Linear | Trees | Forest
 
 
 def floor_views(config: ExperimentConfig, cache: FeatureCache) -> dict[str, View]:
@@ -42,7 +44,7 @@ def floor_blocks(config: ExperimentConfig, views: dict[str, View]) -> list[Block
 
 
 def fit_floor(experiment: Experiment) -> list[tuple[Floor, np.ndarray]]:
-    """Linear and tree floor, each with its answers on the held-out rows; none if there is nothing to read."""
+    """Linear, boosted and forest floor, each with its answers on the held-out rows; none without readable views."""
     blocks = floor_blocks(experiment.config, experiment.views)
     if not blocks:
         return []
@@ -71,7 +73,7 @@ def _out_of_fold(
         experiment.config.folds,
         experiment.config.seed,
     )
-    held = [np.full((len(experiment.held), len(experiment.target.classes) or 1), np.nan) for _ in range(2)]
+    held = [np.full((len(experiment.held), len(experiment.target.classes) or 1), np.nan) for _ in range(3)]
     for f, (a, b) in enumerate(parts):
         experiment.progress("floor", f, len(parts))
         for i, model in enumerate(_fit(experiment, blocks, (x[0][a], x[1][a]), y[a])):
@@ -83,14 +85,18 @@ def _out_of_fold(
 def _fit(
     experiment: Experiment, blocks: list[Block], x: tuple[sp.csr_matrix, sp.csr_matrix], y: np.ndarray
 ) -> list[Floor]:
-    linear = Linear.fit(experiment.target, blocks, x[0], y, inner_folds(len(y))[:2])
-    if experiment.target.kind is TargetKind.LABELS:  # LightGBM has no objective for several labels
+    target, seed = experiment.target, experiment.config.seed
+    linear = Linear.fit(target, blocks, x[0], y, inner_folds(len(y))[:2])
+    if target.kind is TargetKind.LABELS or len(target.classes) > MOST_CLASSES:
         return [linear]
-    return [linear, Trees.fit(experiment.target, linear, x, y, experiment.config.seed)]
+    rows = sp.hstack([x[1], sp.csr_matrix(out_of_fold(linear, x[0], y, seed))], format="csr")
+    return [linear, Trees.fit(target, linear, rows, y, seed), Forest.fit(target, linear, rows, y, seed)]
 
 
 def _scores(model: Floor, x: tuple[sp.csr_matrix, sp.csr_matrix]) -> np.ndarray:
-    return model.scores(x[0]) if isinstance(model, Linear) else model.scores(*x)
+    if isinstance(model, Linear):
+        return model.scores(x[0])
+    return model.scores(sp.hstack([x[1], sp.csr_matrix(model.linear.scores(x[0]))], format="csr"))
 
 
 def _targets(experiment: Experiment, rows: Sequence[int]) -> np.ndarray:

@@ -72,6 +72,21 @@ class Linear:
         return cls(target, [known[v] for v in wanted], arrays["scale"], arrays["weight"], arrays["bias"])
 
 
+def tree_rows(batch: Batch, linear: Linear, keep: Tensor | None) -> sp.csr_matrix:
+    """What trees read of a batch: rows with category codes, and the linear floor's answer."""
+    one_hot, coded = (matrix(batch, linear.blocks, keep, one_hot=hot) for hot in (True, False))
+    return sp.hstack([coded, sp.csr_matrix(linear.scores(one_hot))], format="csr")
+
+
+def out_of_fold(linear: Linear, rows: sp.csr_matrix, y: np.ndarray, seed: int) -> np.ndarray:
+    """Answers (N, outputs) of linear models that did not see the row, for trees to learn from."""
+    found = np.zeros((len(y), len(linear.target.classes) or 1), dtype=np.float32)
+    for a, b in inner_folds(len(y), seed):
+        one = Linear.fit(linear.target, linear.blocks, rows[a], y[a], inner_folds(len(a), seed)[:1])
+        found[b] = one.scores(rows[b])
+    return found
+
+
 def inner_folds(n: int, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
     """Five folds of n rows."""
     return list(KFold(min(5, n), shuffle=True, random_state=seed).split(np.arange(n)))

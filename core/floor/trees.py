@@ -13,8 +13,8 @@ import numpy as np
 import scipy.sparse as sp
 from torch import Tensor
 
-from core.floor.features import Block, matrix
-from core.floor.linear import Linear, inner_folds, unscale
+from core.floor.features import Block
+from core.floor.linear import Linear, tree_rows, unscale
 from core.schema import Batch, TargetKind
 from core.targets import Target
 
@@ -42,44 +42,23 @@ class Trees:
         self.target, self.linear, self.booster = target, linear, booster
 
     @classmethod
-    def fit(
-        cls,
-        target: Target,
-        linear: Linear,
-        rows: tuple[sp.csr_matrix, sp.csr_matrix],
-        y: np.ndarray,
-        seed: int = 0,
-        rounds: int = 350,
-    ) -> Trees:
-        """``rows``: with one-hot categories for the linear part, and with codes for the trees, (N, columns) each."""
+    def fit(cls, target: Target, linear: Linear, rows: sp.csr_matrix, y: np.ndarray, seed: int = 0) -> Trees:
+        """``rows`` (N, columns) as ``core.floor.linear.tree_rows`` makes them."""
         import lightgbm as lgb
 
-        one_hot, coded = rows
-        folds = inner_folds(len(y), seed)
-        out_of_fold = np.zeros((len(y), len(target.classes) or 1), dtype=np.float32)
-        for a, b in folds:
-            out_of_fold[b] = Linear.fit(target, linear.blocks, one_hot[a], y[a], inner_folds(len(a), seed)[:1]).scores(
-                one_hot[b]
-            )
         parameters = _PARAMETERS | {"seed": seed} | _objective(target, y)
-        data = lgb.Dataset(sp.hstack([coded, sp.csr_matrix(out_of_fold)], format="csr"), y)
-        return cls(target, linear, lgb.train(parameters, data, num_boost_round=rounds))
+        return cls(target, linear, lgb.train(parameters, lgb.Dataset(rows, y), num_boost_round=350))
 
-    def scores(self, one_hot: sp.csr_matrix, coded: sp.csr_matrix) -> np.ndarray:
-        """Rows with one-hot and with coded categories to probabilities (N, classes), or the scaled number (N, 1)."""
-        x = sp.hstack([coded, sp.csr_matrix(self.linear.scores(one_hot))], format="csr")
-        raw = np.asarray(self.booster.predict(x))
+    def scores(self, rows: sp.csr_matrix) -> np.ndarray:
+        """Rows as ``tree_rows`` makes them to probabilities (N, classes), or the scaled number (N, 1)."""
+        raw = np.asarray(self.booster.predict(rows))
         if self.target.kind is TargetKind.NUMBER:
             return raw[:, None]
         return np.stack([1 - raw, raw], axis=1) if raw.ndim == 1 else raw
 
     def answers(self, batch: Batch, keeps: Sequence[Tensor]) -> list[np.ndarray]:
         """For each ``keep`` (B, M): probabilities (B, classes), or numbers (B, 1)."""
-        blocks = self.linear.blocks
-        return [
-            unscale(self.target, self.scores(*(matrix(batch, blocks, keep, one_hot=hot) for hot in (True, False))))
-            for keep in keeps
-        ]
+        return [unscale(self.target, self.scores(tree_rows(batch, self.linear, keep))) for keep in keeps]
 
     def save(self, folder: Path) -> None:
         """Write LightGBM's text file and the linear part."""
