@@ -1,0 +1,215 @@
+"""What one session has open: a model and a case. Sessions share models, which hold no case, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from apps import ui
+from core.cells import locate, split_files
+from core.config import ModalityConfig
+from core.errors import ConfigError
+from core.schema import Modality, Prediction
+from domains.medical import starter, viewer
+from domains.medical.diagnosis import Diagnosis
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case that is open: its scan to look at, files to show, and what its texts and clinical columns held."""
+
+    name: str
+    number: int  # of the cases of this session; names the widgets, so that a new case starts with its own values
+    scan: viewer.Scan | None = None
+    files: dict[str, tuple[Path, ...]] = field(default_factory=dict)  # by modality, of every kind but volume
+    cells: dict[str, str] = field(default_factory=dict)  # by column: texts and clinical values
+    truth: str | None = None
+    table: Path | None = None  # where it was picked from
+    row: int | None = None
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A scan that needs a choice before it opens: which of several series, or what to do about its geometry."""
+
+    case: Case
+    path: Path | tuple[Path, ...]
+    series: tuple[tuple[str, str], ...] = ()  # (unique identifier, description)
+    chosen: str | None = None
+    defects: tuple[str, ...] = ()
+
+
+def model() -> Diagnosis | None:
+    """The model that is open; at first the sample model, where it is trained."""
+    if "model" not in st.session_state:
+        found = starter.ready()
+        if found is None:
+            return None
+        use_model(found)
+    return _load(*st.session_state["model"])
+
+
+def use_model(folder: Path) -> None:
+    """Open a bundle for this session.
+
+    Raises:
+        BundleError: if it cannot be opened.
+    """
+    file = folder / "bundle.json"
+    key = (str(folder), file.stat().st_mtime_ns if file.is_file() else 0)
+    _load(*key)
+    st.session_state["model"] = key
+    st.session_state["answers"] = {}
+
+
+def model_folder() -> Path:
+    """The folder of the open model."""
+    return Path(st.session_state["model"][0])
+
+
+def model_name() -> str:
+    """The open model as people call it."""
+    return shown_name(model_folder())
+
+
+def shown_name(bundle: Path) -> str:
+    """A bundle as people call it: the sample model, or the name of its run."""
+    name = bundle.parent.name if bundle.name == "bundle" else bundle.name
+    return "sample model" if name.startswith("sample-") else name
+
+
+@st.cache_resource(show_spinner="Opening the model …", max_entries=4)
+def _load(folder: str, changed: int) -> Diagnosis:
+    return Diagnosis.load(folder)
+
+
+def case() -> Case | None:
+    """The case that is open."""
+    return st.session_state.get("case")
+
+
+def open_row(table: Path, row: int, cells: Mapping[str, str], diagnosis: Diagnosis) -> bool:
+    """Open a row of a table; False where its scan needs a choice first, see ``pending``.
+
+    Raises:
+        FileError: if a file of it cannot be read.
+    """
+    config = diagnosis.bundle.config
+    name = cells.get(config.table.id or "", "") or f"row {row + 1}"
+    found = Case(name, _next(), table=table, row=row, truth=cells.get(config.target.column) or None)
+    return open_case(found, cells, diagnosis, table.parent)
+
+
+def open_case(found: Case, cells: Mapping[str, str], diagnosis: Diagnosis, root: Path) -> bool:
+    """Open a case from cells by column, as in a table; paths in them start from ``root``."""
+    scan: tuple[Path, ...] = ()
+    for m in diagnosis.bundle.config.modalities:
+        if not m.kind.is_file:
+            found.cells.update({c: cells.get(c, "") for c in m.columns})
+        elif paths := _paths(m, cells, root):
+            if m.kind is Modality.VOLUME:
+                scan = paths
+            else:
+                found.files[m.name] = paths
+    return _open_scan(found, scan[0] if len(scan) == 1 else scan) if scan else _opened(found)
+
+
+def open_upload(name: str, paths: tuple[Path, ...], diagnosis: Diagnosis) -> bool:
+    """Open uploaded files as a case: pictures where the model reads pictures, else a scan."""
+    found = Case(name, _next())
+    pictures = [p for p in paths if p.suffix.lower() in (".png", ".jpg", ".jpeg")]
+    takes = {m.kind: m for m in diagnosis.bundle.config.modalities}
+    for m in diagnosis.bundle.config.modalities:
+        if not m.kind.is_file:
+            found.cells.update(dict.fromkeys(m.columns, ""))
+    if pictures and Modality.IMAGE in takes:
+        found.files[takes[Modality.IMAGE].name] = tuple(pictures)
+        return _opened(found)
+    if paths and Modality.VOLUME not in takes:
+        reads = ", ".join(m.name for m in takes.values())
+        raise ConfigError(f"{paths[0].name}: this model reads {reads}, no CT volume; open another model")
+    return _open_scan(found, paths[0] if len(paths) == 1 else paths) if paths else _opened(found)
+
+
+def pending() -> Pending | None:
+    """The scan that waits for a choice."""
+    return st.session_state.get("pending")
+
+
+def decide(wait: Pending, series: str | None, on_defect: str = "refuse") -> bool:
+    """Go on with a scan that waited."""
+    return _read(wait.case, wait.path, series, on_defect)
+
+
+def _open_scan(found: Case, path: Path | tuple[Path, ...]) -> bool:
+    from core.preprocess.dicom_series import list_series
+
+    is_series = (
+        isinstance(path, tuple) or path.is_dir() or path.suffix.lower() in (".zip", ".dcm", ".dicom", ".ima", "")
+    )
+    listed = list_series(path) if is_series else []
+    if len(listed) > 1:
+        st.session_state["pending"] = Pending(found, path, tuple((s.uid, str(s)) for s in listed))
+        return False
+    return _read(found, path, None, "refuse")
+
+
+def _read(found: Case, path: Path | tuple[Path, ...], series: str | None, on_defect: str) -> bool:
+    from core.preprocess.geometry import GeometryError
+
+    try:
+        scan = viewer.open_scan(path, series, on_defect)
+    except GeometryError as error:
+        if on_defect != "refuse":
+            raise
+        told = tuple(str(d) for d in error.defects)
+        st.session_state["pending"] = Pending(found, path, chosen=series, defects=told)
+        return False
+    return _opened(replace(found, scan=scan))
+
+
+def _opened(found: Case) -> bool:
+    st.session_state["case"], st.session_state["answers"] = found, {}
+    st.session_state.pop("pending", None)
+    return True
+
+
+def _next() -> int:
+    st.session_state["cases"] = st.session_state.get("cases", 0) + 1
+    return int(st.session_state["cases"])
+
+
+def _paths(m: ModalityConfig, cells: Mapping[str, str], root: Path) -> tuple[Path, ...]:
+    return tuple(locate(p, root) for p in split_files(cells.get(m.columns[0], "")))
+
+
+def answer(
+    diagnosis: Diagnosis, found: Case, cells: Mapping[str, str], off: frozenset[str] = frozenset()
+) -> Prediction:
+    """The model's answer for a case with these texts and values, without the modalities in ``off``; asked once."""
+    key = (tuple(sorted(cells.items())), off)
+    kept: dict[Any, Prediction] = st.session_state.setdefault("answers", {})
+    if key not in kept:
+        kept[key] = diagnosis.diagnose(**given(diagnosis, found, cells, off))
+    return kept[key]
+
+
+def given(
+    diagnosis: Diagnosis, found: Case, cells: Mapping[str, str], off: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """What the model is asked: by modality name, without blanks and without the modalities in ``off``."""
+    values: dict[str, Any] = {}
+    for m in diagnosis.bundle.config.modalities:
+        if m.kind is Modality.VOLUME and found.scan is not None:
+            values[m.name] = viewer.model_input(found.scan, ui.folder())
+        elif m.kind.is_file:
+            values[m.name] = list(found.files.get(m.name, ()))
+        elif m.kind is Modality.TABULAR:
+            values[m.name] = {c: cells[c] for c in m.columns if cells.get(c)}
+        else:
+            values[m.name] = "\n".join(cells[c] for c in m.columns if cells.get(c, "").strip())
+    return {k: v for k, v in values.items() if v and k not in off}

@@ -1,0 +1,243 @@
+"""What all apps share: page frame, error boundary, progress, theme-aware charts, downloads, uploads of one session.
+
+Not here: anything about a domain. Charts leave text and background to Streamlit's theme, so they suit light and dark.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any, Self
+from uuid import uuid4
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from core.errors import PolyfuseError, TableError
+
+BLUE, ORANGE, GREY, GREEN, RED = "#2f7de1", "#e0812f", "#8b95a5", "#2c9c6a", "#d1495b"  # legible on white and black
+_STYLE = """<style>
+.block-container {padding: 4.1rem 2rem 1.5rem 2rem}
+h1 {font-size: 1.6rem !important; padding: 0 0 .25rem 0 !important}
+h3 {font-size: 1.45rem !important; padding: .1rem 0 .5rem 0 !important}
+</style>"""
+
+
+def page(title: str, disclaimer: str, tools: Callable[[], None] | None = None) -> None:
+    """The head of a page: its title, buttons that ``tools`` draws, and what the app must not be taken for."""
+    st.html(_STYLE)
+    left, middle, right = st.columns([1.5, 1, 2.2], vertical_alignment="center")
+    left.title(title, anchor=False)
+    right.caption(f":material/science: {disclaimer}", text_alignment="right")
+    if tools is not None:
+        with middle.container(horizontal=True):
+            tools()
+
+
+@contextmanager
+def errors(log: Path) -> Iterator[None]:
+    """Turn what goes wrong inside into words: a user's fault as it is, any other with a number found in ``log``.
+
+    The log holds the kind of error and the lines of code, never its message: that could quote a case.
+    """
+    try:
+        yield
+    except PolyfuseError as error:
+        show_error(error)
+    except Exception as error:
+        number = uuid4().hex[:8]
+        _logger(log).error("%s %s %s", number, type(error).__name__, _where(error))
+        st.error(
+            f"Something went wrong inside the app (number {number}). Your data is unchanged. Try once more; if it "
+            f"happens again, report the number with the line in {escape(str(log))}.",
+            icon=":material/error:",
+        )
+
+
+def show_error(error: PolyfuseError) -> None:
+    """An error in words; all faults of a table stand in a table."""
+    if isinstance(error, TableError):
+        st.error(f"The table has {len(error.faults)} fault(s):", icon=":material/error:")
+        st.dataframe([f.to_json() for f in error.faults], hide_index=True)
+        return
+    st.error(escape(without_folder(str(error))), icon=":material/error:")
+
+
+def escape(text: str) -> str:
+    """Text that Markdown shows as it is, line by line."""
+    return re.sub(r"([\\`*_{}\[\]()#+!|$~<>:])", r"\\\1", text).replace("\n", "  \n")
+
+
+def without_folder(text: str) -> str:
+    """A message that names uploads as the user did, without the session's folder."""
+    return re.sub(re.escape(str(folder())) + r"/(?:\d+/)?", "", text)
+
+
+def folder() -> Path:
+    """A folder of this session alone; it is deleted with the session, or when the server stops."""
+    if "_folder" not in st.session_state:
+        st.session_state["_folder"] = tempfile.TemporaryDirectory(prefix="polyfuse-", ignore_cleanup_errors=True)
+    return Path(st.session_state["_folder"].name).resolve()
+
+
+def keep_uploads(files: Sequence[Any]) -> list[Path]:
+    """Write uploaded files into a fresh part of the session's folder, under their own names without any path."""
+    place = folder() / str(sum(1 for _ in folder().iterdir()))
+    place.mkdir()
+    paths = []
+    for file in files:
+        path = place / (re.sub(r"[^\w.\- ]", "_", Path(file.name).name).lstrip(".") or "file")
+        while path.exists():
+            path = path.with_name(f"_{path.name}")
+        path.write_bytes(file.getbuffer())
+        paths.append(path)
+    return paths
+
+
+class Steps:
+    """A ``core.progress.Progress`` on the page: a bar a stage, a finished one gives way, and figures beside it."""
+
+    def __init__(self, words: str = "") -> None:
+        self.words, self.history, self._stage = words, list[dict[str, float]](), ""
+        self._bar, self._chart = st.progress(0.0, words or "Starting"), st.empty()
+
+    def __call__(self, stage: str, done: int, total: int, figures: Mapping[str, float] | None = None) -> None:
+        """Move the bar; figures with an epoch become curves."""
+        said = f"{self.words} — {stage}" if self.words else stage
+        self._bar.progress(min(done / max(total, 1), 1.0), f"{escape(said)}: {done} of {total}")
+        if stage != self._stage:
+            self._stage, self.history = stage, []
+        if figures and "epoch" in figures:
+            self.history.append(dict(figures))
+            if len(self.history) > 1:
+                self._chart.plotly_chart(curves(self.history), key=f"{id(self)}-{stage}-{done}", config=_PLAIN)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.empty()
+        self._chart.empty()
+
+
+_PLAIN: Any = {"displayModeBar": False, "scrollZoom": False}
+
+
+def chart(figure: go.Figure, alt: str, key: str | None = None) -> None:
+    """Show a chart, with its content in words for those who do not see it."""
+    st.plotly_chart(figure, key=key, config=_PLAIN, alt=alt)
+
+
+def bars(
+    values: Mapping[str, float], before: Mapping[str, float] | None = None, marked: Sequence[str] = ()
+) -> go.Figure:
+    """Probabilities as horizontal bars, highest on top; ``marked`` ones in colour, earlier values as a tick mark."""
+    names = sorted(values, key=lambda n: values[n])
+    colours = [BLUE if n in marked else GREY for n in names]
+    figure = go.Figure(
+        go.Bar(
+            x=[values[n] for n in names], y=names, orientation="h", marker_color=colours, cliponaxis=False,
+            text=[f"{values[n]:.0%}" for n in names], textposition="outside", textfont_size=15, hoverinfo="skip",
+        )
+    )  # fmt: skip
+    if before:
+        tick = {"symbol": "line-ns", "size": 20, "line": {"width": 3, "color": ORANGE}}
+        figure.add_scatter(x=[before[n] for n in names], y=names, mode="markers", marker=tick, hoverinfo="skip")
+    return _plain(figure, 34 * len(names) + 10, x_range=(0, 1.14))
+
+
+def signed_bars(values: Mapping[str, float], notes: Mapping[str, str]) -> go.Figure:
+    """Shares for (to the right) and against (to the left), largest on top, with a note at the right edge."""
+    names = sorted(values, key=lambda n: abs(values[n]))
+    reach = max([abs(v) for v in values.values()] + [0.1])
+    low = min(0.0, *values.values()) * 1.1 - 0.28 * reach
+    figure = go.Figure(
+        go.Bar(
+            x=[values[n] for n in names], y=names, orientation="h", cliponaxis=False,
+            marker_color=[GREEN if values[n] >= 0 else RED for n in names],
+            text=[f"{values[n]:+.2f}".replace("-", "−") for n in names], textposition="outside", textfont_size=14,
+            hoverinfo="skip",
+        )
+    )  # fmt: skip
+    for n in names:
+        place = {"x": 1, "xref": "paper", "xanchor": "right", "y": n, "showarrow": False}
+        figure.add_annotation(text=notes.get(n, ""), font_size=14, **place)
+    figure.add_vline(x=0, line_width=1, line_color=GREY)
+    return _plain(figure, 31 * len(names) + 10, x_range=(low, low + (reach - low) * 1.75))
+
+
+def _plain(figure: go.Figure, height: int, x_range: tuple[float, float]) -> go.Figure:
+    figure.update_layout(height=height, margin={"l": 0, "r": 8, "t": 4, "b": 4}, showlegend=False, bargap=0.35)
+    figure.update_xaxes(range=x_range, visible=False, fixedrange=True)
+    figure.update_yaxes(tickfont_size=15, fixedrange=True, automargin=True, title=None, ticksuffix="  ")
+    return figure
+
+
+def curves(history: Sequence[Mapping[str, float]]) -> go.Figure:
+    """Loss and metric of training and held-out rows over the epochs."""
+    from plotly.subplots import make_subplots
+
+    names = [n for n in history[0] if n not in ("epoch", "train_loss", "val_loss")]
+    metric = names[0].partition("_")[2] if names else ""
+    figure = make_subplots(1, 2, subplot_titles=("loss", metric.replace("_", " ")))
+    for column, kind in ((1, "loss"), (2, metric)):
+        for part, words, colour in (("train", "training rows", GREY), ("val", "held-out rows", BLUE)):
+            y = [h.get(f"{part}_{kind}") for h in history]
+            x, line = [h["epoch"] for h in history], {"color": colour, "width": 3}
+            figure.add_scatter(x=x, y=y, name=words, line=line, mode="lines", showlegend=column == 1, row=1, col=column)
+    figure.update_layout(height=280, margin={"l": 0, "r": 0, "t": 36, "b": 0}, legend={"orientation": "h", "y": -0.2})
+    figure.update_xaxes(title="epoch", rangemode="tozero")
+    return figure
+
+
+def matrix(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> go.Figure:
+    """A confusion matrix: true classes down, answers across, coloured by the share of the true class."""
+    share = [[n / max(sum(row), 1) for n in row] for row in confusion]
+    scale = [[0, "rgba(47,125,225,0.06)"], [1, BLUE]]
+    figure = go.Figure(
+        go.Heatmap(
+            z=share, x=list(classes), y=list(classes), text=[list(r) for r in confusion], texttemplate="%{text}",
+            textfont_size=16, colorscale=scale, zmin=0, zmax=1, showscale=False, hoverinfo="skip", xgap=2, ygap=2,
+        )
+    )  # fmt: skip
+    figure.update_xaxes(title="answer", tickfont_size=14, side="bottom")
+    figure.update_yaxes(title="true", tickfont_size=14, autorange="reversed")
+    figure.update_layout(height=90 + 52 * len(classes), margin={"l": 0, "r": 0, "t": 8, "b": 0})
+    return figure
+
+
+def reliability(bins: Sequence[tuple[float, float, int]]) -> go.Figure:
+    """How often the answer was right (down) against how sure it was (across); (confidence, accuracy, cases) a bin."""
+    figure = go.Figure()
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line={"dash": "dot", "color": GREY}, name="perfect")
+    figure.add_scatter(
+        x=[b[0] for b in bins], y=[b[1] for b in bins], mode="lines+markers+text", text=[str(b[2]) for b in bins],
+        textposition="bottom right", marker={"size": 11, "color": BLUE}, line={"color": BLUE}, name="this model",
+    )  # fmt: skip
+    figure.update_xaxes(title="how sure (probability of the answer)", range=(0, 1.02))
+    figure.update_yaxes(title="how often right", range=(0, 1.02))
+    figure.update_layout(height=320, margin={"l": 0, "r": 0, "t": 8, "b": 0}, legend={"orientation": "h", "y": 1.12})
+    return figure
+
+
+def _where(error: BaseException) -> str:
+    """The lines of code that an error came through, without any value."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return " < ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(frames[-8:]))
+
+
+def _logger(path: Path) -> logging.Logger:
+    logger = logging.getLogger(f"polyfuse.apps.{path}")
+    if not logger.handlers:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(path, maxBytes=1 << 20, backupCount=2, encoding="utf-8")
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        logger.addHandler(handler)
+        logger.propagate = False
+    return logger

@@ -1,0 +1,137 @@
+"""What a viewer of scans draws: windowed slices in any plane, on a square, with square pixels.
+
+Axes of an array are (slice, row, column) = (Z, H, W), turned the canonical way: see ``core.preprocess.grid.Volume``.
+Pictures follow the radiological habit: the patient's right is on the left, front and head are up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import unknown
+from core.preprocess.volume_io import Volume, read_volume
+from core.preprocess.windows import apply_window
+
+PLANES = ("axial", "coronal", "sagittal")
+PRESETS = ("lung", "mediastinum", "bone", "brain")
+_AXIS = {"axial": 0, "coronal": 1, "sagittal": 2}
+_LEFT = {"axial": "patient's right", "coronal": "patient's right", "sagittal": "front"}
+_HEADING = re.compile(
+    r"(?:^|(?<=[.\n]))[ \t]*((?:clinical )?(?:history|information|indication)|technique|comparison|findings?|"
+    r"impression|conclusion)[ \t]*:[ \t]*",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """A scan that is open: where it lies, its voxels, and the choices that it was read with."""
+
+    path: Path | tuple[Path, ...]
+    volume: Volume
+    series: str | None = None  # the unique identifier that was chosen of several
+    on_defect: str = "refuse"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the file itself, with no choice made, gives these voxels."""
+        return self.series is None and not self.volume.defects
+
+
+def open_scan(path: Path | Sequence[Path], series: str | None = None, on_defect: str = "refuse") -> Scan:
+    """Read a scan for viewing; arguments and errors as in ``core.preprocess.volume_io.read_volume``."""
+    place = path if isinstance(path, Path) else tuple(path)
+    return Scan(place, read_volume(path, series, on_defect), series, on_defect)
+
+
+def model_input(scan: Scan, folder: Path) -> Path | tuple[Path, ...]:
+    """What a model is given: the file itself, or, where series or repair were chosen, a copy of what is on view."""
+    return scan.path if scan.is_plain else write_copy(scan.volume, folder / "as-read.nii.gz")
+
+
+def write_copy(volume: Volume, path: Path) -> Path:
+    """Write the voxels as NIfTI in float32 with their spacing; reading it gives the same array and spacing."""
+    import nibabel
+
+    z, y, x = volume.spacing
+    voxels = volume.array.transpose(2, 1, 0)  # (Z, H, W) -> (W, H, Z)
+    image = nibabel.Nifti1Image(voxels, np.diag([-x, -y, z, 1.0]))  # NIfTI points to the right side and the back
+    image.header.set_xyzt_units("mm")
+    nibabel.save(image, path)
+    return path
+
+
+def count(volume: Volume, plane: str) -> int:
+    """How many slices a plane has.
+
+    Raises:
+        ConfigError: for an unknown plane.
+    """
+    if plane not in _AXIS:
+        raise unknown("plane", plane, PLANES)
+    return int(volume.array.shape[_AXIS[plane]])
+
+
+def slice_image(volume: Volume, plane: str, index: int, window: tuple[float, float], size: int = 512) -> np.ndarray:
+    """One slice through a Hounsfield window (centre, width) as a (size, size) uint8 picture, scale kept, black around.
+
+    Raises:
+        ConfigError: for an unknown plane.
+    """
+    index = min(max(index, 0), count(volume, plane) - 1)
+    axis = _AXIS[plane]
+    values = np.take(volume.array, index, axis)  # (H, W), (Z, W) or (Z, H)
+    steps = [s for a, s in enumerate(volume.spacing) if a != axis]
+    if axis:
+        values = values[::-1]  # the head is up
+    pixels = (apply_window(values, window) * 255).round().astype(np.uint8)
+    return _on_square(pixels, (steps[0], steps[1]), size)
+
+
+def _on_square(pixels: np.ndarray, steps: tuple[float, float], size: int) -> np.ndarray:
+    """Pixels of ``steps`` mm (down, right) on a square of ``size`` (h, w) -> (size, size)."""
+    from PIL import Image
+
+    extent = np.array(pixels.shape) * np.array(steps)
+    height, width = np.maximum((extent / extent.max() * size).round().astype(int), 1)
+    drawn = Image.fromarray(pixels).resize((int(width), int(height)), Image.Resampling.BILINEAR)
+    canvas = np.zeros((size, size), np.uint8)
+    top, left = (size - height) // 2, (size - width) // 2
+    canvas[top : top + height, left : left + width] = np.asarray(drawn)
+    return canvas
+
+
+def describe_slice(volume: Volume, plane: str, index: int) -> str:
+    """A slice in words: plane, number, place in mm, and what is on the left."""
+    axis = _AXIS[plane]
+    place = volume.affine[:3, 3] + volume.affine[:3, axis] * index
+    return (
+        f"{plane.capitalize()} {index + 1} of {count(volume, plane)}, {'zyx'[axis]} = {place[2 - axis]:.0f} mm; "
+        f"{_LEFT[plane]} is on the left"
+    )
+
+
+def best_slice(volume: Volume, plane: str) -> int:
+    """Where to start: the slice with the most soft tissue next to air, about the middle of the lungs."""
+    axis = _AXIS[plane]
+    other = tuple(a for a in range(3) if a != axis)
+    step = [slice(None) if a == axis else slice(None, None, max(n // 64, 1)) for a, n in enumerate(volume.array.shape)]
+    thin = volume.array[tuple(step)]
+    inner = ((thin > -980) & (thin < -500)).sum(axis=other)
+    return int(inner.argmax()) if inner.any() else len(inner) // 2
+
+
+def sections(text: str) -> list[tuple[str, str]]:
+    """A report as (heading, text) pairs in its order; the heading is empty before the first one.
+
+    >>> sections("CT chest. FINDINGS: Clear lungs. IMPRESSION: Normal.")
+    [('', 'CT chest.'), ('Findings', 'Clear lungs.'), ('Impression', 'Normal.')]
+    """
+    parts = _HEADING.split(text)  # text, heading, text, heading, text …
+    pairs = [("", parts[0]), *((h.capitalize(), body) for h, body in zip(parts[1::2], parts[2::2]))]
+    return [(heading, body.strip()) for heading, body in pairs if body.strip()]
