@@ -8,16 +8,20 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from apps import cli_spec
 from core.errors import PolyfuseError, TableError
+
+if TYPE_CHECKING:
+    from core.progress import Progress
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = shlex.join(["polyfuse", *(arguments if arguments is not None else sys.argv[1:])])
     try:
         return options.run(options, command)
-    except PolyfuseError as error:
+    except (PolyfuseError, OSError) as error:
         faults = [f.to_json() for f in error.faults] if isinstance(error, TableError) else []
         _show(options, {"error": str(error), "faults": faults}, f"polyfuse: {error}", sys.stderr)
         return 1
@@ -55,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     tune = add("tune", _tune, "Search hyperparameters on held-out rows; goes on where it stopped.")
     tune.add_argument("--trials", type=int, default=20, help="settings to try in all (default 20)")
     tune.add_argument("--space", help="comma-separated hyperparameters to search; default: the ones that matter most")
+    tune.add_argument("--storage", help="URL of a database that several machines share; default: a file in --out")
     for command in (train, tune):
         command.add_argument("--out", type=Path, required=True, help="folder for the result")
     compare = add("compare", _compare, "Train fused, each alone and the floor on the same splits, and compare them.")
@@ -80,13 +85,29 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _show(options: argparse.Namespace, data: Any, text: str, stream: Any = None) -> None:
-    print(json.dumps(data, indent=1) if options.json else text, file=stream or sys.stdout)
+    if _is_first():
+        print(json.dumps(_plain(data), indent=1) if options.json else text, file=stream or sys.stdout)
 
 
-def _progress() -> Any:
-    from core.progress import Bars
+def _plain(data: Any) -> Any:
+    """JSON has no NaN: a figure that is not defined becomes null."""
+    if isinstance(data, dict):
+        return {k: _plain(v) for k, v in data.items()}
+    if isinstance(data, list | tuple):
+        return [_plain(v) for v in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
 
-    return Bars()
+
+def _is_first() -> bool:
+    return os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Progress]:
+    from core.progress import Bars, silent
+
+    with Bars() if _is_first() else contextlib.nullcontext(silent) as progress:
+        yield progress
 
 
 def _check(options: argparse.Namespace, command: str) -> int:
@@ -94,6 +115,8 @@ def _check(options: argparse.Namespace, command: str) -> int:
 
     manifest, config = cli_spec.open_table(options)
     facts = describe(manifest, config)
+    if manifest.faults and options.rejected:
+        manifest.without_faulty(options.rejected)
     faults = [str(f) for f in manifest.faults]
     lines = [*faults, *facts.lines(), f"{len(faults)} fault(s)" if faults else "no faults"]
     _show(options, facts.to_json() | {"faults": [f.to_json() for f in manifest.faults]}, "\n".join(lines))
@@ -127,8 +150,8 @@ def _tune(options: argparse.Namespace, command: str) -> int:
     manifest, config = cli_spec.open_checked(options)
     space = tuple(options.space.split(",")) if options.space else DEFAULT_SPACE
     with _progress() as progress:
-        experiment = Experiment(manifest, config, progress=lambda *a: None)
-        found = tune(experiment, options.trials, options.out, space=space, progress=progress)
+        experiment = Experiment(manifest, config, progress=progress)
+        found = tune(experiment, options.trials, options.out, space=space, storage=options.storage, progress=progress)
     best = options.out / "best.json"
     best.write_text(json.dumps(found.config.to_json(), indent=1), encoding="utf-8")
     text = f"best held-out score {found.score:.4f} of {len(found.trials)} settings; train it with --config {best}"
@@ -165,7 +188,7 @@ def _predict(options: argparse.Namespace, command: str) -> int:
         out = stack.enter_context(options.out.open("w", encoding="utf-8")) if options.out else sys.stdout
         progress = stack.enter_context(_progress()) if options.out else None
         for done, prediction in enumerate(predictor.predict_table(manifest, explain=options.explain), start=1):
-            print(json.dumps(asdict(prediction)), file=out)
+            print(json.dumps(_plain(asdict(prediction))), file=out)
             if progress:
                 progress("answers", done, len(manifest))
     return 0

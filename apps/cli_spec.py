@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import fnmatch
 import importlib
+import json
 import pkgutil
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from core.errors import ConfigError, unknown
 from core.schema import Modality, TargetKind
 
 FILES = ("image", "volume", "audio", "video")
+_TABLES = {"number": "numbers", "category": "categories", "quantity": "quantities"}
+_COLUMNS = (*_TABLES, "text", *FILES, "id", "group", "split", "gather", "drop", "transform")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -26,8 +29,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, help="experiment as JSON, instead of the options below")
     parser.add_argument("--domain", help=f"columns as documented by a domain: {', '.join(domain_names())}")
     parser.add_argument("--target", help="column to predict, with its kind: COLUMN[:label|labels|grade|number]")
-    parser.add_argument("--transform", default="none", help="of a number to predict: none or log1p")
-    for kind in ("number", "category", "quantity"):
+    parser.add_argument("--transform", help="of a number to predict: none (default) or log1p")
+    for kind in _TABLES:
         parser.add_argument(
             f"--{kind}", action="append", default=[], metavar="[NAME=]COLUMNS",
             help=f"comma-separated {kind} columns (or patterns like fac_*) of table modality NAME (default: table)",
@@ -39,9 +42,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", help="column with train, val and test; default: split by seed")
     parser.add_argument("--gather", action="store_true", help="rows that share an id are one case with several files")
     parser.add_argument("--drop", action="append", default=[], help="string taken out of every text, such as '[MASK]'")
-    parser.add_argument("--preset", default="default", help="fast, default or best (see the README)")
+    parser.add_argument("--preset", help="fast, default (the default) or best (see the README)")
     parser.add_argument("--fusion", help="fusion method; default: the preset's")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, help="of splits, weights and batches; default 0")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="training option: epochs=20")
     parser.add_argument("--rejected", type=Path, help="go on without faulty rows and write them to this CSV")
 
@@ -74,7 +77,6 @@ def open_checked(options: argparse.Namespace) -> tuple[Any, ExperimentConfig]:
 def open_with_bundle(options: argparse.Namespace, need_target: bool) -> tuple[Any, Any]:
     """A saved model and a checked table of the columns that it was trained on."""
     from core.manifest import Manifest
-
     from core.predict import Predictor
 
     predictor = Predictor.load(options.bundle)
@@ -93,13 +95,20 @@ def _without_faults(manifest: Any, options: argparse.Namespace) -> Any:
 
 def _config(options: argparse.Namespace, columns: Sequence[str]) -> ExperimentConfig:
     if options.config:
+        _refuse("--config", options, (*_COLUMNS, "domain", "target", "preset"))
         return _changed(read_config(options.config), options)
     if options.domain:
         if options.domain not in domain_names():
             raise unknown("domain", options.domain, domain_names())
+        _refuse("--domain", options, _COLUMNS)
         recipe = importlib.import_module(f"domains.{options.domain}.recipe")
-        return _changed(recipe.build(columns, target=options.target, preset=options.preset, seed=options.seed), options)
+        return _changed(recipe.build(columns, target=options.target, preset=options.preset or "default"), options)
     return _changed(_plain(options, columns), options)
+
+
+def _refuse(given: str, options: argparse.Namespace, names: Sequence[str]) -> None:
+    if named := [f"--{n}" for n in names if getattr(options, n)]:
+        raise ConfigError(f"{given} says already what {', '.join(named)} would; leave one of them out")
 
 
 def _plain(options: argparse.Namespace, columns: Sequence[str]) -> ExperimentConfig:
@@ -107,11 +116,15 @@ def _plain(options: argparse.Namespace, columns: Sequence[str]) -> ExperimentCon
 
     if not options.target:
         raise ConfigError("name the column to predict: --target COLUMN[:label|labels|grade|number]")
+    target = _target(options, columns)
+    table = TableConfig(id=options.id, group=options.group, split=options.split, gather=options.gather)
+    special = {target.column, table.id, table.group, table.split}
+    inputs = [c for c in columns if c not in special]  # what a pattern such as * may mean
     tables: dict[str, dict[str, list[str]]] = {}
-    for kind, plural in (("number", "numbers"), ("category", "categories"), ("quantity", "quantities")):
+    for kind, plural in _TABLES.items():
         for given in getattr(options, kind):
             name, patterns = _named(given, "table")
-            found = [c for p in patterns.split(",") for c in _matching(p, columns)]
+            found = [c for p in patterns.split(",") for c in _matching(p, columns, inputs)]
             tables.setdefault(name, {}).setdefault(plural, []).extend(found)
     modalities = {
         name: Columns(
@@ -122,13 +135,20 @@ def _plain(options: argparse.Namespace, columns: Sequence[str]) -> ExperimentCon
     for kind in ("text", *FILES):
         for given in getattr(options, kind):
             name, column = _named(given, "")
-            modalities[name or column.replace(".", "_")] = Columns(Modality(kind), tuple(_matching(column, columns)))
-    column, _, target_kind = options.target.partition(":")
-    if target_kind and target_kind not in list(TargetKind):
-        raise unknown("target kind", target_kind, list(TargetKind))
-    target = TargetConfig(column, TargetKind(target_kind or "label"), transform=options.transform)
-    table = TableConfig(id=options.id, group=options.group, split=options.split, gather=options.gather)
-    return build_config(modalities, target, table, options.preset, drop=options.drop, seed=options.seed)
+            name = name or column.replace(".", "_")
+            if name in modalities:
+                raise ConfigError(f"--{kind} {given}: there is a modality {name!r} already; write OTHER_NAME={column}")
+            modalities[name] = Columns(Modality(kind), tuple(_matching(column, columns, inputs)))
+    return build_config(modalities, target, table, options.preset or "default", drop=options.drop)
+
+
+def _target(options: argparse.Namespace, columns: Sequence[str]) -> TargetConfig:
+    column, colon, kind = options.target.rpartition(":")
+    if not colon or options.target in columns:
+        column, kind = options.target, "label"
+    if kind not in list(TargetKind):
+        raise unknown("target kind", kind, list(TargetKind))
+    return TargetConfig(column, TargetKind(kind), transform=options.transform or "none")
 
 
 def _named(given: str, default: str) -> tuple[str, str]:
@@ -136,10 +156,10 @@ def _named(given: str, default: str) -> tuple[str, str]:
     return (name, rest) if equals else (default, given)
 
 
-def _matching(pattern: str, columns: Sequence[str]) -> list[str]:
-    found = [c for c in columns if c == pattern] or fnmatch.filter(columns, pattern)
+def _matching(pattern: str, columns: Sequence[str], inputs: Sequence[str]) -> list[str]:
+    found = [c for c in columns if c == pattern] or fnmatch.filter(inputs, pattern)
     if not found:
-        raise unknown("column", pattern, columns)
+        raise unknown("column", pattern, inputs)
     return found
 
 
@@ -147,7 +167,7 @@ def _changed(config: ExperimentConfig, options: argparse.Namespace) -> Experimen
     """The config with single options of the command line put in."""
     if options.fusion:
         config = dataclasses.replace(config, fusion=options.fusion, fusion_options={})
-    data = config.to_json()
+    data = config.to_json() | ({} if options.seed is None else {"seed": options.seed})
     for given in options.set:
         key, equals, value = given.partition("=")
         if not equals:
@@ -160,8 +180,6 @@ def _changed(config: ExperimentConfig, options: argparse.Namespace) -> Experimen
 
 
 def _value(text: str) -> Any:
-    import json
-
     try:
         return json.loads(text)
     except json.JSONDecodeError:

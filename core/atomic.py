@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from core.errors import BundleError
 
 
@@ -18,26 +20,39 @@ def replace_folder(folder: Path) -> Iterator[Path]:
     Raises:
         BundleError: if writing fails; the old folder is untouched.
     """
-    new, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
-    shutil.rmtree(new, ignore_errors=True)
+    recover(folder)
+    new, old = _beside(folder)
     try:
+        shutil.rmtree(new, ignore_errors=True)
         new.mkdir(parents=True)
         yield new
         for file in new.rglob("*"):
             if file.is_file():
                 with file.open("rb") as written:
                     os.fsync(written.fileno())
-    except OSError as error:
+        shutil.rmtree(old, ignore_errors=True)
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+    except (OSError, SafetensorError) as error:  # safetensors has its own error for a full disk
+        recover(folder)
         shutil.rmtree(new, ignore_errors=True)
         kept = " What was there before is unchanged." if folder.exists() else ""
         raise BundleError(
-            f"{folder}: cannot be written ({error.strerror or error}).{kept} Free space and try again."
+            f"{folder}: cannot be written ({getattr(error, 'strerror', 0) or error}).{kept} Free space and try again."
         ) from error
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
         raise
     shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    new.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+
+
+def recover(folder: Path) -> None:
+    """Finish what a kill between the two renames of ``replace_folder`` left undone: the new folder was whole then."""
+    new, old = _beside(folder)
+    if old.exists() and not folder.exists():
+        (new if new.exists() else old).rename(folder)
+
+
+def _beside(folder: Path) -> tuple[Path, Path]:
+    return folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")

@@ -11,7 +11,9 @@ import io
 import json
 import os
 import sqlite3
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+
+from core.errors import FileError
 
 
 def default_folder() -> Path:
@@ -33,28 +37,51 @@ class FeatureCache:
         self.path = (folder or default_folder()) / "features.sqlite"
         self._connection: sqlite3.Connection | None = None
         self._process = 0
+        self._lock = threading.Lock()  # an app answers from several threads
 
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None or self._process != os.getpid():  # a forked data loader needs its own connection
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(self.path, timeout=60)
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=OFF")  # a lost entry is computed again
-            self._connection.execute("CREATE TABLE IF NOT EXISTS features (key TEXT PRIMARY KEY, value BLOB)")
-            self._process = os.getpid()
-        return self._connection
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._lock:
+                if self._connection is None or self._process != os.getpid():  # a forked data loader needs its own
+                    self._connection, self._process = _connect(self.path), os.getpid()
+                with self._connection as connection:
+                    yield connection
+        except (sqlite3.Error, OSError) as error:
+            raise FileError(
+                f"{self.path}: the feature cache cannot be used ({error}); free space, delete the file, or name "
+                "another folder in the environment variable POLYFUSE_CACHE"
+            ) from error
+
+    def __contains__(self, key: str) -> bool:
+        with self._open() as connection:
+            return connection.execute("SELECT 1 FROM features WHERE key = ?", (key,)).fetchone() is not None
 
     def get(self, key: str) -> Tensor | None:
         """The tensor under ``key``, or None."""
-        found = self._open().execute("SELECT value FROM features WHERE key = ?", (key,)).fetchone()
+        with self._open() as connection:
+            found = connection.execute("SELECT value FROM features WHERE key = ?", (key,)).fetchone()
         return None if found is None else torch.from_numpy(np.load(io.BytesIO(found[0]), allow_pickle=False))
 
     def put(self, items: Mapping[str, Tensor]) -> None:
-        """Keep tensors under their keys."""
+        """Keep tensors under their keys.
+
+        Raises:
+            FileError: if the cache cannot be written.
+        """
         with self._open() as connection:
             connection.executemany(
                 "INSERT OR REPLACE INTO features VALUES (?, ?)", [(key, _bytes(t)) for key, t in items.items()]
             )
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, timeout=60, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=OFF")  # a lost entry is computed again
+    connection.execute("CREATE TABLE IF NOT EXISTS features (key TEXT PRIMARY KEY, value BLOB)")
+    return connection
 
 
 def _bytes(tensor: Tensor) -> bytes:
@@ -64,14 +91,20 @@ def _bytes(tensor: Tensor) -> bytes:
 
 
 def content_key(cell: Any) -> str:
-    """SHA-256 of what a cell holds: the text, the table cells, or the bytes of its files (folders file by file)."""
+    """SHA-256 of what a cell holds: the text, the table cells, or the bytes of its files (folders file by file).
+
+    Raises:
+        FileError: for a file that is not there.
+    """
     digest = hashlib.sha256()
     if isinstance(cell, tuple):
         for path in cell:
-            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-                if file.is_file():
+            for file in sorted(f for f in path.rglob("*") if f.is_file()) if path.is_dir() else [path]:
+                try:
                     stat = file.stat()
                     digest.update(_file_key(file, stat.st_size, stat.st_mtime_ns))
+                except OSError as error:
+                    raise FileError(f"{file}: cannot be read ({error.strerror}); restore it or leave it out") from error
     else:
         digest.update(json.dumps(cell, sort_keys=True).encode())
     return digest.hexdigest()

@@ -19,6 +19,8 @@ def write_card(bundle: Bundle) -> str:
     )
     experts = ", ".join(f"{name} {share:.2f}" for name, share in facts["expert_weights"].items())
     alone = ", ".join(f"{name} {value:.3f}" for name, value in facts["held_out_by_expert"].items())
+    names = list(dict.fromkeys([*_names(facts["held_out"]), *_names(facts["test"])]))
+    bounded = f"bounded (coverage {config.coverage:.0%})" if bundle.threshold is not None else "not bounded"
     return f"""# Model card
 
 Predicts **{config.target.column}** ({config.target.kind}); {config.fusion} fusion of the modalities below.
@@ -34,10 +36,10 @@ Fingerprint of the table: `{facts["fingerprint"][:16]}`.
 Groups ({config.table.group or "none named"}) stay on one side of every split.
 
 ## Figures
-| rows | {" | ".join(_names(facts["test"]) or _names(facts["held_out"]))} |
-|---|{"---|" * len(_names(facts["test"]) or _names(facts["held_out"]))}
-{_line("held out", facts["held_out"])}
-{_line("test", facts["test"])}
+| rows | {" | ".join(names)} |
+|---|{"---|" * len(names)}
+{_line("held out", facts["held_out"], names)}
+{_line("test", facts["test"], names)}
 
 Held-out rows chose the epoch, the weights of the experts and the temperature; the test rows chose nothing.
 Experts and their weights: {experts}. Each alone on held-out rows: {alone}.
@@ -45,7 +47,7 @@ Experts and their weights: {experts}. Each alone on held-out rows: {alone}.
 {_interval(facts)}
 
 ## Limits
-Calibrated (temperature {bundle.ensemble.temperature:.2f}) and bounded (coverage {config.coverage:.0%}) on held-out
+Calibrated (temperature {bundle.ensemble.temperature:.2f}) and {bounded} on held-out
 rows of this table: on cases unlike them neither holds. Seeds {config.seed} to {config.seed + config.seeds - 1}.
 
 ## Made by
@@ -57,13 +59,9 @@ def _names(figures: dict[str, Any]) -> list[str]:
     return [k for k, v in figures.items() if isinstance(v, int | float)]
 
 
-def _line(name: str, figures: dict[str, Any]) -> str:
-    values = [figures[k] for k in _names(figures)]
-    return (
-        f"| {name} | " + " | ".join(str(v) if isinstance(v, int) else f"{v:.3f}" for v in values) + " |"
-        if values
-        else ""
-    )
+def _line(name: str, figures: dict[str, Any], names: list[str]) -> str:
+    values = [figures.get(k, "") for k in names]
+    return f"| {name} | " + " | ".join(f"{v:.3f}" if isinstance(v, float) else str(v) for v in values) + " |"
 
 
 def _interval(facts: dict[str, Any]) -> str:

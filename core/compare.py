@@ -9,15 +9,17 @@ from typing import Any
 
 import numpy as np
 
+from core import fusion
 from core.cache import FeatureCache
 from core.config import ExperimentConfig
-from core.errors import ConfigError
+from core.errors import ConfigError, unknown
 from core.evaluation.intervals import interval
 from core.experiment import Experiment, Held
 from core.manifest import Manifest
-from core.metrics import DEFAULT, score, scores
+from core.metrics import DEFAULT, METRICS, score, scores
 from core.progress import Progress, silent
 from core.splits import folds, split
+from core.targets import Target
 
 FUSED = "fused"
 
@@ -44,7 +46,8 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """The figures as JSON; answers are left out."""
-        return {"metric": self.metric, "cases": self.cases, "results": [asdict(r) for r in self.results]}
+        shown = [asdict(r) for r in self.results]
+        return {"metric": self.metric, "cases": self.cases, "results": shown, "verdict": self.verdict()}
 
     def text(self) -> str:
         """A table for people."""
@@ -56,7 +59,16 @@ class Comparison:
             lead = "" if r.lead is None else f"{r.lead[0]:+.3f} ({r.lead[1]:+.3f} to {r.lead[2]:+.3f})"
             value = r.metrics.get(self.metric, float("nan"))
             lines.append(f"{r.name:24} {value:7.3f}  {r.interval[0]:.3f} to {r.interval[1]:.3f}  {lead}")
-        return "\n".join(lines)
+        return "\n".join([*lines, self.verdict()])
+
+    def verdict(self) -> str:
+        """Whether fusion gained, in a sentence; empty for a single modality."""
+        fused = next(r for r in self.results if r.name == FUSED)
+        if fused.lead is None:
+            return ""
+        difference, low, high = fused.lead
+        found = f"{difference:+.3f} (95 % interval {low:+.3f} to {high:+.3f}, paired) against the best modality alone"
+        return f"gain: fusion {found}" if low > 0 else f"no gain: fusion {found}"
 
 
 def compare(
@@ -78,6 +90,7 @@ def compare(
         ConfigError: if there are no test rows.
     """
     manifest.raise_faults()
+    _check_names(config, fusions, metric)
     parts = _parts(manifest, config, outer_folds)
     found: dict[str, list[np.ndarray]] = {}
     for rows in parts:
@@ -86,6 +99,15 @@ def compare(
     tested = [i for rows in parts for i in rows["test"]]
     pooled = {name: np.concatenate(a) for name, a in found.items()}
     return _measure(manifest, config, tested, pooled, metric)
+
+
+def _check_names(config: ExperimentConfig, fusions: Sequence[str], metric: str | None) -> None:
+    """Refuse early what would show only after training."""
+    for name in fusions:
+        if name not in fusion.names():
+            raise unknown("fusion", name, fusion.names())
+    if metric is not None and metric not in METRICS[config.target.kind]:
+        raise unknown(f"metric for a {config.target.kind} target", metric, METRICS[config.target.kind])
 
 
 def _parts(manifest: Manifest, config: ExperimentConfig, outer_folds: int) -> list[dict[str, list[int]]]:
@@ -117,7 +139,8 @@ def _answers(
     found |= {g.name: _alone(experiment, g) for g in groups if config.stack or g.name != "network"}
     if len(config.modalities) > 1:
         for m in config.modalities:
-            variant = Experiment(manifest, config.only(m.name), progress=progress, cache=cache, rows=rows)
+            single = dataclasses.replace(config.only(m.name), floor=False)
+            variant = Experiment(manifest, single, progress=progress, cache=cache, rows=rows)
             found[f"{m.name} alone"] = variant.answers(variant.combine(), rows["test"])
     for name in fusions:
         other = dataclasses.replace(config, fusion=name, fusion_options={}, floor=False, stack=False)
@@ -133,8 +156,6 @@ def _alone(experiment: Experiment, group: Held) -> np.ndarray:
 def _measure(
     manifest: Manifest, config: ExperimentConfig, rows: Sequence[int], pooled: dict[str, np.ndarray], metric: str | None
 ) -> Comparison:
-    from core.targets import Target
-
     raw = [manifest.targets[i] for i in range(len(manifest))]
     target = Target.fit(config.target, raw)
     kind, name = target.kind, metric or DEFAULT[target.kind]

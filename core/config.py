@@ -59,6 +59,11 @@ def _parse(hint: Any, value: Any, where: str) -> Any:
     return value
 
 
+def _within(what: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ConfigError(f"{what}: expected a number from {low} to {high}, found {value!r}")
+
+
 @dataclass(frozen=True)
 class ViewConfig(_FromJson):
     """One look at a modality: preprocess, an optional frozen backbone (run once, cached), a trained encoder."""
@@ -133,6 +138,22 @@ class TrainingConfig(_FromJson):
     compile: bool = False
     workers: int = 0  # data loading processes
 
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "accumulate"):
+            _within(f"training.{name}", getattr(self, name), 1, 2**31)
+        for name in (
+            "learning_rate",
+            "weight_decay",
+            "clip_norm",
+            "focal_gamma",
+            "unimodal_loss",
+            "patience",
+            "workers",
+        ):
+            _within(f"training.{name}", getattr(self, name), 0, 2**31)
+        for name in ("momentum", "warmup", "label_smoothing", "modality_dropout"):
+            _within(f"training.{name}", getattr(self, name), 0, 1)
+
 
 @dataclass(frozen=True)
 class ExperimentConfig(_FromJson):
@@ -153,6 +174,9 @@ class ExperimentConfig(_FromJson):
     coverage: float = 0.9  # promised coverage of conformal sets
 
     def __post_init__(self) -> None:
+        for name, least in (("width", 1), ("seed", 0), ("seeds", 1), ("folds", 1)):
+            _within(name, getattr(self, name), least, 2**31)
+        _within("coverage", self.coverage, 0, 1)
         names = [m.name for m in self.modalities]
         if not names:
             raise ConfigError("modalities: at least one is needed")
@@ -163,6 +187,8 @@ class ExperimentConfig(_FromJson):
                 raise ConfigError(f"modality {m.name!r}: needs at least one column and one view")
             if m.kind != Modality.TABULAR and len(m.columns) > 1 and m.kind != Modality.TEXT:
                 raise ConfigError(f"modality {m.name!r}: {m.kind} takes one column, found {list(m.columns)}")
+            if self.target.column in m.columns:
+                raise ConfigError(f"modality {m.name!r}: holds the target column {self.target.column!r}; take it out")
 
     def only(self, *names: str) -> ExperimentConfig:
         """The same experiment with these modalities alone."""

@@ -80,7 +80,10 @@ class Ensemble:
     temperature: float = 1.0
 
     def answers(self, batch: Batch, keeps: Sequence[Tensor] | None = None) -> list[np.ndarray]:
-        """Calibrated answers for each ``keep`` (B, M); all that is present where None is given."""
+        """Calibrated answers for each ``keep`` (B, M); all that is present where None is given.
+
+        A case of which nothing is present gets the share of each class in training, or the mean.
+        """
         masks = (
             list(keeps) if keeps is not None else [torch.ones(len(batch.ids), len(self.modalities), dtype=torch.bool)]
         )
@@ -88,7 +91,9 @@ class Ensemble:
             expert.answers(batch, masks) if weight > 0 else [] for expert, weight in zip(self.experts, self.weights)
         ]
         joint = [sum(w * f[i] for w, f in zip(self.weights, found) if w > 0) for i in range(len(masks))]
-        return [temper(self.target.kind, np.asarray(a), self.temperature) for a in joint]
+        here = torch.stack([x.present for x in batch.inputs.values()]).any(dim=0).numpy()[:, None]  # (B, 1)
+        tempered = [temper(self.target.kind, np.asarray(a), self.temperature) for a in joint]
+        return [np.where(here, a, self.target.nothing) for a in tempered]
 
 
 def learn_weights(kind: TargetKind, y: np.ndarray, answers: Sequence[np.ndarray]) -> np.ndarray:

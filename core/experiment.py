@@ -15,19 +15,20 @@ import numpy as np
 import torch
 from accelerate import PartialState
 
+from core import fusion
 from core.bundle import Bundle, versions
 from core.cache import FeatureCache
 from core.card import write_card
 from core.config import ExperimentConfig
 from core.dataset import CaseDataset, Collate, cells_of
 from core.ensemble import Ensemble, Expert, Network, learn_weights
-from core.errors import ConfigError
+from core.errors import ConfigError, unknown
 from core.evaluation.calibration import expected_calibration_error, fit_temperature, temper
 from core.evaluation.conformal import fit_threshold
 from core.evaluation.intervals import interval
 from core.floor.fit import fit_floor, floor_views
 from core.manifest import Manifest
-from core.metrics import DEFAULT, score, scores
+from core.metrics import DEFAULT, METRICS, score, scores
 from core.model import FusionModel
 from core.progress import Progress, silent
 from core.schema import TargetKind
@@ -64,20 +65,31 @@ class Experiment:
     ) -> None:
         """``rows``: train, val and test row numbers, where the caller splits (cross-validation); else as configured."""
         manifest.raise_faults()
+        _check_names(config)
         self.manifest, self.config, self.folder, self.progress = manifest, config, folder, progress
         found = rows if rows is not None else split(manifest, config, config.seed)
         self.rows = {part: [int(i) for i in found.get(part, ())] for part in ("train", "val", "test")}
         self.fitted_on = self.rows["train"] + (self.rows["val"] if config.folds > 1 else [])
-        self.target = Target.fit(config.target, [manifest.targets[i] for i in self.fitted_on])
+        self._check_rows()
+        targets = manifest.targets
+        self.target = Target.fit(config.target, [targets[i] for i in self.fitted_on], targets)
+        columns = [m.name for m in manifest.config.modalities]
+        places = [columns.index(m.name) for m in config.modalities]
+        self.has: np.ndarray = np.any(manifest.present[:, places], axis=1)  # (cases,): one of the modalities at least
         self.places = {v: i for i, m in enumerate(config.modalities) for v in m.view_names()}
         self.views = self._fit_views(cache or FeatureCache())
-        raw = [manifest.targets[i] for i in self.held]
-        self.held_y = self.target.decoded(self.target.encode(raw))
+        self.held_y = self.target.decoded(self.target.encode([targets[i] for i in self.held]))
 
     @property
     def held(self) -> list[int]:
         """The rows whose answers come from models that did not train on them."""
         return self.fitted_on if self.config.folds > 1 else self.rows["val"]
+
+    def _check_rows(self) -> None:
+        for part in ("train", "val"):
+            if not self.rows[part]:
+                found = f"{len(self.manifest)} cases with table.fractions {list(self.config.table.fractions)}"
+                raise ConfigError(f"no {part} rows among {found}; add cases, or give {part} a larger share")
 
     def _fit_views(self, cache: FeatureCache) -> dict[str, View]:
         views = build_views(self.config.modalities, cache)
@@ -92,7 +104,7 @@ class Experiment:
     def _warm(self, name: str, view: View, rows: Rows) -> None:
         if view.backbone is None:
             return
-        view.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        view.device = PartialState().device
         cells, done = cells_of(self.manifest, view.modality.name, rows), 0
 
         def tick(count: int) -> None:
@@ -109,10 +121,10 @@ class Experiment:
         groups = self.train_groups()
         bundle = self.combine(groups if self.config.stack else groups[:1], groups, command)
         if self.folder is not None and PartialState().is_main_process:
-            bundle.save(self.folder / "bundle")
             if not self.config.stack and len(groups) > 1:
                 best = max(groups[1:], key=lambda g: score(self.target.kind, None, self.held_y, g.answers))
                 self.combine([best], groups, command).save(self.folder / "floor")
+            bundle.save(self.folder / "bundle")  # the last to be written: where it is, the run is finished
             shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
         return bundle
 
@@ -151,12 +163,13 @@ class Experiment:
         model = FusionModel(config, {n: v.signature for n, v in views.items()}, self.target.outputs)
         initialise(model, config.training.initialisation)
         name = f"seed-{seed}-fold-{fold}" if config.folds > 1 else f"seed-{seed}"
-        identity = json.dumps([config.to_json(), self.manifest.fingerprint, list(train), seed], sort_keys=True)
+        learned, judged = ([r for r in rows if self.has[r]] for rows in (train, val))
+        identity = json.dumps([config.to_json(), self.manifest.fingerprint, learned, judged, seed], sort_keys=True)
         job = Job(
             CaseDataset(self.manifest, views, augment=config.training.augment, seed=seed),
             CaseDataset(self.manifest, views),
-            train,
-            val,
+            learned,
+            judged,
             seed,
             self.folder / "checkpoints" / name if self.folder else None,
             self.folder / "logs" / name if self.folder else None,
@@ -166,11 +179,17 @@ class Experiment:
         )
         trainer = Trainer(model, self.target, config.training, job)
         network = Network(trainer.fit().model, self.target)
-        return network, self.target.answers(trainer.predict(val)[0])
+        answers = np.tile(self.target.nothing, (len(val), 1))  # (N, classes): for cases without any of the modalities
+        answers[self.has[list(val)]] = self.target.answers(trainer.predict(judged)[0])
+        return network, answers
 
     def combine(self, used: Sequence[Held] = (), measured: Sequence[Held] = (), command: str = "") -> Bundle:
-        """One calibrated ensemble of the ``used`` expert groups (all, freshly trained, where none are given)."""
-        used = used or self.train_groups()
+        """One calibrated ensemble of the ``used`` expert groups.
+
+        Where none are given they are trained now: the networks, with ``stack`` also the floor.
+        """
+        if not used:
+            used = self.train_groups() if self.config.stack else [self.networks()]
         kind = self.target.kind
         shares = learn_weights(kind, self.held_y, [g.answers for g in used])
         weights = tuple(float(s) / len(g.experts) for s, g in zip(shares, used) for _ in g.experts)
@@ -219,6 +238,15 @@ class Experiment:
             "split": {p: hashlib.sha256(json.dumps(sorted(r)).encode()).hexdigest() for p, r in self.rows.items()},
             "expert_weights": {g.name: float(s) for g, s in zip(used, shares)},
         }
+
+
+def _check_names(config: ExperimentConfig) -> None:
+    """Refuse early what would show only after preprocessing."""
+    if config.fusion not in fusion.names():
+        raise unknown("fusion", config.fusion, fusion.names())
+    metric, known = config.training.metric, METRICS[config.target.kind]
+    if metric is not None and metric not in known:
+        raise unknown(f"metric for a {config.target.kind} target", metric, known)
 
 
 def table_answers(bundle: Bundle, manifest: Manifest, rows: Rows, batch: int = 64) -> np.ndarray:

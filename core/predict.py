@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 from core.bundle import Bundle
@@ -94,19 +95,12 @@ class Predictor:
         found = []
         for i, row in enumerate(rows):
             present, top = _present(row, names), int(answers[i].argmax())
-            nothing: dict[frozenset[str], float] = {frozenset(): self._nothing(top)}
+            nothing: dict[frozenset[str], float] = {frozenset(): float(self.ensemble.target.nothing[top])}
             worth = nothing | {s: float(a[i, top]) for s, a in table.items()}
             scale = _log_odds if self.ensemble.target.kind is not TargetKind.NUMBER else float
             share = shares(present, {s: scale(worth[s]) for s in subsets(present)})
             found.append((share, {m: worth[frozenset(present) - {m}] for m in present}))
         return found
-
-    def _nothing(self, top: int) -> float:
-        """What the model would say of a case of which nothing is known."""
-        target = self.ensemble.target
-        if target.kind is TargetKind.NUMBER:
-            return float(target.values(torch.zeros(1, 1))[0])
-        return target.prior[top]
 
     def _prediction(
         self, row: Row, answer: np.ndarray, share: dict[str, float], without: dict[str, float], missing: tuple[str, ...]
@@ -134,28 +128,37 @@ def as_row(case: Mapping[str, Any], modalities: Sequence[ModalityConfig], id: st
     Raises:
         ConfigError: for a name that is neither; the message lists both.
     """
-    columns = {c: m for m in modalities for c in m.columns}
-    names = {m.name: m for m in modalities}
-    values: dict[str, Any] = {}
-    for name, value in case.items():
-        if value is None or (isinstance(value, float) and np.isnan(value)) or value in ("", [], (), {}):
-            continue
-        modality = names.get(name) or columns.get(name)
-        if modality is None:
-            raise unknown("modality or column", name, {*names, *columns})
-        if modality.kind is Modality.TABULAR:
-            cells = value if isinstance(value, Mapping) else {name: value}
-            if alien := set(cells) - set(modality.columns):
-                raise unknown(f"column of {modality.name!r}", sorted(alien)[0], modality.columns)
-            row = values.setdefault(modality.name, dict.fromkeys(modality.columns, ""))
-            row.update({k: "" if v is None else str(v) for k, v in cells.items()})
-        elif modality.kind is Modality.TEXT:
-            values[modality.name] = f"{values[modality.name]}\n{value}" if modality.name in values else str(value)
-        else:
-            paths = value if isinstance(value, list | tuple) else [value]
-            values[modality.name] = tuple(Path(p).resolve() for p in paths)
-    present = {k: v for k, v in values.items() if not isinstance(v, dict) or any(v.values())}
-    return Row(id, 0, present)
+    known = {*(m.name for m in modalities), *(c for m in modalities for c in m.columns)}
+    if alien := [name for name in case if name not in known]:
+        raise unknown("modality or column", alien[0], known)
+    values = {m.name: _value(m, case) for m in modalities}
+    return Row(id, 0, {name: value for name, value in values.items() if value is not None})
+
+
+def _value(modality: ModalityConfig, case: Mapping[str, Any]) -> Any:
+    """What one modality of a case holds, as a table's row would give it; None if nothing."""
+    whole = case.get(modality.name)
+    named = {c: case[c] for c in modality.columns if c in case}
+    if modality.kind is Modality.TABULAR:
+        if whole is not None and not isinstance(whole, Mapping) and modality.name not in named:
+            raise ConfigError(f"{modality.name!r}: expected a dict of {', '.join(modality.columns)}, found {whole!r}")
+        cells = named | (dict(whole) if isinstance(whole, Mapping) else {})
+        if alien := sorted(set(cells) - set(modality.columns)):
+            raise unknown(f"column of {modality.name!r}", alien[0], modality.columns)
+        row = {c: _text(cells.get(c)) for c in modality.columns}
+        return row if any(row.values()) else None
+    given = [*named.values(), *([] if modality.name in named else [whole])]
+    if modality.kind is Modality.TEXT:
+        return "\n".join(t for t in map(_text, given) if t) or None
+    paths = [p for cell in given for p in (cell if isinstance(cell, list | tuple) else [cell]) if _text(p)]
+    return tuple(Path(p).absolute() for p in paths) or None
+
+
+def _text(value: Any) -> str:
+    """A value as a table's cell would hold it: "" for a missing one, no ".0" behind whole numbers."""
+    if value is None or value is pd.NA or value != value:
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
 def _present(row: Row, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -85,7 +85,7 @@ def build_config(
 
 def _training(modalities: Sequence[ModalityConfig]) -> TrainingConfig:
     learns_from_files = any(m.kind.is_file and any(v.backbone is None for v in m.views) for m in modalities)
-    shared = {"unimodal_loss": 0.3, "modality_dropout": 0.5, "label_smoothing": 0.05}
+    shared: dict[str, Any] = {"unimodal_loss": 0.3, "modality_dropout": 0.5, "label_smoothing": 0.05}
     if any(m.kind is Modality.AUDIO and v.backbone is None for m in modalities for v in m.views):
         shared |= {"label_smoothing": 0.1}
         return TrainingConfig(epochs=16, batch_size=32, learning_rate=4e-3, weight_decay=0.02, warmup=0.15, **shared)

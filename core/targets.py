@@ -12,6 +12,7 @@ Probabilities", 2021.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -37,8 +38,10 @@ class Target:
     transform: str = "none"
 
     @classmethod
-    def fit(cls, config: TargetConfig, raw: Iterable[Any]) -> Self:
+    def fit(cls, config: TargetConfig, raw: Iterable[Any], known: Iterable[Any] = ()) -> Self:
         """Learn classes and scale from the targets of the training rows.
+
+        ``known`` are targets of other rows, whose classes count although training may not meet them.
 
         Raises:
             ConfigError: if fewer than two classes are left, or numbers do not fit the transform.
@@ -46,14 +49,14 @@ class Target:
         values = list(raw)
         if config.kind is TargetKind.NUMBER:
             return cls._fit_number(config, np.asarray(values, dtype=np.float64))
-        flat = [c for v in values for c in (v if config.kind is TargetKind.LABELS else (v,))]
-        classes = config.classes or tuple(sorted(set(flat), key=_natural))
-        if len(classes) < 2 and config.kind is not TargetKind.LABELS:
-            raise ConfigError(
-                f"target {config.column!r}: needs at least two classes in training, found {list(classes)}"
-            )
-        rows = len(values) if config.kind is TargetKind.LABELS else len(values) + len(classes)
-        prior = tuple((flat.count(c) + 1) / (rows + 2 * (config.kind is TargetKind.LABELS)) for c in classes)
+        several = config.kind is TargetKind.LABELS
+        flat, others = ([c for v in part for c in (v if several else (v,))] for part in (values, known))
+        classes = config.classes or tuple(sorted({*flat, *others}, key=_natural))
+        if len(classes) < (1 if several else 2):
+            least = "one label" if several else "two classes"
+            raise ConfigError(f"target {config.column!r}: needs at least {least}, found {list(classes)}")
+        count, rows = Counter(flat), len(values) + (2 if several else len(classes))
+        prior = tuple((count[c] + 1) / rows for c in classes)
         return cls(config.kind, classes, prior)
 
     @classmethod
@@ -89,6 +92,11 @@ class Target:
         if self.kind is TargetKind.LABELS:
             return torch.tensor([[float(c in v) for c in self.classes] for v in raw])  # (B, K)
         return torch.tensor([code[v] for v in raw], dtype=torch.long)  # (B,)
+
+    @property
+    def nothing(self) -> np.ndarray:
+        """(classes,) or (1,): the answer for a case of which nothing is known."""
+        return np.asarray(self.prior) if self.kind is not TargetKind.NUMBER else self.answers(torch.zeros(1, 1))[0]
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """(B, K) logits to (B, classes) probabilities; a number has none."""

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from core import fusion
 from core.config import ExperimentConfig
 from core.errors import ConfigError, unknown
 from core.experiment import Experiment
-from core.metrics import score
+from core.metrics import DEFAULT, score
 from core.progress import Progress, silent
 
 Suggest = Callable[[Any], Any]
@@ -54,44 +57,74 @@ def tune(
     folder: Path,
     *,
     space: tuple[str, ...] = DEFAULT_SPACE,
+    storage: str | None = None,
     progress: Progress = silent,
 ) -> Tuned:
     """Search ``trials`` settings; what ``folder`` already holds of the same search counts.
+
+    A setting is given up early when it falls behind the median of those before it. ``storage`` is the URL of a
+    database (``postgresql://…``) where several machines share one search; None: a file in ``folder``.
 
     Raises:
         ConfigError: for a name that is not in ``SPACE``, or a folder that holds another search.
     """
     import optuna
 
-    for name in space:
-        if name not in SPACE:
-            raise unknown("hyperparameter", name, SPACE)
+    for wanted in space:
+        if wanted not in SPACE:
+            raise unknown("hyperparameter", wanted, SPACE)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     folder.mkdir(parents=True, exist_ok=True)
+    identity = json.dumps([experiment.config.to_json(), experiment.manifest.fingerprint, list(space)], sort_keys=True)
     study = optuna.create_study(
-        study_name="polyfuse",
-        storage=f"sqlite:///{folder / 'search.sqlite'}",
-        sampler=optuna.samplers.TPESampler(seed=experiment.config.seed),
+        study_name="polyfuse" if storage is None else hashlib.sha256(identity.encode()).hexdigest()[:16],
+        storage=storage or f"sqlite:///{folder / 'search.sqlite'}",
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=5),
         direction="maximize",
         load_if_exists=True,
     )
-    identity = json.dumps([experiment.config.to_json(), experiment.manifest.fingerprint, list(space)], sort_keys=True)
     if study.user_attrs.get("identity", identity) != identity:
         raise ConfigError(f"{folder}: holds a search of another table, config or space; choose another folder")
     study.set_user_attr("identity", identity)
     while (done := sum(t.state.is_finished() for t in study.trials)) < trials:
+        # a sampler of its own for each trial: a search that goes on does not draw its first settings again
+        study.sampler = optuna.samplers.TPESampler(seed=experiment.config.seed + len(study.trials))
         study.optimize(lambda t: _trial(experiment, t, space), n_trials=1)
-        progress("search", done + 1, trials, {"best": study.best_value})
+        progress("search", done + 1, trials, {"best": _best(study)})
     tried = [{"score": t.value} | t.params for t in study.trials if t.value is not None]
+    if not np.isfinite(_best(study)):
+        raise ConfigError(f"{folder}: no setting could be trained to the end; search other hyperparameters")
     return Tuned(_with(experiment.config, study.best_params), study.best_value, tried)
 
 
 def _trial(experiment: Experiment, trial: Any, space: tuple[str, ...]) -> float:
+    import optuna
+
     candidate = copy.copy(experiment)  # preprocessing is fitted once and shared
     candidate.folder = None
     candidate.config = _with(experiment.config, {name: SPACE[name](trial) for name in space})
-    held = candidate.networks()
-    return score(experiment.target.kind, experiment.config.training.metric, experiment.held_y, held.answers)
+    kind, metric = experiment.target.kind, experiment.config.training.metric
+    first: list[str] = []
+
+    def watch(stage: str, done: int, total: int, figures: Mapping[str, float] | None = None) -> None:
+        first[:] = first or [stage]
+        if figures and stage == first[0]:  # the first of several seeds or folds decides
+            trial.report(figures[f"val_{metric or DEFAULT[kind]}"], done)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+
+    candidate.progress = watch
+    try:
+        held = candidate.networks()
+    except ConfigError as error:  # training that does not converge is a bad setting, not the end of the search
+        if "lower learning_rate" in str(error):
+            raise optuna.TrialPruned from error
+        raise
+    return score(kind, metric, experiment.held_y, held.answers)
+
+
+def _best(study: Any) -> float:
+    return max((t.value for t in study.trials if t.value is not None), default=float("nan"))
 
 
 def _with(config: ExperimentConfig, chosen: dict[str, Any]) -> ExperimentConfig:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -60,16 +59,20 @@ class View:
             return
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)  # a backbone without weights is the same in every run, so its cache holds
-            built = encoders.build(self.config.backbone, self.modality.kind, self.preprocessor.signature, None, options)
+            built = encoders.build(
+                self.config.backbone, self.modality.kind, self.preprocessor.signature, None, options, assets
+            )
         self.backbone = built.eval().requires_grad_(False)
         self._refresh_key()
 
     def _refresh_key(self) -> None:
         if self.backbone is not None:
             made_by = [
+                self.modality.kind,
                 self.config.preprocess,
                 self.preprocessor.state(),
                 self.config.backbone,
+                self.config.backbone_options,
                 weights_key(self.backbone),
             ]
             self._key = hashlib.sha256(json.dumps(made_by, sort_keys=True, default=str).encode()).digest()
@@ -96,18 +99,33 @@ class View:
         """The sample (T, *shape)."""
         return self.preprocessor.finish(prepared, rng) if self.backbone is None else prepared
 
-    def warm(self, cells: Iterable[Any], tick: Callable[[int], None], chunk: int = 128, batch: int = 16) -> None:
-        """Put the frozen features of all cells into the cache, in batches of similar length; ``tick`` counts cells."""
+    def warm(self, cells: Iterable[Any], tick: Callable[[int], None], chunk: int = 128, most: int = 2**28) -> None:
+        """Put the frozen features of all cells into the cache; ``tick`` counts cells.
+
+        Up to ``chunk`` samples and about ``most`` bytes of them are held at a time.
+        """
         if self.backbone is None:
             return
-        for part in _chunks(cells, chunk):
-            keys = [self._cell_key(cell) for cell in part]
-            todo = {k: c for k, c in zip(keys, part) if self.cache.get(k) is None}
-            samples = {k: self.preprocessor.finish(self.preprocessor.prepare(c)) for k, c in todo.items()}
-            order = sorted(samples, key=lambda k: len(samples[k]))
-            for group in _chunks(order, batch):
-                self.cache.put(dict(zip(group, self._embed([samples[k] for k in group]))))
-            tick(len(part))
+        samples: dict[str, Tensor] = {}
+        seen = held = 0
+        for cell in cells:
+            key, seen = self._cell_key(cell), seen + 1
+            if key not in samples and key not in self.cache:
+                samples[key] = self.preprocessor.finish(self.preprocessor.prepare(cell))
+                held += samples[key].nbytes
+            if seen == chunk or held > most:
+                self._keep(samples)
+                tick(seen)
+                seen = held = 0
+                samples = {}
+        self._keep(samples)
+        tick(seen)
+
+    def _keep(self, samples: dict[str, Tensor], batch: int = 16) -> None:
+        order = sorted(samples, key=lambda k: len(samples[k]))  # batches of similar length
+        for start in range(0, len(order), batch):
+            group = order[start : start + batch]
+            self.cache.put(dict(zip(group, self._embed([samples[k] for k in group]))))
 
     def _cell_key(self, cell: Any) -> str:
         return hashlib.sha256(self._key + content_key(cell).encode()).hexdigest()
@@ -118,7 +136,8 @@ class View:
         x = pad_sequence(samples, batch_first=True).to(self.device)  # (B, T, *shape)
         lengths = torch.tensor([len(s) for s in samples])
         mask = (torch.arange(x.shape[1])[None] < lengths[:, None]).to(self.device)  # (B, T)
-        tokens, kept = self.backbone.to(self.device)(x, mask)  # (B, T', F), (B, T')
+        backbone: nn.Module = self.backbone.to(self.device)
+        tokens, kept = backbone(x, mask)  # (B, T', F), (B, T')
         return [t[m].float().cpu().clone() for t, m in zip(tokens, kept)]
 
 
@@ -130,12 +149,7 @@ def build_views(modalities: Iterable[ModalityConfig], cache: FeatureCache | None
 
 def save_assets(module: nn.Module, folder: Path) -> None:
     """Let an encoder that is built on a pretrained model write its configuration."""
-    if hasattr(module, "save_assets"):
+    write = getattr(module, "save_assets", None)
+    if write is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        module.save_assets(folder)
-
-
-def _chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    iterator = iter(items)
-    while part := list(islice(iterator, size)):
-        yield part
+        write(folder)

@@ -19,6 +19,7 @@ from accelerate.utils import DistributedDataParallelKwargs, gather_object
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from core.atomic import recover
 from core.config import TrainingConfig
 from core.dataset import Batches, CaseDataset, Collate
 from core.errors import ConfigError, unknown
@@ -28,7 +29,7 @@ from core.progress import Progress, silent
 from core.schema import Batch, TargetKind
 from core.targets import Target
 from core.training import checkpoint
-from core.training.curves import write_curves
+from core.training.curves import Curves
 from core.training.loss import Loss
 from core.training.modality import alone_losses, balance_gradients, drop_modalities
 from core.training.optimizer import build_optimizer, build_schedule
@@ -99,13 +100,16 @@ class Trainer:
     def fit(self) -> Fitted:
         """Train to the last epoch or until the metric stops rising; goes on from a checkpoint of the same run."""
         history, best = self._resume()
-        while len(history) < self.config.epochs and not self._stalled(history):
-            facts = {"epoch": len(history) + 1.0} | self.fit_epoch(len(history)) | self.validate()
-            if facts[f"val_{self.metric}"] > max((h[f"val_{self.metric}"] for h in history), default=-np.inf):
-                best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
-            history.append(facts)
-            self._record(history, best)
-            self.job.progress(self.job.stage, len(history), self.config.epochs, facts)
+        with Curves(self.job.logs if self.accelerator.is_main_process else None) as curves:
+            while len(history) < self.config.epochs and not self._stalled(history):
+                epoch = len(history)
+                facts = {"epoch": epoch + 1.0} | self.fit_epoch(epoch) | self.validate(epoch)
+                if facts[f"val_{self.metric}"] > max((h[f"val_{self.metric}"] for h in history), default=-np.inf):
+                    best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+                history.append(facts)
+                self._save(history, best)
+                curves.write(history)
+                self.job.progress(self.job.stage, len(history), self.config.epochs, facts)
         self.model.load_state_dict(best)
         return Fitted(self.model.eval(), history)
 
@@ -115,17 +119,20 @@ class Trainer:
         self.job.train.epoch = self.batches.epoch = epoch
         sizes, group = self.batches.totals(), self.config.accumulate
         generator = torch.Generator().manual_seed(self._number(epoch, self.accelerator.process_index))
-        total, seen = torch.zeros((), device=self.device), []
+        torch.manual_seed(generator.initial_seed())  # dropout: an epoch after a kill is the epoch without one
+        total, seen = torch.zeros((), device=self.device), list[tuple[Tensor, Tensor, Tensor]]()
         for i, batch in enumerate(self._loader(self.job.train, self.batches)):
             first = i - i % group
             cases = sum(sizes[first : first + group])  # of the whole optimiser step, over all processes
             last = i % group == group - 1 or i == len(sizes) - 1
             loss, logits = self.step(batch.to(self.device), cases, generator, last)
             total += loss
-            seen.append((logits.cpu(), batch.target))
-        logits, targets = (torch.cat([s[k] for s in seen]) for k in (0, 1))
-        return {"train_loss": float(self.accelerator.reduce(total)) / sum(sizes)} | self._figures(
-            "train", logits, targets
+            seen.append((logits.cpu(), batch.target, batch.weight))
+        self._share_buffers()
+        logits, targets, weight = self._gathered(seen)
+        mean = float(self.accelerator.reduce(total)) / sum(sizes)
+        return {"train_loss": self._finite(mean, epoch)} | self._figures(
+            "train", logits[weight > 0], targets[weight > 0]
         )
 
     def step(self, batch: Batch, cases: int, generator: torch.Generator, last: bool) -> tuple[Tensor, Tensor]:
@@ -136,7 +143,8 @@ class Trainer:
         self.accelerator.backward(loss * (self.accelerator.num_processes / cases))
         if last:
             if self.config.balance == "ogm_ge":
-                balance_gradients(self.model, self.accelerator.reduce(alone), generator.initial_seed())
+                seed = self._number(self.schedule.last_epoch)  # the same in every process
+                balance_gradients(self.model, self.accelerator.reduce(alone), seed)
             if self.config.clip_norm:
                 torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
             self.optimizer.step()
@@ -144,11 +152,21 @@ class Trainer:
             self.optimizer.zero_grad()
         return loss.detach(), logits.detach().float()
 
-    def validate(self) -> dict[str, float]:
-        """Loss and metrics on the validation rows."""
+    def validate(self, epoch: int) -> dict[str, float]:
+        """Loss and metrics on the validation rows.
+
+        Raises:
+            ConfigError: if the loss is no number any more, or the metric is not defined on these rows.
+        """
         logits, targets = self.predict(self.job.val_rows)
         each = self.loss(logits.to(self.device), targets.to(self.device))
-        return {"val_loss": float(each.mean())} | self._figures("val", logits, targets)
+        figures = {"val_loss": self._finite(float(each.mean()), epoch)} | self._figures("val", logits, targets)
+        if np.isnan(figures[f"val_{self.metric}"]):
+            raise ConfigError(
+                f"metric {self.metric!r} is not defined on the {len(targets)} validation rows; "
+                f"choose another: {', '.join(sorted(METRICS[self.target.kind]))}"
+            )
+        return figures
 
     def predict(self, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Logits (N, K) and encoded targets of rows, in their order, on every process."""
@@ -158,11 +176,29 @@ class Trainer:
             for batch in self._loader(self.job.plain, self._batches(rows, shuffle=False)):
                 logits = self.model(batch.to(self.device).inputs).float().cpu()
                 found.append((batch.index, logits, batch.target))
-        everywhere = gather_object(found) if self.accelerator.num_processes > 1 else found
-        index, logits, targets = (torch.cat([f[k] for f in everywhere]) for k in (0, 1, 2))
+        index, logits, targets = self._gathered(found)
         place = {int(row): i for i, row in enumerate(index)}  # rows that fill up a share are met twice
         order = torch.tensor([place[int(row)] for row in rows])
         return logits[order], targets[order]
+
+    def _gathered(self, found: list[tuple[Tensor, Tensor, Tensor]]) -> list[Tensor]:
+        """The batches of all processes joined, each of the three kinds of tensor."""
+        everywhere = gather_object(found) if self.accelerator.num_processes > 1 else found
+        return [torch.cat([f[k] for f in everywhere]) for k in (0, 1, 2)]
+
+    def _share_buffers(self) -> None:
+        """Running statistics are of each process's rows; their mean is of all."""
+        if self.accelerator.num_processes > 1:
+            for buffer in self.model.buffers():
+                if buffer.is_floating_point():
+                    buffer.copy_(self.accelerator.reduce(buffer, "mean"))
+
+    def _finite(self, loss: float, epoch: int) -> float:
+        if not np.isfinite(loss):
+            raise ConfigError(
+                f"{self.job.stage}: the loss is {loss} in epoch {epoch + 1}; lower learning_rate, or set clip_norm to 1"
+            )
+        return loss
 
     def _figures(self, part: str, logits: Tensor, targets: Tensor) -> dict[str, float]:
         y, answers = self.target.decoded(targets), self.target.answers(logits)
@@ -187,26 +223,22 @@ class Trainer:
         return int.from_bytes(hashlib.sha256(repr((self.job.seed, *parts)).encode()).digest()[:7], "big")
 
     def _resume(self) -> tuple[list[dict[str, float]], dict[str, Tensor]]:
-        found = checkpoint.load(self.job.checkpoint, self.model, self.optimizer) if self.job.checkpoint else None
+        found = None
+        if self.job.checkpoint is not None:
+            if self.accelerator.is_main_process:
+                recover(self.job.checkpoint)
+            self.accelerator.wait_for_everyone()
+            found = checkpoint.load(self.job.checkpoint, self.model, self.optimizer, self.job.identity)
         if found is None:
             return [], {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         facts, best = found
-        if facts["identity"] != self.job.identity:
-            raise ConfigError(
-                f"{self.job.checkpoint}: holds a run of another config or table; choose another folder or delete it"
-            )
-        for _ in range(facts["steps"]):
-            self.schedule.step()
-        return facts["history"], best
+        self.schedule.load_state_dict(facts["schedule"])
+        return facts["history"], {k: v.to(self.device) for k, v in best.items()}
 
-    def _record(self, history: list[dict[str, float]], best: dict[str, Tensor]) -> None:
-        if not self.accelerator.is_main_process:
-            return
-        if self.job.checkpoint is not None:
-            facts = {"identity": self.job.identity, "history": history, "steps": self.schedule.last_epoch}
+    def _save(self, history: list[dict[str, float]], best: dict[str, Tensor]) -> None:
+        if self.job.checkpoint is not None and self.accelerator.is_main_process:
+            facts = {"identity": self.job.identity, "history": history, "schedule": self.schedule.state_dict()}
             checkpoint.save(self.job.checkpoint, self.model, best, self.optimizer, facts)
-        if self.job.logs is not None:
-            write_curves(self.job.logs, history)
 
 
 class _Step(nn.Module):

@@ -20,10 +20,10 @@ class Loss:
     def __init__(self, target: Target, config: TrainingConfig, device: torch.device | str = "cpu") -> None:
         self.kind, self.config = target.kind, config
         self.class_weight = None
-        if config.class_weights and target.kind in (TargetKind.LABEL, TargetKind.LABELS):
+        if config.class_weights and target.kind is not TargetKind.NUMBER:
             prior = torch.tensor(target.prior, device=device)
-            balance = 1 / prior if target.kind is TargetKind.LABEL else (1 - prior) / prior
-            self.class_weight = balance / balance.mean() if target.kind is TargetKind.LABEL else balance
+            balance = 1 / prior
+            self.class_weight = (1 - prior) / prior if target.kind is TargetKind.LABELS else balance / balance.mean()
 
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
         """The loss of each case (B,)."""
@@ -47,7 +47,9 @@ class Loss:
         steps = torch.arange(logits.shape[1], device=logits.device)[None]  # (1, K)
         passed = (target[:, None] > steps).float()  # (B, K)
         each = F.binary_cross_entropy_with_logits(logits, self._smooth(passed), reduction="none")
-        return (each * (target[:, None] >= steps)).sum(dim=1)
+        each = each * self._focus(torch.where(passed > 0.5, logits.sigmoid(), 1 - logits.sigmoid()))  # (B, K)
+        total = (each * (target[:, None] >= steps)).sum(dim=1)  # (B,)
+        return total if self.class_weight is None else total * self.class_weight[target]
 
     def _smooth(self, target: Tensor) -> Tensor:
         return target * (1 - self.config.label_smoothing) + 0.5 * self.config.label_smoothing

@@ -55,5 +55,5 @@ def balance_gradients(model: FusionModel, scores: Tensor, seed: int, alpha: floa
         slow = 1 - torch.tanh(alpha * torch.relu(mean[i] / others.clamp_min(1e-8) - 1))
         for p in model.encoder_parameters(name):
             if p.grad is not None and p.grad.numel() > 1 and slow < 1:
-                noise = torch.randn(p.grad.shape, generator=generator, device=p.grad.device)
-                p.grad.mul_(slow).add_(noise * p.grad.std())
+                noise = torch.randn(p.grad.shape, generator=generator, device=p.grad.device) * p.grad.std()
+                p.grad.mul_(slow).add_(noise)
