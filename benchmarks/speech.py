@@ -1,7 +1,9 @@
 """Spoken digits and Arabic commands from sound alone, by the plain table and the log-mel network trained here.
 
 Speakers of the test rows were never heard in training: FSDD leaves one speaker out at a time (floor: MFCC statistics
-and a support-vector machine, .747), the Arabic commands use their own speaker-disjoint split (floor .667).
+and a support-vector machine, .747), the Arabic commands use their own speaker-disjoint split (floor .667). After a
+first look at all six FSDD speakers the recipe was chosen on two of them, so the mean of the others stands beside the
+mean of all; the Arabic commands were looked at through their validation rows and one short run on their test rows.
 """
 
 import dataclasses
@@ -18,38 +20,47 @@ from core.progress import Bars
 from core.recipes import Columns, build_config
 from core.schema import Modality
 
+CHOSEN_ON = ("fsdd-george", "fsdd-nicolas")
 
-def measure(table: pd.DataFrame, root, epochs: int) -> dict:
+
+def measure(table: pd.DataFrame, root) -> dict:
     named = {"speech": Columns(Modality.AUDIO, ("audio",))}
-    config = build_config(named, TargetConfig("intent"), TableConfig("utt_id", split="split"), "fast")
-    training = dataclasses.replace(config.training, epochs=epochs, patience=0, modality_dropout=0.0, unimodal_loss=0.0)
-    config = dataclasses.replace(config, floor=False, training=training)
+    rows = TableConfig(
+        "utt_id", split="split", fractions=(0.75, 0.1, 0.15)
+    )  # val is cut from train where there is none
+    config = dataclasses.replace(build_config(named, TargetConfig("intent"), rows, "fast"), floor=False)
     seconds: dict[str, float] = {}
     with timed(seconds, "seconds"), Bars() as progress:
         bundle = Experiment(Manifest.open(table, config, root), config, progress=progress).combine()
-    return {"accuracy": bundle.facts["test"]["accuracy"]} | seconds
+    return {"accuracy": bundle.facts["test"]["accuracy"], "rows": bundle.facts["rows"]} | seconds
 
 
-def digits(root, epochs: int) -> dict:
+def digits(root) -> dict:
     table = pd.read_csv(root / "speech/fsdd/manifest.csv", dtype=str, keep_default_na=False)
     found = {}
     for speaker in sorted(table["speaker"].unique()):
-        table["split"] = np.where(table["speaker"] == speaker, "test", "train")  # val is cut from the other five
-        found[speaker] = measure(table, root, epochs)
+        table["split"] = np.where(table["speaker"] == speaker, "test", "train")
+        found[speaker] = measure(table, root)
         print(speaker, found[speaker], flush=True)
-    return {"accuracy": float(np.mean([f["accuracy"] for f in found.values()])), "speakers": found}
+    accuracy = {speaker: figures["accuracy"] for speaker, figures in found.items()}
+    unseen = [a for speaker, a in accuracy.items() if speaker not in CHOSEN_ON]
+    return {
+        "accuracy": float(np.mean(list(accuracy.values()))),
+        "accuracy_without_the_speakers_chosen_on": float(np.mean(unseen)),
+        "speakers": found,
+    }
 
 
-def commands(root, epochs: int) -> dict:
+def commands(root) -> dict:
     table = pd.read_csv(root / "speech/arabic_commands/manifest.csv", dtype=str, keep_default_na=False)
     table["split"] = table["split"].replace({"valid": "val"})
-    return measure(table, root, epochs)
+    return measure(table, root)
 
 
 if __name__ == "__main__":
     service = public_data("service")
     wanted = sys.argv[1:] or ["fsdd", "arabic"]
     if "fsdd" in wanted:
-        save("speech_fsdd", digits(service, 16))
+        save("speech_fsdd", digits(service))
     if "arabic" in wanted:
-        save("speech_arabic", commands(service, 24))
+        save("speech_arabic", commands(service))
