@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import pandas as pd
 
@@ -22,7 +22,7 @@ from core.schema import Prediction
 from core.table import StringTable
 from domains.medical import recipe
 
-Table = str | Path | pd.DataFrame
+Table: TypeAlias = str | Path | pd.DataFrame  # noqa: UP040  # the `type` statement needs Python 3.12
 DISCLAIMER = "For research. Not a medical device; not for diagnosis or treatment of patients."
 
 
