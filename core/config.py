@@ -115,6 +115,7 @@ class TrainingConfig(_FromJson):
     """How a model is trained. The defaults suit a few hundred to some ten thousand cases."""
 
     epochs: int = 60
+    most_steps: int = 0  # of the optimiser: a long table then gets fewer epochs; 0: no limit
     batch_size: int = 32
     accumulate: int = 1  # batches per optimiser step
     optimizer: str = "adamw"  # sgd, adam, adamw

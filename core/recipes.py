@@ -89,14 +89,19 @@ def _training(modalities: Sequence[ModalityConfig], target: TargetKind) -> Train
     if any(m.kind is Modality.AUDIO and v.backbone is None for m in modalities for v in m.views):
         shared |= {"label_smoothing": 0.1}
         if target is TargetKind.LABEL:
-            shared |= {
-                "metric": "neg_log_loss"
-            }  # of known speakers nearly all are right early; the loss goes on falling
+            shared |= {"metric": "neg_log_loss"}  # known speakers are soon all right, while the loss goes on falling
         return TrainingConfig(epochs=16, batch_size=32, learning_rate=4e-3, weight_decay=0.02, warmup=0.15, **shared)
     if learns_from_files:
         return TrainingConfig(epochs=40, batch_size=32, learning_rate=2e-3, weight_decay=0.02, warmup=0.15, **shared)
     return TrainingConfig(
-        epochs=80, batch_size=64, learning_rate=2e-3, weight_decay=0.05, warmup=0.1, patience=20, **shared
+        epochs=80,
+        most_steps=2000,
+        batch_size=64,
+        learning_rate=2e-3,
+        weight_decay=0.05,
+        warmup=0.1,
+        patience=20,
+        **shared,
     )
 
 

@@ -13,7 +13,8 @@ from core.config import ExperimentConfig, ViewConfig
 from core.dataset import CaseDataset, Collate
 from core.floor.features import Block, blocks_of, matrix
 from core.floor.forest import Forest
-from core.floor.linear import Linear, inner_folds, out_of_fold, unscale
+from core.floor.linear import Linear, unscale
+from core.floor.tree_input import TreeInput
 from core.floor.trees import Trees
 from core.schema import Modality, TargetKind
 from core.splits import folds
@@ -86,17 +87,18 @@ def _fit(
     experiment: Experiment, blocks: list[Block], x: tuple[sp.csr_matrix, sp.csr_matrix], y: np.ndarray
 ) -> list[Floor]:
     target, seed = experiment.target, experiment.config.seed
-    linear = Linear.fit(target, blocks, x[0], y, inner_folds(len(y))[:2])
+    linear = Linear.fit(target, blocks, x[0], y)
     if target.kind is TargetKind.LABELS or len(target.classes) > MOST_CLASSES:
         return [linear]
-    rows = sp.hstack([x[1], sp.csr_matrix(out_of_fold(linear, x[0], y, seed))], format="csr")
-    return [linear, Trees.fit(target, linear, rows, y, seed), Forest.fit(target, linear, rows, y, seed)]
+    reads = TreeInput.choose(linear, x[1])
+    rows = reads.join(x[1], reads.out_of_fold(x[0], y, seed))
+    return [linear, Trees.fit(target, reads, rows, y, seed), Forest.fit(target, reads, rows, y, seed)]
 
 
 def _scores(model: Floor, x: tuple[sp.csr_matrix, sp.csr_matrix]) -> np.ndarray:
     if isinstance(model, Linear):
         return model.scores(x[0])
-    return model.scores(sp.hstack([x[1], sp.csr_matrix(model.linear.scores(x[0]))], format="csr"))
+    return model.scores(model.reads.join(x[1], model.reads.linear.scores(x[0])))
 
 
 def _targets(experiment: Experiment, rows: Sequence[int]) -> np.ndarray:

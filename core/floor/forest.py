@@ -15,7 +15,8 @@ from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
 from core.floor.features import Block
-from core.floor.linear import Linear, tree_rows, unscale
+from core.floor.linear import unscale
+from core.floor.tree_input import TreeInput
 from core.schema import Batch, TargetKind
 from core.targets import Target
 
@@ -25,12 +26,12 @@ class Forest:
 
     kind = "forest"
 
-    def __init__(self, target: Target, linear: Linear, arrays: dict[str, np.ndarray]) -> None:
-        self.target, self.linear, self.arrays = target, linear, arrays
+    def __init__(self, target: Target, reads: TreeInput, arrays: dict[str, np.ndarray]) -> None:
+        self.target, self.reads, self.arrays = target, reads, arrays
 
     @classmethod
-    def fit(cls, target: Target, linear: Linear, rows: sp.csr_matrix, y: np.ndarray, seed: int = 0) -> Forest:
-        """``rows`` (N, columns) as ``tree_rows`` makes them."""
+    def fit(cls, target: Target, reads: TreeInput, rows: sp.csr_matrix, y: np.ndarray, seed: int = 0) -> Forest:
+        """``rows`` (N, columns) as ``TreeInput`` joins them."""
         from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
         leaf = max(1, len(y) // 20_000)
@@ -38,10 +39,10 @@ class Forest:
             grown = ExtraTreesRegressor(80, max_features=0.2, min_samples_leaf=leaf, random_state=seed).fit(rows, y)
         else:
             grown = ExtraTreesClassifier(80, max_features=0.05, min_samples_leaf=leaf, random_state=seed).fit(rows, y)
-        return cls(target, linear, _arrays([t.tree_ for t in grown.estimators_], target, np.unique(y)))
+        return cls(target, reads, _arrays([t.tree_ for t in grown.estimators_], target, np.unique(y)))
 
     def scores(self, rows: sp.csr_matrix) -> np.ndarray:
-        """Rows as ``tree_rows`` makes them to probabilities (N, classes), or the scaled number (N, 1)."""
+        """Rows as ``TreeInput`` joins them to probabilities (N, classes), or the scaled number (N, 1)."""
         return np.concatenate([self._scores(rows[i : i + 256].toarray()) for i in range(0, rows.shape[0], 256)])
 
     def _scores(self, x: np.ndarray) -> np.ndarray:
@@ -55,17 +56,17 @@ class Forest:
 
     def answers(self, batch: Batch, keeps: Sequence[Tensor]) -> list[np.ndarray]:
         """For each ``keep`` (B, M): probabilities (B, classes), or numbers (B, 1)."""
-        return [unscale(self.target, self.scores(tree_rows(batch, self.linear, keep))) for keep in keeps]
+        return [unscale(self.target, self.scores(self.reads.of_batch(batch, keep))) for keep in keeps]
 
     def save(self, folder: Path) -> None:
-        """Write the arrays and the linear part."""
-        self.linear.save(folder)
+        """Write the arrays and what they read."""
+        self.reads.save(folder)
         save_file(self.arrays, folder / "forest.safetensors")
 
     @classmethod
     def load(cls, folder: Path, target: Target, blocks: Sequence[Block]) -> Forest:
         """Rebuild from the two files."""
-        return cls(target, Linear.load(folder, target, blocks), load_file(folder / "forest.safetensors"))
+        return cls(target, TreeInput.load(folder, target, blocks), load_file(folder / "forest.safetensors"))
 
 
 def _arrays(trees: Sequence, target: Target, seen: np.ndarray) -> dict[str, np.ndarray]:

@@ -18,7 +18,7 @@ from core.floor.features import Block, block_scales, matrix
 from core.schema import Batch, TargetKind
 from core.targets import Target
 
-STRENGTHS = (0.3, 3.0, 30.0)  # inverse, as scikit-learn's C
+STRENGTHS = (0.3, 2.0, 12.0, 60.0)  # inverse, as scikit-learn's C
 
 
 class Linear:
@@ -27,24 +27,37 @@ class Linear:
     kind = "linear"
 
     def __init__(
-        self, target: Target, blocks: Sequence[Block], scale: np.ndarray, weight: np.ndarray, bias: np.ndarray
+        self,
+        target: Target,
+        blocks: Sequence[Block],
+        scale: np.ndarray,
+        weight: np.ndarray,
+        bias: np.ndarray,
+        strength: float = 0.0,
     ) -> None:
-        self.target, self.blocks = target, list(blocks)
+        self.target, self.blocks, self.strength = target, list(blocks), strength
         self.scale, self.weight, self.bias = scale, weight, bias
 
     @classmethod
     def fit(
-        cls, target: Target, blocks: Sequence[Block], rows: sp.csr_matrix, y: np.ndarray, folds: Sequence
+        cls,
+        target: Target,
+        blocks: Sequence[Block],
+        rows: sp.csr_matrix,
+        y: np.ndarray,
+        strength: float | None = None,
     ) -> Linear:
-        """Learn from (N, columns) rows and encoded targets; ``folds`` choose the strength."""
+        """Learn from (N, columns) rows and encoded targets; a ``strength`` of None is chosen by cross-validation."""
         scale = block_scales(rows, blocks)
         scaled = rows @ sp.diags(scale)
-        losses = {
-            c: np.mean([_loss(target, y[b], *_solve(target, scaled[a], y[a], c), scaled[b]) for a, b in folds])
-            for c in STRENGTHS
-        }
-        best = min(losses, key=lambda c: losses[c])
-        return cls(target, blocks, scale, *_solve(target, scaled, y, best))
+        if strength is None:
+            folds = inner_folds(len(y))[:2]
+            losses = {
+                c: np.mean([_loss(target, y[b], *_solve(target, scaled[a], y[a], c), scaled[b]) for a, b in folds])
+                for c in STRENGTHS
+            }
+            strength = min(losses, key=lambda c: losses[c])
+        return cls(target, blocks, scale, *_solve(target, scaled, y, strength), strength)
 
     def scores(self, rows: sp.csr_matrix) -> np.ndarray:
         """(N, columns) rows to probabilities (N, classes), or the scaled number (N, 1)."""
@@ -70,21 +83,6 @@ class Linear:
         known = {b.view: b for b in blocks}
         arrays = load_file(folder / "linear.safetensors")
         return cls(target, [known[v] for v in wanted], arrays["scale"], arrays["weight"], arrays["bias"])
-
-
-def tree_rows(batch: Batch, linear: Linear, keep: Tensor | None) -> sp.csr_matrix:
-    """What trees read of a batch: rows with category codes, and the linear floor's answer."""
-    one_hot, coded = (matrix(batch, linear.blocks, keep, one_hot=hot) for hot in (True, False))
-    return sp.hstack([coded, sp.csr_matrix(linear.scores(one_hot))], format="csr")
-
-
-def out_of_fold(linear: Linear, rows: sp.csr_matrix, y: np.ndarray, seed: int) -> np.ndarray:
-    """Answers (N, outputs) of linear models that did not see the row, for trees to learn from."""
-    found = np.zeros((len(y), len(linear.target.classes) or 1), dtype=np.float32)
-    for a, b in inner_folds(len(y), seed):
-        one = Linear.fit(linear.target, linear.blocks, rows[a], y[a], inner_folds(len(a), seed)[:1])
-        found[b] = one.scores(rows[b])
-    return found
 
 
 def inner_folds(n: int, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:

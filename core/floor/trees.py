@@ -14,7 +14,8 @@ import scipy.sparse as sp
 from torch import Tensor
 
 from core.floor.features import Block
-from core.floor.linear import Linear, tree_rows, unscale
+from core.floor.linear import unscale
+from core.floor.tree_input import TreeInput
 from core.schema import Batch, TargetKind
 from core.targets import Target
 
@@ -38,19 +39,23 @@ class Trees:
 
     kind = "trees"
 
-    def __init__(self, target: Target, linear: Linear, booster: Any) -> None:
-        self.target, self.linear, self.booster = target, linear, booster
+    def __init__(self, target: Target, reads: TreeInput, booster: Any) -> None:
+        self.target, self.reads, self.booster = target, reads, booster
 
     @classmethod
-    def fit(cls, target: Target, linear: Linear, rows: sp.csr_matrix, y: np.ndarray, seed: int = 0) -> Trees:
-        """``rows`` (N, columns) as ``core.floor.linear.tree_rows`` makes them."""
+    def fit(cls, target: Target, reads: TreeInput, rows: sp.csr_matrix, y: np.ndarray, seed: int = 0) -> Trees:
+        """``rows`` (N, columns) as ``TreeInput`` joins them."""
         import lightgbm as lgb
 
         parameters = _PARAMETERS | {"seed": seed} | _objective(target, y)
-        return cls(target, linear, lgb.train(parameters, lgb.Dataset(rows, y), num_boost_round=350))
+        return cls(
+            target,
+            reads,
+            lgb.train(parameters, lgb.Dataset(rows, y), num_boost_round=350 if len(target.classes) < 3 else 120),
+        )
 
     def scores(self, rows: sp.csr_matrix) -> np.ndarray:
-        """Rows as ``tree_rows`` makes them to probabilities (N, classes), or the scaled number (N, 1)."""
+        """Rows as ``TreeInput`` joins them to probabilities (N, classes), or the scaled number (N, 1)."""
         raw = np.asarray(self.booster.predict(rows))
         if self.target.kind is TargetKind.NUMBER:
             return raw[:, None]
@@ -58,11 +63,11 @@ class Trees:
 
     def answers(self, batch: Batch, keeps: Sequence[Tensor]) -> list[np.ndarray]:
         """For each ``keep`` (B, M): probabilities (B, classes), or numbers (B, 1)."""
-        return [unscale(self.target, self.scores(tree_rows(batch, self.linear, keep))) for keep in keeps]
+        return [unscale(self.target, self.scores(self.reads.of_batch(batch, keep))) for keep in keeps]
 
     def save(self, folder: Path) -> None:
-        """Write LightGBM's text file and the linear part."""
-        self.linear.save(folder)
+        """Write LightGBM's text file and what it reads."""
+        self.reads.save(folder)
         (folder / "trees.txt").write_text(self.booster.model_to_string(), encoding="utf-8")
 
     @classmethod
@@ -71,7 +76,7 @@ class Trees:
         import lightgbm as lgb
 
         text = (folder / "trees.txt").read_text(encoding="utf-8")
-        return cls(target, Linear.load(folder, target, blocks), lgb.Booster(model_str=text))
+        return cls(target, TreeInput.load(folder, target, blocks), lgb.Booster(model_str=text))
 
 
 def _objective(target: Target, y: np.ndarray) -> dict[str, Any]:

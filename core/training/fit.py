@@ -25,6 +25,7 @@ from core.dataset import Batches, CaseDataset, Collate
 from core.errors import ConfigError, unknown
 from core.metrics import DEFAULT, METRICS, score
 from core.model import FusionModel
+from core.nn import choice
 from core.progress import Progress, silent
 from core.schema import Batch, TargetKind
 from core.targets import Target
@@ -80,6 +81,7 @@ class Trainer:
         self.accelerator = make_accelerator(config)
         self.device = self.accelerator.device
         self.config, self.target, self.job = config, target, job
+        choice("balance", config.balance, ("none", "ogm_ge"))
         self.metric = config.metric or DEFAULT[target.kind]
         if self.metric not in METRICS[target.kind]:
             raise unknown(f"metric for a {target.kind} target", self.metric, METRICS[target.kind])
@@ -87,10 +89,10 @@ class Trainer:
         self.loss = Loss(target, config, self.device)
         self.collate = Collate(job.train.views, target)
         self.batches = self._batches(job.train_rows, shuffle=True)
+        steps = -(-len(self.batches) // config.accumulate)  # an epoch
+        self.epochs = min(config.epochs, -(-config.most_steps // steps)) if config.most_steps else config.epochs
         self.optimizer = build_optimizer(self.model, config)
-        self.schedule = build_schedule(
-            self.optimizer, config, -(-len(self.batches) // config.accumulate) * config.epochs
-        )
+        self.schedule = build_schedule(self.optimizer, config, steps * self.epochs)
         if config.compile:
             for part in (*self.model.encoders.values(), self.model.fusion):
                 part.compile(dynamic=True)
@@ -101,7 +103,7 @@ class Trainer:
         """Train to the last epoch or until the metric stops rising; goes on from a checkpoint of the same run."""
         history, best = self._resume()
         with Curves(self.job.logs if self.accelerator.is_main_process else None) as curves:
-            while len(history) < self.config.epochs and not self._stalled(history):
+            while len(history) < self.epochs and not self._stalled(history):
                 epoch = len(history)
                 facts = {"epoch": epoch + 1.0} | self.fit_epoch(epoch) | self.validate(epoch)
                 if facts[f"val_{self.metric}"] > max((h[f"val_{self.metric}"] for h in history), default=-np.inf):
@@ -109,7 +111,7 @@ class Trainer:
                 history.append(facts)
                 self._save(history, best)
                 curves.write(history)
-                self.job.progress(self.job.stage, len(history), self.config.epochs, facts)
+                self.job.progress(self.job.stage, len(history), self.epochs, facts)
         self.model.load_state_dict(best)
         return Fitted(self.model.eval(), history)
 
