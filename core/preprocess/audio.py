@@ -37,9 +37,11 @@ class AudioPreprocessor:
         window_ms: length of a frame.
         hop_ms: step from frame to frame; one item of T.
         coefficients: MFCC kept.
+        floor_db: power is raised to so far below the loudest of the recording.
         normalise: "utterance" (mean and deviation of each band), "scalar" (over all bands), "mean" or "none".
         trim: cut silence off both ends of each recording.
         trim_db: silence is so far below the loudest 10 ms.
+        trim_margin_ms: kept on both sides, for soft consonants.
         denoise: "spectral" reduces steady noise by spectral gating, before trimming.
         level: RMS in dB of full scale to which each recording is set; None: as recorded.
         emphasis: coefficient of pre-emphasis, such as 0.97; 0: none.
@@ -59,9 +61,11 @@ class AudioPreprocessor:
         window_ms: float = 25.0,
         hop_ms: float = 10.0,
         coefficients: int = 20,
+        floor_db: float = 80.0,
         normalise: str = "utterance",
         trim: bool = True,
         trim_db: float = 40.0,
+        trim_margin_ms: float = 50.0,
         denoise: str = "none",
         level: float | None = -23.0,
         emphasis: float = 0.0,
@@ -79,9 +83,9 @@ class AudioPreprocessor:
         if coefficients > mels:
             raise ConfigError(f"audio coefficients: at most mels ({mels}), found {coefficients}")
         self.rate, self.features, self.normalise, self.channel = rate, features, normalise, channel
-        self.trim_db = trim_db if trim else None
+        self.trim_db, self.trim_margin_ms = trim_db if trim else None, trim_margin_ms
         self.denoise, self.level, self.emphasis, self.max_seconds = denoise, level, emphasis, max_seconds
-        self.spectrum = MelSpectrum(rate, mels, window_ms, hop_ms, coefficients)
+        self.spectrum = MelSpectrum(rate, mels, window_ms, hop_ms, coefficients, floor_db)
         self.augment = AudioAugment.of(augment)
 
     @property
@@ -114,8 +118,10 @@ class AudioPreprocessor:
             return normalise(wave, self.normalise)  # (T,)
         warp = 1.0 if rng is None else self.augment.draw_warp(rng)
         make = self.spectrum.log_mel if self.features == "log_mel" else self.spectrum.mfcc
-        features = normalise(make(wave, warp), self.normalise)  # (T, F)
-        return features if rng is None else self.augment.mask(features, rng)
+        features = make(wave, warp)  # (T, F)
+        if rng is None:
+            return normalise(features, self.normalise)
+        return self.augment.mask(normalise(self.augment.stretch(features, rng), self.normalise), rng)  # (T', F)
 
     def state(self) -> dict[str, Any]:
         """Empty: nothing is learned."""
@@ -128,10 +134,11 @@ class AudioPreprocessor:
         wave = read_audio(path, self.rate, self.channel, self.max_seconds)
         if is_silent(wave, self.rate):
             raise FileError(f"{path}: silent, no sound above {SILENCE_DBFS:g} dBFS; record it again or leave it out")
+        wave = wave - wave.mean()  # an offset would count as loud
         if self.denoise == "spectral":
             wave = reduce_noise(wave, self.rate)
         if self.trim_db is not None:
-            wave = trim_silence(wave, self.rate, self.trim_db)
+            wave = trim_silence(wave, self.rate, self.trim_db, self.trim_margin_ms)
         if len(wave) < self.spectrum.n_fft:
             least = 1000 * self.spectrum.n_fft / self.rate
             raise FileError(

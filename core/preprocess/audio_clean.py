@@ -11,7 +11,6 @@ from torch import Tensor
 SILENCE_DBFS = -70.0  # below this loudness a recording counts as silent; 16 bits reach down to -96
 FRAME_MS = 10
 NOISE_WINDOW_MS = 64
-MARGIN_FRAMES = 3  # kept on both sides of what is loud enough: soft consonants
 
 
 def frame_levels(wave: Tensor, rate: int) -> Tensor:
@@ -26,13 +25,16 @@ def is_silent(wave: Tensor, rate: int) -> bool:
     return frame_levels(wave, rate).max().item() < SILENCE_DBFS
 
 
-def trim_silence(wave: Tensor, rate: int, below_db: float) -> Tensor:
-    """Cut both ends where they stay more than ``below_db`` under the loudest 10 ms; 30 ms more are kept."""
+def trim_silence(wave: Tensor, rate: int, below_db: float, margin_ms: float = 50.0) -> Tensor:
+    """Cut both ends where they stay more than ``below_db`` under the loudest 10 ms.
+
+    A margin, in whole 10 ms, is kept for soft consonants.
+    """
     levels = frame_levels(wave, rate)
     loud = torch.nonzero(levels >= levels.max() - below_db).flatten()
-    size = rate * FRAME_MS // 1000
-    first = max(int(loud[0]) - MARGIN_FRAMES, 0)
-    last = int(loud[-1]) + MARGIN_FRAMES + 1
+    size, margin = rate * FRAME_MS // 1000, round(margin_ms / FRAME_MS)
+    first = max(int(loud[0]) - margin, 0)
+    last = int(loud[-1]) + margin + 1
     return wave[first * size : last * size]
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from core.torchaudio_import import torchaudio
 
-FLOOR = 1e-6  # of power, before the logarithm
+LEAST = 1e-10  # of power, before the logarithm
 
 
 class MelSpectrum:
@@ -21,10 +21,14 @@ class MelSpectrum:
         window_ms: length of the Hann window.
         hop_ms: step from frame to frame.
         coefficients: number of MFCC.
+        floor_db: power is raised to so far below the loudest of the recording, so that what is nearly silent, and
+            above all what lies beyond the band of the recording, does not outweigh the sound.
     """
 
-    def __init__(self, rate: int, mels: int, window_ms: float, hop_ms: float, coefficients: int) -> None:
-        self.rate, self.mels, self.coefficients = rate, mels, coefficients
+    def __init__(
+        self, rate: int, mels: int, window_ms: float, hop_ms: float, coefficients: int, floor_db: float = 80.0
+    ) -> None:
+        self.rate, self.mels, self.coefficients, self.floor_db = rate, mels, coefficients, floor_db
         self.window = round(rate * window_ms / 1000)
         self.hop = round(rate * hop_ms / 1000)
         self.n_fft = 2 ** max(self.window - 1, 1).bit_length()
@@ -33,7 +37,8 @@ class MelSpectrum:
     def log_mel(self, wave: Tensor, warp: float = 1.0) -> Tensor:
         """(samples,) -> (T, mels); ``warp`` > 1 moves the spectrum up, as a shorter vocal tract does."""
         power = self._spectrogram(wave).T  # (n_fft / 2 + 1, T) -> (T, n_fft / 2 + 1)
-        return (power @ self._filters_at(warp) + FLOOR).log()  # (T, mels)
+        power = power @ self._filters_at(warp)  # (T, mels)
+        return power.clamp_min(max(power.max().item() * 10 ** (-self.floor_db / 10), LEAST)).log()
 
     def mfcc(self, wave: Tensor, warp: float = 1.0) -> Tensor:
         """(samples,) -> (T, coefficients): the orthonormal cosine transform of the log-mel spectrum."""
