@@ -11,7 +11,7 @@ from apps.medical.session import Case
 from core.preprocess.windows import WINDOWS
 from core.schema import Modality, Prediction
 from core.table import StringTable
-from domains.medical import DISCLAIMER, Diagnosis, answer, viewer
+from domains.medical import DISCLAIMER, Diagnosis, answer, reports, viewer
 
 
 def show() -> None:
@@ -27,9 +27,9 @@ def show() -> None:
     with told:
         cells = _told(diagnosis, case)
         foot = st.container()
-    with seen:
+    with seen, pages.boundary():
         _seen(case)
-    with said:
+    with said, pages.boundary():
         _said(diagnosis, case, cells, foot)
 
 
@@ -127,6 +127,8 @@ def _reasons(diagnosis: Diagnosis, found: Prediction, present: list[str]) -> Non
     lacking = [answer.name(m.name) for m in diagnosis.bundle.config.modalities if m.name not in present]
     if lacking:
         st.markdown(f":material/block: Missing in this case: **{ui.escape(', '.join(lacking))}**.")
+    for warning in found.warnings:
+        st.markdown(f":orange[:material/warning:] {ui.escape(warning)}")
     if not found.shares:
         return
     st.markdown(f"**Why.** {ui.escape(answer.why(found))}")
@@ -196,6 +198,7 @@ def _text(case: Case, column: str) -> str:
         st.caption("None in this case.")
         return ""
     with st.container(border=True, height=200 if len(text) > 300 else "content"):
-        for title, body in viewer.sections(text):
-            st.markdown(f":blue-badge[{title}]  \n{ui.escape(body)}" if title else ui.escape(body))
+        parts = reports.sections(text)
+        for title, body in (parts if len(parts) > 1 else {"": text}).items():
+            st.markdown(f":blue-badge[{title.capitalize()}]  \n{ui.escape(body)}" if title else ui.escape(body))
     return text

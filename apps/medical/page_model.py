@@ -30,7 +30,7 @@ def show() -> None:
     facts = diagnosis.bundle.facts
     _figures(facts)
     measure, card, made = st.tabs(["Confusion and calibration", "Model card", "Versions and data"])
-    with measure:
+    with measure, pages.boundary():
         _measure(diagnosis)
     with card:
         st.markdown(_lower_headings(diagnosis.bundle.card))

@@ -28,9 +28,9 @@ def show() -> None:
         return
     st.markdown(f"Pick a case and read what the **{ui.escape(session.model_name())}** says of it.")
     samples, table, upload = st.tabs(["Sample cases", "Your table", "Upload"])
-    with samples:
+    with samples, pages.boundary():
         _rows(starter.sample_table(), diagnosis, "sample")
-    with table:
+    with table, pages.boundary():
         path = st.text_input(
             "Path of a table on this machine (CSV or Parquet)", key="table_path", placeholder="/data/cases.csv"
         )
@@ -40,7 +40,7 @@ def show() -> None:
             st.caption(
                 "A row is a case, with the columns that the model was trained on. Paths in it start from its folder."
             )
-    with upload:
+    with upload, pages.boundary():
         _upload(diagnosis)
 
 

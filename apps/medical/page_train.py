@@ -20,7 +20,7 @@ from core.manifest import Manifest
 from core.recipes import PRESETS
 from core.schema import Modality, TargetKind
 from core.table import StringTable
-from domains.medical import DISCLAIMER, Diagnosis, answer, recipe, starter
+from domains.medical import DISCLAIMER, Diagnosis, answer, recipe, reports, starter
 
 _PRESET_WORDS = {
     "fast": "fast: trained from scratch, minutes",
@@ -122,7 +122,48 @@ def _check(source: Source, config: ExperimentConfig) -> tuple[pd.DataFrame | Pat
     for warning in facts.warnings:
         st.caption(f":material/info: {ui.escape(warning.replace('--preset best', 'the preset best'))}")
     drop, ready = _faults(manifest)
-    return (_read(source.path).drop(index=[row - 1 for row in drop]) if drop else source.path), ready
+    masked = _mentions(source, config)
+    if not drop and not masked:
+        return source.path, ready
+    frame = _read(source.path).drop(index=[row - 1 for row in drop])
+    for column, words in masked.items():
+        frame[column] = [reports.mask(text, words) for text in frame[column]]
+    return frame, ready
+
+
+def _mentions(source: Source, config: ExperimentConfig) -> dict[str, list[str]]:
+    """How often the texts name the answer, and which of them the user has masked, with the words."""
+    texts = [c for m in config.modalities if m.kind is Modality.TEXT for c in m.columns]
+    if config.target.kind is not TargetKind.LABEL or not texts or config.target.column not in source.columns:
+        return {}
+    frame = _read(source.path).fillna("")
+    frame = frame[frame[config.target.column].str.strip() != ""]
+    labels = frame[config.target.column].str.strip().tolist()
+    classes = sorted(set(labels))
+    if not 2 <= len(classes) <= 50:
+        return {}
+    rows = []
+    for column in texts:
+        counts = reports.label_mentions(frame[column].tolist(), labels, classes)
+        whole = {"text": column, "part": "whole text"}
+        rows += [whole | _shares(counts.whole)] + [
+            {"text": column, "part": k} | _shares(c) for k, c in counts.by_section.items()
+        ]
+    with st.expander(
+        f"Do the texts name the answer? Up to {max(r['names its own label'] for r in rows):.0%} of the cases do."
+    ):
+        formats = {
+            k: st.column_config.NumberColumn(format="percent") for k in rows[0] if k not in ("text", "part", "cases")
+        }
+        st.dataframe(rows, hide_index=True, column_config=formats, alt="How often texts name the label")
+    if not st.checkbox(f"Mask the words {', '.join(classes)} in the texts", key="mask"):
+        return {}
+    return dict.fromkeys(texts, classes)
+
+
+def _shares(counts: reports.Counts) -> dict[str, float]:
+    named = {"names its own label": "own", "names no other": "only_own", "names another": "other"}
+    return {"cases": counts.cases} | {words: counts.share(what) for words, what in named.items()}
 
 
 def _read(path: Path) -> pd.DataFrame:

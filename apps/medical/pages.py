@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import streamlit as st
@@ -32,9 +33,14 @@ def all_pages() -> list[Any]:
     return [page(name) for name in _PAGES]
 
 
+def boundary() -> AbstractContextManager[None]:
+    """Whatever fails inside is told in words, at its place on the page."""
+    return ui.errors(starter.home() / "app.log")
+
+
 def _framed(name: str) -> Callable[[], None]:
     def show() -> None:
-        with ui.errors(starter.home() / "app.log"):
+        with boundary():
             importlib.import_module(f"apps.medical.page_{name}").show()
 
     show.__name__ = name

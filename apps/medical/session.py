@@ -9,7 +9,6 @@ from typing import Any
 
 import streamlit as st
 
-from apps import ui
 from core.cells import locate, split_files
 from core.config import ModalityConfig
 from core.errors import ConfigError
@@ -205,11 +204,11 @@ def given(
     values: dict[str, Any] = {}
     for m in diagnosis.bundle.config.modalities:
         if m.kind is Modality.VOLUME and found.scan is not None:
-            values[m.name] = viewer.model_input(found.scan, ui.folder())
+            values[m.name] = found.scan.volume
         elif m.kind.is_file:
             values[m.name] = list(found.files.get(m.name, ()))
         elif m.kind is Modality.TABULAR:
             values[m.name] = {c: cells[c] for c in m.columns if cells.get(c)}
         else:
             values[m.name] = "\n".join(cells[c] for c in m.columns if cells.get(c, "").strip())
-    return {k: v for k, v in values.items() if v and k not in off}
+    return {k: v for k, v in values.items() if k not in off and (v is not None and v != {} and v != [] and v != "")}

@@ -14,14 +14,20 @@ import shutil
 import threading
 from pathlib import Path
 
-from core.config import ExperimentConfig
+from core.config import ExperimentConfig, ViewConfig
 from core.errors import BundleError, FileError
 from core.progress import Progress, silent
+from core.schema import Modality
 from core.table import StringTable
 from domains.medical import recipe
 from domains.medical.diagnosis import Diagnosis
 
-EPOCHS = 24
+EPOCHS = 12
+_SMALL = {
+    "encoder": "resnet",
+    "options": {"widths": [8, 16, 32]},
+    "preprocess": {"size": [16, 48, 48], "spacing": None},
+}
 _training = threading.Lock()  # two sessions of one server train once
 
 
@@ -53,7 +59,9 @@ def sample_config() -> ExperimentConfig:
     """What the sample model is: small views of everything, few epochs, so that it is there within a minute."""
     config = recipe.build(StringTable.open(sample_table()).columns, target="diagnosis", preset="fast")
     training = dataclasses.replace(config.training, epochs=int(os.environ.get("POLYFUSE_SAMPLE_EPOCHS") or EPOCHS))
-    return dataclasses.replace(config, training=training)
+    small = (ViewConfig.from_json(_SMALL),)
+    kinds = [dataclasses.replace(m, views=small) if m.kind is Modality.VOLUME else m for m in config.modalities]
+    return dataclasses.replace(config, modalities=tuple(kinds), training=training, floor=False)
 
 
 def sample_folder(config: ExperimentConfig) -> Path:

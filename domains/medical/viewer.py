@@ -6,7 +6,6 @@ Pictures follow the radiological habit: the patient's right is on the left, fron
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +20,6 @@ PLANES = ("axial", "coronal", "sagittal")
 PRESETS = ("lung", "mediastinum", "bone", "brain")
 _AXIS = {"axial": 0, "coronal": 1, "sagittal": 2}
 _LEFT = {"axial": "patient's right", "coronal": "patient's right", "sagittal": "front"}
-_HEADING = re.compile(
-    r"(?:^|(?<=[.\n]))[ \t]*((?:clinical )?(?:history|information|indication)|technique|comparison|findings?|"
-    r"impression|conclusion)[ \t]*:[ \t]*",
-    re.IGNORECASE | re.MULTILINE,
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,33 +31,11 @@ class Scan:
     series: str | None = None  # the unique identifier that was chosen of several
     on_defect: str = "refuse"
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether the file itself, with no choice made, gives these voxels."""
-        return self.series is None and not self.volume.defects
-
 
 def open_scan(path: Path | Sequence[Path], series: str | None = None, on_defect: str = "refuse") -> Scan:
     """Read a scan for viewing; arguments and errors as in ``core.preprocess.volume_io.read_volume``."""
     place = path if isinstance(path, Path) else tuple(path)
     return Scan(place, read_volume(path, series, on_defect), series, on_defect)
-
-
-def model_input(scan: Scan, folder: Path) -> Path | tuple[Path, ...]:
-    """What a model is given: the file itself, or, where series or repair were chosen, a copy of what is on view."""
-    return scan.path if scan.is_plain else write_copy(scan.volume, folder / "as-read.nii.gz")
-
-
-def write_copy(volume: Volume, path: Path) -> Path:
-    """Write the voxels as NIfTI in float32 with their spacing; reading it gives the same array and spacing."""
-    import nibabel
-
-    z, y, x = volume.spacing
-    voxels = volume.array.transpose(2, 1, 0)  # (Z, H, W) -> (W, H, Z)
-    image = nibabel.Nifti1Image(voxels, np.diag([-x, -y, z, 1.0]))  # NIfTI points to the right side and the back
-    image.header.set_xyzt_units("mm")
-    nibabel.save(image, path)
-    return path
 
 
 def count(volume: Volume, plane: str) -> int:
@@ -124,14 +96,3 @@ def best_slice(volume: Volume, plane: str) -> int:
     thin = volume.array[tuple(step)]
     inner = ((thin > -980) & (thin < -500)).sum(axis=other)
     return int(inner.argmax()) if inner.any() else len(inner) // 2
-
-
-def sections(text: str) -> list[tuple[str, str]]:
-    """A report as (heading, text) pairs in its order; the heading is empty before the first one.
-
-    >>> sections("CT chest. FINDINGS: Clear lungs. IMPRESSION: Normal.")
-    [('', 'CT chest.'), ('Findings', 'Clear lungs.'), ('Impression', 'Normal.')]
-    """
-    parts = _HEADING.split(text)  # text, heading, text, heading, text …
-    pairs = [("", parts[0]), *((h.capitalize(), body) for h, body in zip(parts[1::2], parts[2::2]))]
-    return [(heading, body.strip()) for heading, body in pairs if body.strip()]

@@ -1,0 +1,306 @@
+"""The medical app's pages without a browser, what it draws, and what it writes."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from medical_samples import prepare
+from streamlit.testing.v1 import AppTest
+
+from apps import ui
+from core.errors import ConfigError, FileError
+from core.preprocess.volume_io import Volume
+from core.schema import Prediction
+from domains.medical import Diagnosis, answer, starter, viewer
+
+APP = Path(__file__).parents[1] / "apps" / "medical" / "streamlit_app.py"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    before = dict(os.environ)
+    yield prepare(tmp_path_factory.mktemp("medical"))
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def app() -> AppTest:
+    return AppTest.from_file(str(APP), default_timeout=60)
+
+
+def page(name: str) -> AppTest:
+    return AppTest.from_string(
+        f"from apps.medical import page_{name}, pages\nwith pages.boundary():\n    page_{name}.show()",
+        default_timeout=90,
+    )
+
+
+def case(row: int) -> AppTest:
+    return AppTest.from_string(
+        "import streamlit as st\nfrom apps.medical import page_case, session\nfrom core.table import StringTable\n"
+        "from domains.medical import starter\ntable = starter.sample_table()\n"
+        f"if 'case' not in st.session_state:\n"
+        f"    session.open_row(table, {row}, StringTable.open(table).row({row}), session.model())\n"
+        "page_case.show()",
+        default_timeout=60,
+    )
+
+
+# --- pages
+
+
+def test_the_first_page_lists_the_sample_cases_and_opens_one() -> None:
+    at = app().run()
+    assert not at.exception
+    assert at.title[0].value == "Open a case"
+    assert "Not a medical device" in at.caption[0].value
+    assert len(at.dataframe[0].value) == 30
+    at.selectbox(key="row_sample_[]").select(1)
+    at.button(key="open_sample").click().run()
+    assert not at.exception
+    assert not at.error
+    assert at.session_state["case"].name == "case-01"
+
+
+def test_without_a_model_the_first_page_trains_it_and_opens_a_case(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POLYFUSE_HOME", str(tmp_path))
+    monkeypatch.setenv("POLYFUSE_SAMPLE_EPOCHS", "1")
+    assert starter.ready() is None
+    at = app().run()
+    assert not at.exception
+    assert not at.error
+    assert starter.ready() is not None
+    assert at.session_state["case"].scan is not None
+
+
+def test_a_case_shows_the_answer_that_the_api_gives() -> None:
+    at = case(0).run()
+    assert not at.exception
+    table = starter.sample_table()
+    diagnosis = Diagnosis.load(starter.ensure())
+    cells = {"report": "TECHNIQUE: CT of the chest.\nFINDINGS: The lungs are clear.\nIMPRESSION: As above."}
+    found = diagnosis.diagnose(
+        ct=table.parent / "0.nii.gz", **cells, history="Cough for a week.", age="40", sex="F", crp="5"
+    )
+    assert at.subheader[0].value == f"Diagnosis: {ui.escape(answer.headline(found))}"
+    badges = [m.value for m in at.markdown if "badge" in m.value]
+    assert len(badges) == 3
+    assert "The lungs are clear" in badges[1]
+
+
+def test_switching_a_modality_off_changes_the_answer_and_all_off_is_told() -> None:
+    at = case(1).run()
+    diagnosis = Diagnosis.load(starter.ensure())
+    number = at.session_state["case"].number
+    names = [m.name for m in diagnosis.bundle.config.modalities]
+    at.toggle(key=f"on_{number}_report").set_value(False).run()
+    kept = at.session_state["answers"]
+    whole, without = (next(v for (_, off), v in kept.items() if off == frozenset(o)) for o in ((), ("report",)))
+    assert without.missing == ("report",)
+    top = whole.label
+    assert whole.without["report"] == pytest.approx(without.probabilities[top], abs=1e-5)
+    for name in names:
+        at.toggle(key=f"on_{number}_{name}").set_value(False)
+    at.run()
+    assert "Everything is switched off" in at.info[0].value
+    assert not at.exception
+
+
+def test_an_edited_value_changes_the_answer() -> None:
+    at = case(1).run()
+    number = at.session_state["case"].number
+    at.text_input(key=f"cell_{number}_crp").set_value("3").run()
+    assert len(at.session_state["answers"]) == 2
+    at.text_input(key=f"cell_{number}_crp").set_value("high").run()
+    assert not at.exception
+    assert "write a number" in at.error[0].value
+
+
+def test_a_case_without_a_scan_or_report_says_what_is_missing() -> None:
+    for row, lacking in ((4, "CT"), (3, "report")):
+        at = case(row).run()
+        assert not at.exception
+        assert any(f"Missing in this case: **{lacking}**" in m.value for m in at.markdown)
+
+
+def test_the_model_page_shows_figures_and_card() -> None:
+    at = page("model").run()
+    assert not at.exception
+    assert not at.error
+    assert {m.label for m in at.metric} >= {"Cases", "Accuracy", "Macro F1"}
+    assert any("Model card" in m.value for m in at.markdown)
+
+
+def test_the_model_page_refuses_a_folder_without_a_bundle(tmp_path: Path) -> None:
+    at = page("model").run()
+    at.text_input(key="bundle_path").set_value(str(tmp_path)).run()
+    at.button(key="open_model").click().run()
+    assert "no bundle here" in at.error[0].value
+    assert not at.exception
+
+
+def test_the_train_page_lists_all_faults_and_goes_on_without_the_rows(tmp_path: Path) -> None:
+    sample = starter.sample_table()
+    lines = sample.read_text(encoding="utf-8").replace(",45,M,", ",old,M,").replace("7.nii.gz", "gone.nii.gz")
+    table = sample.with_name("faulty.csv")
+    table.write_text(lines, encoding="utf-8")
+    at = page("train").run()
+    at.segmented_control(key="source").set_value("Path on this machine").run()
+    at.text_input(key="train_path").set_value(str(table)).run()
+    assert not at.exception
+    faults = at.dataframe[0].value
+    assert set(faults["column"]) == {"age", "ct"}
+    assert at.button(key="train").disabled
+    at.checkbox(key="go_without").check().run()
+    assert not at.button(key="train").disabled
+
+
+def test_the_train_page_trains_and_the_model_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = page("train").run()
+    at.multiselect(key="texts").set_value(["history"]).run()
+    at.text_input(key="model_name").set_value("my model/../x").run()
+    at.button(key="train").click().run()
+    assert not at.exception
+    assert [s.value for s in at.success][-1] == "Trained and saved: my-model-..-x"
+    bundle = starter.home() / "my-model-..-x" / "bundle"
+    names = [m.name for m in Diagnosis.load(bundle).bundle.config.modalities]
+    assert names == ["ct", "history", "clinical"]
+
+
+# --- the error boundary and the session's folder
+
+
+def test_a_fault_of_the_program_is_told_without_a_traceback_and_logged_without_its_message(tmp_path: Path) -> None:
+    at = AppTest.from_string(
+        f"from pathlib import Path\nfrom apps import ui\nwith ui.errors(Path({str(tmp_path / 'app.log')!r})):\n"
+        "    raise RuntimeError('Jane Doe, born 1961')"
+    ).run()
+    assert not at.exception
+    said, log = at.error[0].value, (tmp_path / "app.log").read_text(encoding="utf-8")
+    assert "Jane" not in said + log
+    assert "Something went wrong inside the app" in said
+    assert said.split("number ")[1][:8] in log
+    assert "RuntimeError" in log
+
+
+def test_uploads_stay_in_the_sessions_folder_and_go_with_it() -> None:
+    at = AppTest.from_string(
+        "import io, streamlit as st\nfrom apps import ui\nfile = io.BytesIO(b'x'); file.name = '../../a b$.dcm'\n"
+        "st.session_state['paths'] = ui.keep_uploads([file, file])"
+    ).run()
+    first, second = at.session_state["paths"]
+    place = first.parents[1]
+    assert first.read_bytes() == b"x"
+    assert (first.name, second.name) == ("a b_.dcm", "_a b_.dcm")
+    assert place.is_dir()
+    del at
+    gc.collect()
+    assert not place.exists()
+
+
+def test_escaped_text_is_no_markdown() -> None:
+    assert ui.escape("a_b [x](y)\n*c*") == "a\\_b \\[x\\]\\(y\\)  \n\\*c\\*"
+
+
+# --- what is drawn
+
+
+def volume(spacing: tuple[float, float, float] = (2.0, 1.0, 1.0)) -> Volume:
+    array = np.full((4, 8, 8), -1000.0, np.float32)
+    array[3, 0, 0] = 400.0  # highest slice, front, the patient's right
+    return Volume(array, np.array([[0, 0, spacing[2], 5], [0, spacing[1], 0, 0], [spacing[0], 0, 0, 10], [0, 0, 0, 1]]))
+
+
+def test_a_slice_is_windowed_to_grey_values() -> None:
+    picture = viewer.slice_image(volume(), "axial", 3, (40.0, 400.0), size=8)
+    assert picture.dtype == np.uint8
+    assert picture[0, 0] == 255
+    assert picture[1:].max() == 0
+    level = viewer.slice_image(volume(), "axial", 0, (-1000.0, 100.0), size=8)
+    assert (level == 128).all()  # -1000 is the middle of this window
+
+
+@pytest.mark.parametrize("plane", ["coronal", "sagittal"])
+def test_the_head_is_up_and_the_scale_is_kept(plane: str) -> None:
+    picture = viewer.slice_image(volume(), plane, 0, (40.0, 400.0), size=8)
+    assert picture[0, 0] == 255  # 4 slices of 2 mm fill the square: no border, head on top
+    flat = viewer.slice_image(volume((1.0, 1.0, 1.0)), plane, 0, (40.0, 400.0), size=8)
+    assert flat[:2].max() == 0  # 4 mm of 8: a border above
+    assert flat[2, 0] == 255
+
+
+def test_slices_are_described_and_unknown_planes_refused() -> None:
+    assert viewer.describe_slice(volume(), "axial", 3) == "Axial 4 of 4, z = 16 mm; patient's right is on the left"
+    with pytest.raises(ConfigError, match=r"unknown plane 'axal'.*Did you mean 'axial'"):
+        viewer.count(volume(), "axal")
+
+
+def test_a_text_named_nifti_is_refused_in_words(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.nii.gz"
+    bad.write_text("no scan", encoding="utf-8")
+    with pytest.raises(FileError, match="not a readable NIfTI"):
+        viewer.open_scan(bad)
+
+
+# --- what is said
+
+
+def prediction(**changes: object) -> Prediction:
+    values: dict[str, object] = {
+        "id": "x", "label": "effusion", "probabilities": {"effusion": 0.71, "normal": 0.29}, "coverage": 0.9,
+        "conformal_set": ("effusion",), "shares": {"report": 1.2, "clinical": -0.3}, "without": {"report": 0.44},
+    }  # fmt: skip
+    return Prediction(**(values | changes))  # type: ignore[arg-type]
+
+
+def test_an_answer_in_words() -> None:
+    assert answer.headline(prediction()) == "effusion · 71%"
+    assert answer.how_sure(prediction()) == "At 90%, every answer but effusion is ruled out."
+    assert answer.why(prediction()) == "For it: report (+1.20). Against it: clinical values (−0.30)."
+    assert "Without the report: 0.44; with it: 0.71." in answer.most_telling(prediction())
+
+
+@pytest.mark.parametrize(("left", "words"), [((), "No answer fits"), (("effusion", "normal"), "effusion, normal")])
+def test_an_unsure_answer_is_referred_to_a_person(left: tuple[str, ...], words: str) -> None:
+    found = prediction(conformal_set=left)
+    assert answer.is_unsure(found)
+    assert answer.how_sure(found).startswith("Unsure: refer to a person.")
+    assert words in answer.how_sure(found)
+
+
+def test_a_number_is_told_with_its_interval() -> None:
+    found = prediction(label=None, probabilities={}, value=3.0, interval=(1.0, 5.0), conformal_set=())
+    assert answer.headline(found) == "3"
+    assert answer.how_sure(found).startswith("Between 1 and 5 in 90%")
+
+
+def test_files_hold_the_answer_the_model_the_scan_and_the_disclaimer() -> None:
+    facts = {"created": "2026", "fingerprint": "abc", "versions": {"torch": "2"}}
+    config = SimpleNamespace(target=SimpleNamespace(column="diagnosis"))
+    bundle = SimpleNamespace(facts=facts, config=config)
+    scan = {"actions": ["filled 2 slices"], "series_description": "=cmd()"}
+    content = json.loads(answer.to_json(prediction(), bundle, scan, ["ct"]))  # type: ignore[arg-type]
+    assert content["probabilities"] == {"effusion": 0.71, "normal": 0.29}
+    assert content["model"] == facts
+    assert content["scan"]["actions"] == ["filled 2 slices"]
+    assert content["switched_off"] == ["ct"]
+    assert "Not a medical device" in content["disclaimer"]
+    table = answer.to_csv(prediction(), bundle, scan)  # type: ignore[arg-type]
+    assert "probabilities.effusion,0.71" in table
+    assert "scan.series_description,'=cmd()" in table
+
+
+def test_reliability_counts_each_case_once() -> None:
+    found = [prediction(), prediction(label="effusion", probabilities={"effusion": 0.75, "normal": 0.25}), prediction()]
+    assert answer.reliability(found, ["effusion", "normal", "effusion"]) == [
+        (pytest.approx((0.71 + 0.75 + 0.71) / 3), pytest.approx(2 / 3), 3)
+    ]
