@@ -29,7 +29,7 @@ medical: .venv/.app
 	$(BIN)/streamlit run apps/medical
 
 test: .venv/.test browser
-	$(BIN)/pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile  # a core a worker
 
 check: .venv/.test
 	$(BIN)/ruff format --check .
