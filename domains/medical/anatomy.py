@@ -52,12 +52,18 @@ class Scene:
     z: np.ndarray  # (Z, 1, 1) mm
     hounsfield: np.ndarray  # (Z, H, W) float32
     lungs: np.ndarray  # (Z, H, W) float32, share of each voxel that is lung
+    aerated: np.ndarray  # (1, H, W) HU of lung tissue without vessels
     body: np.ndarray  # (Z, H, W) float32, share of each voxel inside the skin
     wall: np.ndarray  # (Z, H, W) float32, mm from the chest wall, positive inside
 
     def paint(self, share: np.ndarray, value: np.ndarray | float) -> None:
         """Replace this share of each voxel by tissue of ``value`` HU."""
         self.hounsfield += share * (value - self.hounsfield)
+
+    def replace_lung(self, share: np.ndarray, value: float) -> None:
+        """Put denser tissue where this share of each voxel was lung; what else is in a voxel stays."""
+        replaced = self.hounsfield + share * (value - self.aerated)
+        self.hounsfield = np.minimum(replaced, np.maximum(self.hounsfield, value))
 
     def edge(self, inside: np.ndarray, axis: int = 1) -> np.ndarray:
         """Share of each voxel that lies inside, from the distance in mm to the border (positive inside)."""
@@ -80,8 +86,8 @@ def draw(
     z, v, u = ((np.arange(n) - (n - 1) / 2) * s - m for n, s, m in zip(shape, spacing, moved, strict=True))
     x = (np.cos(angle) * u[None, :] + np.sin(angle) * v[:, None])[None].astype(np.float32)  # (1, H, W)
     y = (np.cos(angle) * v[:, None] - np.sin(angle) * u[None, :])[None].astype(np.float32)  # (1, H, W)
-    blank = np.full(shape, AIR, np.float32)
-    scene = Scene(patient, spacing, x, y, z[:, None, None].astype(np.float32), blank, blank, blank, blank)
+    air, unknown = np.full(shape, AIR, np.float32), [np.zeros((1, 1, 1), np.float32)] * 4  # drawn below, in this order
+    scene = Scene(patient, spacing, x, y, z[:, None, None].astype(np.float32), air, *unknown)
     _trunk(scene)
     _mediastinum(scene)
     _lungs(scene, rng)
@@ -161,7 +167,8 @@ def _lungs(scene: Scene, rng: np.random.Generator) -> None:
     scene.lungs = (scene.edge(inside) * ends).astype(np.float32)
     breath = float(np.clip(rng.normal(-858, 22), -905, -790))  # a shallow breath leaves dense lungs
     gradient = float(np.clip(rng.normal(55, 25), 0, 130))
-    scene.paint(scene.lungs, breath + gradient * (scene.y / depth) * 0.5)
+    scene.aerated = breath + 0.5 * gradient * scene.y / depth
+    scene.paint(scene.lungs, scene.aerated)
 
 
 def _airways_and_vessels(scene: Scene) -> None:

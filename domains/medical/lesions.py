@@ -44,7 +44,7 @@ def effusion(scene: Scene, rng: np.random.Generator, severity: float) -> Planted
     side = str(rng.choice(["right", "left", "both"], p=[0.4, 0.3, 0.3]))
     depth = 8 + 62 * severity
     share = _side(scene, side) * _layer(scene, depth, meniscus=6 + 0.2 * depth)
-    scene.paint(share, float(rng.uniform(5, 15)))
+    scene.replace_lung(share, float(rng.uniform(5, 15)))
     return Lesion("effusion", side, "lower", depth), share
 
 
@@ -53,7 +53,7 @@ def thickening(scene: Scene, rng: np.random.Generator, severity: float) -> Plant
     side = str(rng.choice(["right", "left"]))
     depth = 5 + 6 * severity
     share = _side(scene, side) * _layer(scene, depth, meniscus=0.0)
-    scene.paint(share, float(rng.uniform(25, 50)))
+    scene.replace_lung(share, float(rng.uniform(25, 50)))
     return Lesion("thickening", side, "lower", depth), share
 
 

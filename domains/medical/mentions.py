@@ -1,0 +1,213 @@
+"""Where a text names a label, whether it denies it there, and how to mask it.
+
+Negation follows NegEx (Chapman et al., A simple algorithm for identifying negated findings and diseases in discharge
+summaries, J Biomed Inform 2001) with scopes that end at a termination term or the sentence, as in ConText (Harkema et
+al., J Biomed Inform 2009); the phrases are our own short list for radiology. It takes "rule out …" and "resolved" as
+not affirmed too. It misses denial in other words ("lungs are clear") and across sentences.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+from core.errors import ConfigError
+from domains.medical.report_sections import sections
+
+_PSEUDO = (
+    r"no (?:significant |interval |definite )?(?:increase|change|decrease)|not only|no doubt|without (?:any )?doubt"
+)
+_BEFORE = (
+    r"no(?: longer)?(?: evidence of| sign of| signs of| sign for)?|not|nor|neither|never|without|w/o|"
+    r"denies|denied|deny|"
+    r"absence of|absent|negative for|free of|free from|clear of|lack of|lacks|ruled out|rules? out|r/o|exclude[sd]?|"
+    r"excluding|fails to reveal|resolution of|resolved|instead of|rather than"
+)
+_AFTER = (
+    r"(?:(?:is|are|was|were|has been|have been|can be|could be|has|have|had)\s+)?(?:now\s+|completely\s+)?"
+    r"(?:ruled out|excluded|absent|not (?:seen|present|identified|visible|demonstrated|found|detected|evident)|"
+    r"no longer (?:seen|present|visible|identified)|resolved|cleared|unlikely|negative)"
+)
+_END = r"there (?:is|are)|but|however|although|though|yet|except|aside from|apart from|which|because|secondary to|with"
+_SENTENCE = re.compile(r"(?<=[.;!?])\s+|\n+")
+_LAST_TRIGGER = re.compile(rf"\b(?:(?P<pseudo>{_PSEUDO})|(?P<end>{_END})|(?P<deny>{_BEFORE}))(?!\w)", re.IGNORECASE)
+_TRAILING = re.compile(rf"^(?:\s+[\w-]+){{0,6}}?\s+{_AFTER}(?!\w)", re.IGNORECASE)
+
+
+class Mention(NamedTuple):
+    """One place of a text that names what was looked for."""
+
+    start: int
+    end: int
+    words: str
+    denied: bool
+
+
+def inflections(word: str) -> set[str]:
+    """A word with its simple plurals and singulars, and the adjective of -ule (nodule, nodular); lower case.
+
+    >>> sorted(inflections("metastasis"))
+    ['metastases', 'metastasis']
+    """
+    word = word.lower()
+    bases = {word}
+    for plural, singular in (("ies", "y"), ("ses", "sis"), ("ves", "f"), ("xes", "x"), ("ches", "ch"), ("s", "")):
+        if word.endswith(plural) and not word.endswith(("ss", "is", "us")) and len(word) - len(plural) > 2:
+            bases.add(word[: -len(plural)] + singular)
+            break
+    return bases | {form for base in bases for form in _plurals(base)}
+
+
+def _plurals(word: str) -> set[str]:
+    rules = (
+        ("sis", ("ses",)),
+        ("us", ("i", "uses")),
+        ("um", ("a", "ums")),
+        ("ule", ("ules", "ular")),
+        ("ex", ("ices",)),
+    )
+    for ending, forms in rules:
+        if word.endswith(ending):
+            return {word[: -len(ending)] + form for form in forms}
+    if word.endswith("y") and word[-2:-1] not in "aeiou":
+        return {word[:-1] + "ies"}
+    if word.endswith(("s", "x", "ch", "sh")):
+        return {word + "es"} if not word.endswith("es") else set()
+    return {word + "s", word + "e", word + "ta"} if word.endswith("a") else {word + "s"}
+
+
+def _pattern(words: Iterable[str]) -> re.Pattern[str]:
+    """Whole words or phrases in any case, the last word inflected; a blank also matches a hyphen or underscore."""
+    phrases = []
+    for phrase in sorted({w.strip() for w in words}, key=len, reverse=True):
+        *first, last = [p for p in re.split(r"[\s_-]+", phrase) if p] or [""]
+        if not last:
+            raise ConfigError("words: an empty word cannot be looked for; leave it out")
+        ends = "|".join(re.escape(form) for form in sorted(inflections(last), key=len, reverse=True))
+        phrases.append(r"[\s_-]+".join([*map(re.escape, first), f"(?:{ends})"]))
+    if not phrases:
+        raise ConfigError("words: at least one word is needed")
+    return re.compile(rf"(?<!\w)(?:{'|'.join(phrases)})(?!\w)", re.IGNORECASE)
+
+
+def mask(text: str, words: Sequence[str], token: str = "[MASK]") -> str:
+    """Replace whole words and phrases, in any case and with simple inflections, by ``token``.
+
+    Raises:
+        ConfigError: if no word, or an empty one, is given.
+
+    >>> mask("Two Nodules; nodular lesion, renodulation", ["nodule"])
+    'Two [MASK]; [MASK] lesion, renodulation'
+    """
+    return _pattern(words).sub(lambda _: token, text)
+
+
+def find(text: str, words: Sequence[str]) -> list[Mention]:
+    """Every place that names one of ``words``, and whether it is denied there; see the module's text."""
+    pattern, found, start = _pattern(words), [], 0
+    for sentence in _SENTENCE.split(text):
+        start = text.index(sentence, start)
+        for m in pattern.finditer(sentence):
+            denied = _denied(sentence[: m.start()], sentence[m.end() :])
+            found.append(Mention(start + m.start(), start + m.end(), m.group(), denied))
+        start += len(sentence)
+    return found
+
+
+def _denied(before: str, after: str) -> bool:
+    """Whether the last trigger before, or a phrase behind, denies what stands between in one sentence."""
+    triggers = [m for m in _LAST_TRIGGER.finditer(before) if not m["pseudo"]]
+    if triggers and triggers[-1]["deny"]:
+        return True
+    rest = re.split(rf"[,:]|\b(?:{_END})\b", after, maxsplit=1)[0]
+    return _TRAILING.match(rest) is not None
+
+
+@dataclass
+class Counts:
+    """How many of ``cases`` (those with such text) name a label: their own, their own denied only, another one."""
+
+    cases: int = 0
+    own: int = 0
+    own_denied: int = 0
+    other: int = 0
+    only_own: int = 0  # affirm their own and no other: here the words alone give the answer
+
+    def share(self, what: str = "own") -> float:
+        """One count as a share of the cases; 0 where there are none."""
+        return getattr(self, what) / self.cases if self.cases else 0.0
+
+
+@dataclass
+class Mentions:
+    """How often texts name their labels: in all, and by section; ``words`` counts what named them."""
+
+    cases: int
+    empty: int
+    whole: Counts
+    by_section: dict[str, Counts] = field(default_factory=dict)
+    words: dict[str, int] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The counts as JSON."""
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """The counts for people."""
+        rows = [("whole text", self.whole), *self.by_section.items()]
+        found = [
+            f"{name}: {c.share():.0%} of {c.cases} name their own label, {c.share('only_own'):.0%} no other"
+            f" ({c.share('own_denied'):.0%} deny it, {c.share('other'):.0%} affirm another)"
+            for name, c in rows
+        ]
+        return [f"{self.cases} texts, {self.empty} empty", *found]
+
+
+def label_mentions(
+    texts: Sequence[str],
+    labels: Sequence[str],
+    classes: Sequence[str] | None = None,
+    synonyms: Mapping[str, Sequence[str]] | None = None,
+) -> Mentions:
+    """How often each text names its own label, another one, or denies its own; in all and by section.
+
+    Args:
+        texts: one a case; empty ones are counted and left out.
+        labels: the label of each case.
+        classes: all labels; None: those that occur.
+        synonyms: more words for a class; its name is always looked for, "_" as a blank.
+
+    Raises:
+        ConfigError: if texts and labels differ in number, or a label is none of ``classes``.
+    """
+    classes = sorted(set(labels)) if classes is None else classes
+    if len(texts) != len(labels):
+        raise ConfigError(f"{len(texts)} texts and {len(labels)} labels: give one label a text")
+    if strange := sorted(set(labels) - set(classes)) or sorted(set(synonyms or {}) - set(classes)):
+        raise ConfigError(f"not a class: {', '.join(strange)}; classes: {', '.join(classes)}")
+    terms = {c: [c, *(synonyms or {}).get(c, ())] for c in classes}
+    result, words = Mentions(len(texts), 0, Counts()), Counter[str]()
+    for text, label in zip(texts, labels):
+        if not text.strip():
+            result.empty += 1
+            continue
+        words.update(_count(result.whole, text, label, terms))
+        for section, part in sections(text).items():
+            _count(result.by_section.setdefault(section, Counts()), part, label, terms)
+    result.words = dict(words.most_common())
+    return result
+
+
+def _count(counts: Counts, text: str, label: str, terms: Mapping[str, Sequence[str]]) -> list[str]:
+    """Add one text; returns the words that affirm its own label."""
+    found = {c: find(text, words) for c, words in terms.items()}
+    affirmed = {c for c, mentions in found.items() if any(not m.denied for m in mentions)}
+    counts.cases += 1
+    counts.own += label in affirmed
+    counts.own_denied += bool(found[label]) and label not in affirmed
+    counts.other += bool(affirmed - {label})
+    counts.only_own += affirmed == {label}
+    return [m.words.lower() for m in found[label] if not m.denied]

@@ -1,0 +1,83 @@
+"""Sections of a report: what was known before, how it was scanned, what was seen, what was concluded.
+
+Headings are known English words at the start of a line, with a colon or alone on the line, in any case; or within a
+line, capitalised and with a colon. Headings of organs ("LUNGS:") stay part of the section that they stand in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from core.errors import ConfigError, unknown
+
+HEADINGS: dict[str, tuple[str, ...]] = {
+    "history": (
+        "history", "clinical history", "patient history", "history of present illness", "hpi", "indication",
+        "indications", "clinical indication", "indication for exam", "clinical information", "clinical data",
+        "clinical details", "clinical statement", "reason for exam", "reason for examination", "reason for study",
+        "reason for this examination", "symptoms", "presentation", "chief complaint", "clinical question",
+    ),
+    "technique": (
+        "technique", "procedure", "protocol", "method", "methods", "examination", "exam", "exam type", "study",
+        "scan technique", "contrast", "imaging technique",
+    ),
+    "comparison": ("comparison", "comparisons", "comparison study", "prior", "priors", "prior studies"),
+    "findings": (
+        "findings", "finding", "imaging findings", "ct findings", "report", "observations", "description", "result",
+        "results", "findings and impression", "discussion",
+    ),
+    "impression": (
+        "impression", "impressions", "conclusion", "conclusions", "opinion", "summary", "diagnosis", "assessment",
+        "interpretation", "final diagnosis", "differential diagnosis", "comment", "comments", "recommendation",
+        "recommendations",
+    ),
+    "addendum": ("addendum", "addenda"),
+}  # fmt: skip
+SECTIONS = (*HEADINGS, "preamble")
+_NAME = {name: section for section, names in HEADINGS.items() for name in names}
+_ANY = "|".join(re.escape(n).replace(r"\ ", r"[ \t]+") for n in sorted(_NAME, key=len, reverse=True))
+_HEADING = re.compile(
+    rf"^[ \t>*#_]*(?P<line>{_ANY})[*_]*[ \t]*(?::[*_]*|[-–][ \t]|$)"  # begins a line
+    rf"|(?:(?<=[.:;!?)\d]\s)|(?<=\s\s))(?P<inside>{_ANY})[ \t]*:",  # within a line: only capitalised, see below
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def sections(text: str) -> dict[str, str]:
+    """The sections of a report in their order, without headings; a section that comes twice is joined.
+
+    A text without any heading is all findings. What stands before the first heading, such as a title, is ``preamble``.
+    Sections without text are left out, so an empty report has none.
+
+    >>> sections("HISTORY: cough. FINDINGS: Nodule on the left.\\nIMPRESSION\\nNodule.")
+    {'history': 'cough.', 'findings': 'Nodule on the left.', 'impression': 'Nodule.'}
+    """
+    found = [m for m in _HEADING.finditer(text) if m["line"] or m["inside"][0].isupper()]
+    parts = [("preamble" if found else "findings", text[: found[0].start()] if found else text)]
+    ends = [m.start() for m in found[1:]] + [len(text)]
+    for match, end in zip(found, ends):
+        name = " ".join((match["line"] or match["inside"]).lower().split())
+        parts.append((_NAME[name], text[match.end() : end]))
+    result: dict[str, str] = {}
+    for section, part in parts:
+        if part.strip():
+            result[section] = "\n".join(filter(None, (result.get(section), part.strip())))
+    return result
+
+
+def select(text: str, use: Sequence[str] = ("history", "findings")) -> str:
+    """Only these sections of a report, in the report's order and without headings; "" if it has none of them.
+
+    Raises:
+        ConfigError: for a section that does not exist, or none at all.
+
+    >>> select("History: cough. Impression: nodule.", use=("history",))
+    'cough.'
+    """
+    if not use:
+        raise ConfigError(f"use: name at least one section of {', '.join(SECTIONS)}")
+    for name in use:
+        if name not in SECTIONS:
+            raise unknown("section", name, SECTIONS)
+    return "\n".join(part for section, part in sections(text).items() if section in use)
