@@ -74,7 +74,7 @@ def build_config(
         ModalityConfig(name, m.kind, m.columns, _views(m, preset, tuple(drop))) for name, m in modalities.items()
     )
     config = ExperimentConfig(
-        found, target, table or TableConfig(), fusion="product", seed=seed, training=_training(found, target.kind)
+        found, target, table or TableConfig(), fusion="gated", seed=seed, training=_training(found, target.kind)
     )
     if preset == "fast":
         return config
