@@ -103,14 +103,14 @@ def keep_uploads(files: Sequence[Any]) -> list[Path]:
 class Steps:
     """A ``core.progress.Progress`` on the page: a bar a stage, a finished one gives way, and figures beside it."""
 
-    def __init__(self, words: str = "") -> None:
+    def __init__(self, words: str) -> None:
         self.words, self.history, self._stage = words, list[dict[str, float]](), ""
-        self._bar, self._chart = st.progress(0.0, words or "Starting"), st.empty()
+        self._bar, self._chart = st.progress(0.0, words), st.empty()
 
     def __call__(self, stage: str, done: int, total: int, figures: Mapping[str, float] | None = None) -> None:
         """Move the bar; figures with an epoch become curves."""
-        said = f"{self.words} — {stage}" if self.words else stage
-        self._bar.progress(min(done / max(total, 1), 1.0), f"{escape(said)}: {done} of {total}")
+        what = "epoch" if figures and "epoch" in figures else stage
+        self._bar.progress(min(done / max(total, 1), 1.0), f"{escape(self.words)}: {escape(what)} {done} of {total}")
         if stage != self._stage:
             self._stage, self.history = stage, []
         if figures and "epoch" in figures:

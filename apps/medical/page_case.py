@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -76,7 +78,9 @@ def scroll(scan: viewer.Scan, number: int) -> None:
         width = st.slider("Width (HU)", 10, 3000, int(width), 10, key=f"width_{number}_{preset}")
     said = viewer.describe_slice(volume, plane, index)
     picture = viewer.slice_image(volume, plane, index, (level, width))
-    place.image(picture, caption=said, width="stretch", output_format="PNG", alt=f"CT, {preset} window. {said}")
+    place.image(
+        viewer.png(picture), caption=said, width="stretch", output_format="PNG", alt=f"CT, {preset} window. {said}"
+    )
     for note in volume.notes:
         st.caption(f":material/info: {ui.escape(ui.without_folder(note))}")
 
@@ -98,7 +102,7 @@ def _said(diagnosis: Diagnosis, case: Case, cells: dict[str, str], foot: DeltaGe
     found = session.answer(diagnosis, case, cells, off) if off else whole
     with head:
         _headline(diagnosis, found, whole if off else None, case)
-    _reasons(diagnosis, found, present)
+    _reasons(diagnosis, found, present, () if case.scan is None else case.scan.volume.notes)
     with foot:
         _downloads(diagnosis, found, case, off)
 
@@ -112,10 +116,11 @@ def _headline(diagnosis: Diagnosis, found: Prediction, whole: Prediction | None,
     elif sure:
         st.success(sure, icon=":material/check_circle:")
     if found.probabilities:
-        marked = found.conformal_set or found.labels
-        listed = ", ".join(f"{c} {p:.0%}" for c, p in found.probabilities.items())
+        now = _by_label(found)
+        marked = [answer.label(c) for c in found.conformal_set or found.labels]
+        listed = ", ".join(f"{c} {p:.0%}" for c, p in now.items())
         ui.chart(
-            ui.bars(found.probabilities, whole.probabilities if whole else None, marked),
+            ui.bars(now, _by_label(whole) if whole else None, marked),
             f"Probabilities: {listed}",
             "bars",
         )
@@ -123,11 +128,18 @@ def _headline(diagnosis: Diagnosis, found: Prediction, whole: Prediction | None,
             st.caption("Orange mark: the probability with everything switched on.")
 
 
-def _reasons(diagnosis: Diagnosis, found: Prediction, present: list[str]) -> None:
+def _by_label(found: Prediction) -> dict[str, float]:
+    return {answer.label(c): p for c, p in found.probabilities.items()}
+
+
+def _reasons(diagnosis: Diagnosis, found: Prediction, present: list[str], notes: Sequence[str]) -> None:
     lacking = [answer.name(m.name) for m in diagnosis.bundle.config.modalities if m.name not in present]
     if lacking:
         st.markdown(f":material/block: Missing in this case: **{ui.escape(', '.join(lacking))}**.")
-    for warning in found.warnings:
+    below = {
+        f"{m.name}: {note}" for m in diagnosis.bundle.config.modalities for note in notes
+    }  # under the scan already
+    for warning in (w for w in found.warnings if w not in below):
         st.markdown(f":orange[:material/warning:] {ui.escape(warning)}")
     if not found.shares:
         return

@@ -22,6 +22,15 @@ def name(modality: str) -> str:
     return NAMES.get(modality, modality.replace("_", " "))
 
 
+def label(text: str) -> str:
+    """A label as people write it.
+
+    >>> label("ground_glass")
+    'ground glass'
+    """
+    return text.replace("_", " ")
+
+
 def is_unsure(found: Prediction) -> bool:
     """Whether the conformal set leaves more than one answer, or none."""
     return found.coverage is not None and found.label is not None and len(found.conformal_set) != 1
@@ -32,8 +41,8 @@ def headline(found: Prediction) -> str:
     if found.value is not None:
         return f"{found.value:.3g}"
     if found.label is None:
-        return ", ".join(found.labels) or "none of the labels"
-    return f"{found.label} · {found.probabilities[found.label]:.0%}"
+        return ", ".join(map(label, found.labels)) or "none of the labels"
+    return f"{label(found.label)} · {found.probabilities[found.label]:.0%}"
 
 
 def how_sure(found: Prediction) -> str:
@@ -46,7 +55,7 @@ def how_sure(found: Prediction) -> str:
     promise = f"at {found.coverage:.0%}"
     if not found.conformal_set:
         return f"Unsure: refer to a person. No answer fits {promise}: the case is unlike the training cases."
-    listed = ", ".join(found.conformal_set)
+    listed = ", ".join(map(label, found.conformal_set))
     if len(found.conformal_set) > 1:
         return f"Unsure: refer to a person. Cannot be ruled out {promise}: {listed}."
     return f"{promise[0].upper()}{promise[1:]}, every answer but {listed} is ruled out."

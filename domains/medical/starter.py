@@ -58,7 +58,8 @@ def sample_table() -> Path:
 def sample_config() -> ExperimentConfig:
     """What the sample model is: small views of everything, few epochs, so that it is there within a minute."""
     config = recipe.build(StringTable.open(sample_table()).columns, target="diagnosis", preset="fast")
-    training = dataclasses.replace(config.training, epochs=int(os.environ.get("POLYFUSE_SAMPLE_EPOCHS") or EPOCHS))
+    epochs = int(os.environ.get("POLYFUSE_SAMPLE_EPOCHS") or EPOCHS)
+    training = dataclasses.replace(config.training, epochs=epochs, learning_rate=5e-3, batch_size=16)
     small = (ViewConfig.from_json(_SMALL),)
     kinds = [dataclasses.replace(m, views=small) if m.kind is Modality.VOLUME else m for m in config.modalities]
     return dataclasses.replace(config, modalities=tuple(kinds), training=training, floor=False)
