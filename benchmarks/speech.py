@@ -8,6 +8,7 @@ mean of all; the Arabic commands were looked at through their validation rows an
 
 import dataclasses
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ from core.schema import Modality
 CHOSEN_ON = ("fsdd-george", "fsdd-nicolas")
 
 
-def measure(table: pd.DataFrame, root) -> dict:
+def measure(table: pd.DataFrame, root: Path) -> dict:
     named = {"speech": Columns(Modality.AUDIO, ("audio",))}
     rows = TableConfig(
         "utt_id", split="split", fractions=(0.75, 0.1, 0.15)
@@ -37,7 +38,7 @@ def measure(table: pd.DataFrame, root) -> dict:
     return {"accuracy": bundle.facts["test"]["accuracy"], "rows": bundle.facts["rows"]} | seconds
 
 
-def digits(root) -> dict:
+def digits(root: Path) -> dict:
     table = pd.read_csv(root / "speech/fsdd/manifest.csv", dtype=str, keep_default_na=False)
     found = {}
     for speaker in sorted(table["speaker"].unique()):
@@ -53,7 +54,7 @@ def digits(root) -> dict:
     }
 
 
-def commands(root) -> dict:
+def commands(root: Path) -> dict:
     table = pd.read_csv(root / "speech/arabic_commands/manifest.csv", dtype=str, keep_default_na=False)
     table["split"] = table["split"].replace({"valid": "val"})
     return measure(table, root)
