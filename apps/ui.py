@@ -206,8 +206,8 @@ def matrix(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> go.Fig
             textfont_size=16, colorscale=scale, zmin=0, zmax=1, showscale=False, hoverinfo="skip", xgap=2, ygap=2,
         )
     )  # fmt: skip
-    figure.update_xaxes(title="answer", tickfont_size=14, side="bottom")
-    figure.update_yaxes(title="true", tickfont_size=14, autorange="reversed")
+    figure.update_xaxes(title="answer", tickfont_size=14, side="bottom", showgrid=False)
+    figure.update_yaxes(title="true", tickfont_size=14, autorange="reversed", showgrid=False)
     figure.update_layout(height=90 + 52 * len(classes), margin={"l": 0, "r": 0, "t": 8, "b": 0})
     return figure
 
@@ -221,7 +221,7 @@ def reliability(bins: Sequence[tuple[float, float, int]]) -> go.Figure:
         textposition="bottom right", marker={"size": 11, "color": BLUE}, line={"color": BLUE}, name="this model",
     )  # fmt: skip
     figure.update_xaxes(title="how sure (probability of the answer)", range=(0, 1.02))
-    figure.update_yaxes(title="how often right", range=(0, 1.02))
+    figure.update_yaxes(title="how often right", range=(0, 1.06))
     figure.update_layout(height=320, margin={"l": 0, "r": 0, "t": 8, "b": 0}, legend={"orientation": "h", "y": 1.12})
     return figure
 

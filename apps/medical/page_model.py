@@ -77,7 +77,7 @@ def _figures(facts: dict[str, Any]) -> None:
     cells[0].metric("Cases", figures["cases"])
     for cell, (name, value) in zip(cells[1:], shown):
         ends = figures.get("interval", {}).get(name)
-        cell.metric(_SHOWN[name], f"{value:.3f}", help="95 % interval" if ends else None)
+        cell.metric(_SHOWN[name], f"{value:.3f}")
         if ends:
             cell.caption(f"{ends[0]:.3f} to {ends[1]:.3f}")
     if "expected_calibration_error" in figures:
@@ -120,7 +120,11 @@ def _measure(diagnosis: Diagnosis) -> None:
     with one:
         st.markdown(f"**Confusion** · {figures.cases} cases, true class down, answer across")
         assert figures.confusion is not None
-        ui.chart(ui.matrix(figures.confusion, figures.classes), f"Confusion matrix {figures.confusion}", "confusion")
+        ui.chart(
+            ui.matrix(figures.confusion, [answer.label(c) for c in figures.classes]),
+            f"Confusion matrix {figures.confusion}",
+            "confusion",
+        )
     with two:
         st.markdown("**Calibration** · how often right against how sure; numbers are cases")
         ui.chart(ui.reliability(bins), f"Reliability {bins}", "reliability")
