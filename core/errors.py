@@ -68,7 +68,7 @@ class TableError(PolyfuseError):
 
 def unknown(what: str, name: object, choices: Iterable[str]) -> ConfigError:
     """The error for an unknown ``name``: lists the choices and the nearest one."""
-    known = sorted(choices)
+    known = sorted(str(c) for c in choices)
     close = get_close_matches(str(name), known, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     return ConfigError(f"unknown {what} {name!r}.{hint} Choices: {', '.join(known)}")

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import PartialState
 
 from core import fusion
 from core.bundle import Bundle, versions
@@ -30,6 +29,7 @@ from core.floor.fit import fit_floor, floor_views
 from core.manifest import Manifest
 from core.metrics import DEFAULT, METRICS, score, scores
 from core.model import FusionModel
+from core.processes import processes
 from core.progress import Progress, silent
 from core.schema import TargetKind
 from core.splits import folds, split
@@ -104,7 +104,7 @@ class Experiment:
     def _warm(self, name: str, view: View, rows: Rows) -> None:
         if view.backbone is None:
             return
-        view.device = PartialState().device
+        view.device = processes().device
         cells, done = cells_of(self.manifest, view.modality.name, rows), 0
 
         def tick(count: int) -> None:
@@ -112,7 +112,7 @@ class Experiment:
             done += count
             self.progress(f"features of {name}", min(done, len(rows)), len(rows))
 
-        with PartialState().main_process_first():
+        with processes().main_process_first():
             view.warm(cells(), tick)
             self.progress(f"features of {name}", len(rows), len(rows))
 
@@ -120,7 +120,7 @@ class Experiment:
         """Train everything, combine, measure on the test rows, and save to the folder where one was given."""
         groups = self.train_groups()
         bundle = self.combine(groups if self.config.stack else groups[:1], groups, command)
-        if self.folder is not None and PartialState().is_main_process:
+        if self.folder is not None and processes().is_main_process:
             if not self.config.stack and len(groups) > 1:
                 best = max(groups[1:], key=lambda g: score(self.target.kind, None, self.held_y, g.answers))
                 self.combine([best], groups, command).save(self.folder / "floor")

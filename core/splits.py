@@ -102,7 +102,9 @@ def _cut(manifest: Manifest, rows: np.ndarray, share: float, seed: int) -> tuple
     most = min(_MOST_FOLDS, count)
     near = Fraction(share).limit_denominator(most)
     k, n = (near.numerator, near.denominator) if 0 < near < 1 else (1 if near == 0 else most - 1, most)
-    held = np.sort(np.concatenate([test for _, test in folds(targets, groups, n, seed)[:k]]))
+    parts = folds(targets, groups, n, seed)
+    chosen = [parts[i * n // k][1] for i in range(k)]  # far apart: neighbours are dealt from the same class
+    held = np.sort(np.concatenate(chosen))
     return np.delete(rows, held), rows[held]
 
 

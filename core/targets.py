@@ -52,9 +52,11 @@ class Target:
         several = config.kind is TargetKind.LABELS
         flat, others = ([c for v in part for c in (v if several else (v,))] for part in (values, known))
         classes = config.classes or tuple(sorted({*flat, *others}, key=_natural))
-        if len(classes) < (1 if several else 2):
+        if len(set(flat)) < (1 if several else 2):
             least = "one label" if several else "two classes"
-            raise ConfigError(f"target {config.column!r}: needs at least {least}, found {list(classes)}")
+            raise ConfigError(
+                f"target {config.column!r}: needs at least {least} in training, found {sorted(set(flat))}"
+            )
         count, rows = Counter(flat), len(values) + (2 if several else len(classes))
         prior = tuple((count[c] + 1) / rows for c in classes)
         return cls(config.kind, classes, prior)

@@ -91,7 +91,7 @@ def tune(
         study.sampler = optuna.samplers.TPESampler(seed=experiment.config.seed + len(study.trials))
         study.optimize(lambda t: _trial(experiment, t, space), n_trials=1)
         progress("search", done + 1, trials, {"best": _best(study)})
-    tried = [{"score": t.value} | t.params for t in study.trials if t.value is not None]
+    tried = [{"score": t.value} | t.params for t in _complete(study)]
     if not np.isfinite(_best(study)):
         raise ConfigError(f"{folder}: no setting could be trained to the end; search other hyperparameters")
     return Tuned(_with(experiment.config, study.best_params), study.best_value, tried)
@@ -124,7 +124,12 @@ def _trial(experiment: Experiment, trial: Any, space: tuple[str, ...]) -> float:
 
 
 def _best(study: Any) -> float:
-    return max((t.value for t in study.trials if t.value is not None), default=float("nan"))
+    return max((t.value for t in _complete(study)), default=float("nan"))
+
+
+def _complete(study: Any) -> list[Any]:
+    """Trials that were trained to the end; one given up keeps the value that it had then."""
+    return [t for t in study.trials if t.state.name == "COMPLETE"]
 
 
 def _with(config: ExperimentConfig, chosen: dict[str, Any]) -> ExperimentConfig:

@@ -222,7 +222,7 @@ def test_refuses_what_it_does_not_know(name: str) -> None:
     [
         ("pool", "max", "unknown pool 'max'.*Choices: attention, mean"),
         ("dropout", 1.5, "dropout: expected a share from 0 to below 1, found 1.5"),
-        ("hidden", 0, "hidden: expected a whole number of at least 1, found 0"),
+        ("hidden", -1, "hidden: expected a whole number of at least 1, found -1"),
         ("rank", 2.5, "rank: expected a whole number of at least 1, found 2.5"),
         ("layers", -1, "layers: expected a whole number of at least [12], found -1"),
         ("bottlenecks", 0, "bottlenecks: expected a whole number of at least 1, found 0"),

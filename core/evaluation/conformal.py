@@ -24,4 +24,4 @@ def fit_threshold(kind: TargetKind, y: np.ndarray, answers: np.ndarray, coverage
 
 def prediction_set(probabilities: np.ndarray, threshold: float) -> np.ndarray:
     """(N, classes) bool: the classes that cannot be ruled out. Empty: unlike all held-out cases."""
-    return probabilities >= 1 - threshold
+    return 1 - probabilities <= threshold  # rounded as the scores were, so that ties are kept

@@ -36,7 +36,7 @@ class Linear:
         strength: float = 0.0,
     ) -> None:
         self.target, self.blocks, self.strength = target, list(blocks), strength
-        self.scale, self.weight, self.bias = scale, weight, bias
+        self.scale, self.weight, self.bias = (a.astype(np.float32) for a in (scale, weight, bias))  # as they are saved
 
     @classmethod
     def fit(

@@ -19,7 +19,7 @@ class Deep(nn.Module):
         names: the modalities.
         width: D of the tokens.
         outputs: K.
-        hidden: width of the hidden layer; None: twice ``width``.
+        hidden: width of the hidden layer; None: twice ``width``; 0: none, so concatenation and one linear step.
         pool: "mean" or "attention" over the tokens of a modality.
         dropout: share of features dropped in training.
     """
@@ -36,7 +36,8 @@ class Deep(nn.Module):
         super().__init__()
         self.pool = PoolEach(names, width, pool, dropout)
         self.absent = Absent(len(names), width)
-        self.head = mlp(len(names) * width, 2 * width if hidden is None else hidden, outputs, dropout)
+        joint, inner = len(names) * width, 2 * width if hidden is None else hidden
+        self.head: nn.Module = nn.Linear(joint, outputs) if inner == 0 else mlp(joint, inner, outputs, dropout)
 
     def forward(self, encoded: Mapping[str, Encoded]) -> Tensor:
         """M × (B, T, D) -> logits (B, K)."""

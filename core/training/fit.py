@@ -26,6 +26,7 @@ from core.errors import ConfigError, unknown
 from core.metrics import DEFAULT, METRICS, score
 from core.model import FusionModel
 from core.nn import choice
+from core.processes import on_cpu, processes
 from core.progress import Progress, silent
 from core.schema import Batch, TargetKind
 from core.targets import Target
@@ -71,7 +72,8 @@ def make_accelerator(config: TrainingConfig) -> Accelerator:
     AcceleratorState._reset_state()  # one process may train several models, each with its own precision
     precision = "bf16" if config.precision == "bf16" else "no"
     unused = DistributedDataParallelKwargs(find_unused_parameters=True)  # a batch may lack a modality
-    return Accelerator(mixed_precision=precision, kwargs_handlers=[unused])
+    processes()
+    return Accelerator(cpu=on_cpu(), mixed_precision=precision, kwargs_handlers=[unused])
 
 
 class Trainer:

@@ -1,0 +1,266 @@
+"""The command line: each command, its exit codes, its JSON, and what it says of wrong input."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small import config, table
+
+from apps.cli import main
+
+COMMANDS = ("check", "advise", "train", "tune", "evaluate", "compare", "predict", "info")
+ROWS = ("--number", "number_0,number_1", "--category", "category")
+FAST = ("--preset", "fast", "--set", "epochs=2", "--set", "width=16", "--set", "floor=false")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli")
+    table(folder, "text", "tabular", cases=60).parent.rename(folder / "t")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def source(folder: Path) -> str:
+    return str(folder / "t" / "table.csv")
+
+
+@pytest.fixture(scope="module")
+def bundle(folder: Path, source: str) -> str:
+    """A trained bundle, by the command itself."""
+    arguments = ["train", source, "--target", "label", "--id", "id", "--text", "text", *ROWS, *FAST]
+    assert main([*arguments, "--out", str(folder / "out"), "--seed", "3"]) == 0
+    return str(folder / "out" / "bundle")
+
+
+def _json(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> Any:
+    capsys.readouterr()
+    assert main([*arguments, "--json"]) == code
+    found = capsys.readouterr()
+    return json.loads(found.out if code == 0 or found.out else found.err)
+
+
+def _error(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    capsys.readouterr()
+    assert main(arguments) == 1
+    found = capsys.readouterr()
+    assert "Traceback" not in found.err
+    return found.err + found.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_each_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    assert f"polyfuse {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [[], ["trian"], ["train"], ["check", "t.csv", "--nonsense"], ["info"]])
+def test_a_wrong_command_ends_with_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+
+
+def test_it_runs_as_a_program(source: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "apps.cli", "check", source, "--target", "lable", "--text", "text"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert "no such column; did you mean 'label'?" in done.stdout + done.stderr
+
+
+def test_check(source: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = _json(capsys, "check", source, "--target", "label", "--id", "id", "--text", "text", *ROWS)
+    assert found["cases"] == 60
+    assert found["faults"] == []
+    assert sum(found["classes"].values()) == 60
+    assert main(["check", source, "--target", "label", "--text", "text"]) in (0, 1)
+
+
+def test_train_says_what_it_made(bundle: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = _json(capsys, "info", bundle)
+    assert found["config"]["seed"] == 3
+    assert found["config"]["training"]["epochs"] == 2
+    assert found["config"]["width"] == 16
+    assert found["command"].startswith("polyfuse train ")
+    assert main(["info", bundle]) == 0
+    assert "# Model card" in capsys.readouterr().out
+    assert (folder / "out" / "logs" / "seed-3" / "curves.csv").is_file()
+
+
+def test_a_trained_folder_is_not_overwritten_unasked(
+    bundle: str, source: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["train", source, "--target", "label", "--text", "text", *FAST, "--out", str(Path(bundle).parent)]
+    assert "holds a trained bundle already; choose another folder or pass --overwrite" in _error(capsys, *arguments)
+
+
+def test_evaluate_and_predict(bundle: str, source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    figures = _json(capsys, "evaluate", bundle, source)
+    assert figures["cases"] == 60
+    assert 0 <= figures["metrics"]["accuracy"] <= 1
+    out = tmp_path / "answers.jsonl"
+    assert main(["predict", bundle, source, "--out", str(out), "--explain"]) == 0
+    answers = [json.loads(line) for line in out.read_text().splitlines()]
+    assert len(answers) == 60
+    assert set(answers[0]["probabilities"]) == {"even", "odd"}
+    assert any(a["shares"] for a in answers)
+    capsys.readouterr()
+    assert main(["predict", bundle, source]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 60
+    assert "No such file" in _error(capsys, "predict", bundle, source, "--out", str(tmp_path / "none" / "a"))
+
+
+def test_advise_compare_and_tune(source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    basis = [source, "--target", "label", "--id", "id", *ROWS, *FAST]
+    assert "alone" in _json(capsys, "advise", *basis)
+    compared = _json(capsys, "compare", *basis, "--text", "text", "--fusions", "linear", "--metric", "accuracy")
+    assert {r["name"] for r in compared["results"]} >= {"fused", "text alone", "table alone", "fusion linear"}
+    assert "gain" in compared["verdict"]
+    tuned = _json(capsys, "tune", *basis, "--trials", "1", "--out", str(tmp_path / "s"), "--space", "learning_rate")
+    again = [source, "--config", tuned["config"], "--out", str(tmp_path / "best")]
+    assert _json(capsys, "train", *again)["rows"]["train"] > 0
+
+
+def _changed(source: str, tmp_path: Path, edit: Any, extra: str = "") -> str:
+    with Path(source).open() as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        row |= {extra: ""} if extra else {}
+    edit(rows)
+    path = tmp_path / "changed.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return str(path)
+
+
+def _set(index: int, column: str, value: str) -> Any:
+    return lambda rows: rows[index].update({column: value})
+
+
+def _clear(rows: list[dict[str, str]]) -> None:
+    rows[4].update({c: "" for c in ("text", "number_0", "number_1", "category")})
+
+
+def _groups(rows: list[dict[str, str]]) -> None:
+    for i, row in enumerate(rows):
+        row["extra"] = "train" if i % 3 else "test"
+        row["id"] = f"patient-{i // 2}"
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (_set(3, "label", "seldom"), "row 4, column 'label': the only case with this label"),
+        (_set(5, "id", "case-00000"), "row 6, column 'id': the same id as row 1"),
+        (_set(2, "number_0", "twelve"), "row 3, column 'number_0': text where a number is due"),
+        (_set(2, "number_0", "NaN"), "row 3, column 'number_0': not a finite number"),
+        (_set(2, "label", ""), "row 3, column 'label': the target is blank"),
+        (_clear, "row 5, column 'number_0, number_1, category, text': no modality is present"),
+    ],
+)
+def test_faults_reach_the_user_and_can_be_set_aside(
+    source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], edit: Any, message: str
+) -> None:
+    path = _changed(source, tmp_path, edit)
+    basis = [path, "--target", "label", "--id", "id", "--text", "text", *ROWS]
+    assert message in _error(capsys, "check", *basis)
+    told = _error(capsys, "train", *basis, *FAST, "--out", str(tmp_path / "o"))
+    assert message in told
+    found = _json(capsys, "train", *basis, *FAST, "--out", str(tmp_path / "o"), code=1)
+    assert found["faults"][0]["row"] > 0
+    assert not (tmp_path / "o" / "bundle").exists()
+    rejected = tmp_path / "rejected.csv"
+    assert main(["check", *basis, "--rejected", str(rejected)]) == 1
+    with rejected.open() as file:
+        assert message.split(": ")[1].split(" (")[0] in next(csv.DictReader(file))["reasons"]
+
+
+def test_training_goes_on_without_faulty_rows(source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = _changed(source, tmp_path, _set(2, "number_0", "twelve"))
+    arguments = ["train", path, "--target", "label", "--id", "id", *ROWS, *FAST, "--out", str(tmp_path / "o")]
+    found = _json(capsys, *arguments, "--rejected", str(tmp_path / "r.csv"))
+    with (tmp_path / "r.csv").open() as file:
+        rejected = [row["id"] for row in csv.DictReader(file)]
+    assert rejected == ["case-00002"]
+    assert sum(found["rows"].values()) == 59
+
+
+def test_a_group_in_two_splits(source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = _changed(source, tmp_path, _groups, extra="extra")
+    arguments = ["check", path, "--target", "label", "--group", "id", "--split", "extra", "--text", "text"]
+    assert "keep it in one" in _error(capsys, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--text", "text"], "name the column to predict: --target"),
+        (["--target", "label"], "name at least one column: --number"),
+        (["--target", "label:grades", "--text", "text"], "unknown target kind 'grades'. Did you mean 'grade'"),
+        (["--target", "label", "--text", "txt"], "unknown column 'txt'. Did you mean 'text'"),
+        (["--target", "label", "--number", "numb*_9"], "unknown column 'numb*_9'"),
+        (["--target", "label", "--text", "label"], "holds the target column 'label'; take it out"),
+        (["--target", "label", "--text", "a=text", "--text", "a=text"], "there is a modality 'a' already"),
+        (["--target", "label", "--text", "text", "--preset", "quick"], "unknown preset 'quick'"),
+        (["--target", "label", "--text", "text", "--fusion", "gatd"], "unknown fusion 'gatd'. Did you mean 'gated'"),
+        (["--target", "label", "--text", "text", "--set", "epochs"], "expected KEY=VALUE, such as epochs=20"),
+        (
+            ["--target", "label", "--text", "text", "--set", "epoch=2"],
+            "unknown option for --set 'epoch'. Did you mean 'epo",
+        ),
+        (
+            ["--target", "label", "--text", "text", "--set", "epochs=many"],
+            "training.epochs: expected int, found 'many'",
+        ),
+        (
+            ["--target", "label", "--text", "text", "--set", "batch_size=0"],
+            "training.batch_size: expected a number from 1",
+        ),
+        (["--target", "label", "--text", "text", "--set", "metric=f2"], "unknown metric for a label target 'f2'"),
+        (["--domain", "medicine"], "unknown domain 'medicine'. Did you mean 'medical'"),
+        (["--domain", "medical", "--text", "text"], "--domain says already what --text would"),
+        (["--config", "none.json"], "not a readable JSON config"),
+    ],
+)
+def test_wrong_options(
+    source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    given = ["train", source, *arguments, "--out", str(tmp_path)]
+    if "--preset" not in arguments and "--config" not in arguments:
+        given += ["--preset", "fast"]
+    assert message in _error(capsys, *given)
+
+
+def test_options_beside_a_config(source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "c.json"
+    file.write_text(json.dumps(config("text").to_json()))
+    base = ["train", source, "--config", str(file), "--out", str(tmp_path / "o")]
+    assert "--config says already what --text, --id would" in _error(capsys, *base, "--text", "text", "--id", "id")
+
+
+def test_a_pattern_leaves_the_target_and_special_columns_out(source: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = _json(capsys, "check", source, "--target", "label", "--id", "id", "--category", "*")
+    assert found["faults"] == []
+    assert list(found["present"]) == ["table"]
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+def test_files_that_are_not_there(
+    bundle: str, source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    assert "no bundle here" in _error(capsys, command, str(tmp_path), source)
+    assert "none.csv" in _error(capsys, command, bundle, str(tmp_path / "none.csv"))
