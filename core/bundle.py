@@ -2,6 +2,7 @@
 
 bundle.json            config, target, experts and their weights, calibration, metrics, versions, data fingerprint
 views/<name>.json      fitted preprocessing;   views/<name>.safetensors  frozen backbone;   views/<name>/  its config
+novelty/<modality>.*   what training cases look like, see core.evaluation.novelty
 experts/<i>/           a network's weights, or the floor's
 card.md                the same for people
 """
@@ -23,6 +24,7 @@ from core.cache import FeatureCache
 from core.config import ExperimentConfig
 from core.ensemble import Ensemble, Expert, Network
 from core.errors import BundleError, ConfigError
+from core.evaluation.novelty import Novelty
 from core.floor.fit import floor_blocks, floor_views
 from core.floor.forest import Forest
 from core.floor.linear import Linear
@@ -44,6 +46,7 @@ class Bundle:
     views: dict[str, View]
     ensemble: Ensemble
     threshold: float | None = None  # conformal score, see core.evaluation.conformal
+    novelty: dict[str, Novelty] = field(default_factory=dict)  # by modality
     facts: dict[str, Any] = field(default_factory=dict)  # metrics, versions, fingerprint, split, command
     card: str = ""
 
@@ -54,7 +57,10 @@ class Bundle:
             BundleError: if the disk is full or the folder cannot be written.
         """
         with replace_folder(folder) as new:
-            (new / "views").mkdir()
+            for part in ("views", "novelty"):
+                (new / part).mkdir()
+            for name, novelty in self.novelty.items():
+                novelty.save(new / "novelty", name)
             for view in self.views.values():
                 view.save(new / "views")
             for i, expert in enumerate(self.ensemble.experts):
@@ -70,6 +76,7 @@ class Bundle:
                 "weights": list(self.ensemble.weights),
                 "temperature": self.ensemble.temperature,
                 "threshold": self.threshold,
+                "novelty": list(self.novelty),
                 "facts": self.facts,
                 "files": {f.relative_to(new).as_posix(): _sha256(f) for f in sorted(new.rglob("*")) if f.is_file()},
             }
@@ -106,7 +113,8 @@ class Bundle:
             names = tuple(m.name for m in config.modalities)
             ensemble = Ensemble(target, names, experts, tuple(content["weights"]), content["temperature"])
             card = (folder / "card.md").read_text(encoding="utf-8")
-            return cls(config, views, ensemble, content["threshold"], content["facts"], card)
+            novelty = {name: Novelty.load(folder / "novelty", name) for name in content.get("novelty", ())}
+            return cls(config, views, ensemble, content["threshold"], novelty, content["facts"], card)
         except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError, ConfigError) as error:
             raise BundleError(f"{folder}: the bundle is corrupt ({error}); save or copy it again") from error
 

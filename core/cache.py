@@ -99,6 +99,9 @@ def content_key(cell: Any) -> str:
     digest = hashlib.sha256()
     if isinstance(cell, tuple):
         for path in cell:
+            if not isinstance(path, Path):  # a scan that is read already
+                digest.update(path.digest())
+                continue
             for file in sorted(f for f in path.rglob("*") if f.is_file()) if path.is_dir() else [path]:
                 try:
                     stat = file.stat()

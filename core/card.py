@@ -49,6 +49,7 @@ Experts and their weights: {experts}. Each alone on held-out rows: {alone}.
 ## Limits
 Calibrated (temperature {bundle.ensemble.temperature:.2f}) and {bounded} on held-out
 rows of this table: on cases unlike them neither holds. Seeds {config.seed} to {config.seed + config.seeds - 1}.
+{_novelty(facts)}
 
 ## Made by
 `{facts["command"] or "Python"}` on {facts["created"]}; {", ".join(f"{k} {v}" for k, v in facts["versions"].items())}.
@@ -67,6 +68,12 @@ def _line(name: str, figures: dict[str, Any], names: list[str]) -> str:
 def _interval(facts: dict[str, Any]) -> str:
     found = facts["test"].get("interval") or facts["held_out"].get("interval") or {}
     return "".join(f"95 % interval of {k}: {low:.3f} to {high:.3f}." for k, (low, high) in found.items())
+
+
+def _novelty(facts: dict[str, Any]) -> str:
+    """How often test rows were called unlike the training cases."""
+    told = [f"{name} {f['fresh_warned']} of {f['fresh']}" for name, f in facts["novelty"].items()]
+    return f"Called unlike the training cases among test rows: {', '.join(told)}." if told else ""
 
 
 def _verdict(facts: dict[str, Any]) -> str:

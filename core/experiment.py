@@ -25,6 +25,7 @@ from core.errors import ConfigError, unknown
 from core.evaluation.calibration import expected_calibration_error, fit_temperature, temper
 from core.evaluation.conformal import fit_threshold
 from core.evaluation.intervals import interval
+from core.evaluation.novelty import Novelty, fit_all
 from core.floor.fit import fit_floor, floor_views
 from core.manifest import Manifest
 from core.metrics import DEFAULT, METRICS, score, scores
@@ -78,6 +79,7 @@ class Experiment:
         self.has: np.ndarray = np.any(manifest.present[:, places], axis=1)  # (cases,): one of the modalities at least
         self.places = {v: i for i, m in enumerate(config.modalities) for v in m.view_names()}
         self.views = self._fit_views(cache or FeatureCache())
+        self.novelty: tuple[dict[str, Novelty], dict[str, Any]] = ({}, {})  # by modality, and figures of it
         self.held_y = self.target.decoded(self.target.encode([targets[i] for i in self.held]))
 
     @property
@@ -119,6 +121,8 @@ class Experiment:
     def run(self, command: str = "") -> Bundle:
         """Train everything, combine, measure on the test rows, and save to the folder where one was given."""
         groups = self.train_groups()
+        views = {m.name: self.views[m.name] for m in self.config.modalities}
+        self.novelty = fit_all(self.manifest, views, self.fitted_on, self.rows["test"], self.progress)
         bundle = self.combine(groups if self.config.stack else groups[:1], groups, command)
         if self.folder is not None and processes().is_main_process:
             if not self.config.stack and len(groups) > 1:
@@ -199,11 +203,13 @@ class Experiment:
         names = tuple(m.name for m in self.config.modalities)
         ensemble = Ensemble(self.target, names, [e for g in used for e in g.experts], weights, temperature)
         bundle = Bundle(self.config, self._used_views(used), ensemble)
+        bundle.novelty = self.novelty[0]
         bundle.threshold = fit_threshold(kind, self.held_y, held, self.config.coverage)
         bundle.facts = self._facts(used, shares, command) | {
             "held_out": self._figures(self.held, held),
             "held_out_by_expert": {g.name: score(kind, None, self.held_y, g.answers) for g in measured or used},
             "test": self._figures(self.rows["test"], self.answers(bundle, self.rows["test"])),
+            "novelty": self.novelty[1],
         }
         bundle.card = write_card(bundle)
         return bundle

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -18,8 +19,10 @@ from core.dataset import Collate, Sample, prepare_row
 from core.ensemble import Ensemble
 from core.errors import ConfigError, unknown
 from core.evaluation.conformal import prediction_set
+from core.evaluation.novelty import evidence
 from core.explanation.shapley import shares, subsets
 from core.manifest import Manifest
+from core.preprocess.grid import Volume
 from core.schema import Batch, Modality, Prediction, Row, TargetKind
 from core.view import View
 
@@ -44,13 +47,22 @@ class Predictor:
     def predict(self, case: Mapping[str, Any], *, explain: bool = True, id: str = "case") -> Prediction:
         """Answer one case, given by modality name or by column name; what is left out or None is missing.
 
-        Files are a path or a list of paths, a text is a string, a table modality a dict of its columns.
+        Files are a path or a list of paths, a text is a string, a table modality a dict of its columns; a volume may
+        also be a ``Volume`` that was read before.
 
         Raises:
             ConfigError: for an unknown name, or when no modality is present.
             FileError: if a file cannot be read.
         """
-        return self.predict_rows([as_row(case, self.bundle.config.modalities, id)], explain=explain)[0]
+        row = as_row(case, self.bundle.config.modalities, id)
+        found = self.predict_rows([row], explain=explain)[0]
+        empty = (f"{m}: given, but empty; treated as missing" for m in self._emptied(case, row))
+        return dataclasses.replace(found, warnings=(*empty, *found.warnings))
+
+    def _emptied(self, case: Mapping[str, Any], row: Row) -> list[str]:
+        """The modalities of which a case gives nothing but blank text."""
+        lacking = [m for m in self.bundle.config.modalities if m.name not in row.values]
+        return [m.name for m in lacking if any(isinstance(case.get(k), str) for k in (m.name, *m.columns))]
 
     def predict_table(self, manifest: Manifest, *, explain: bool = False, batch: int = 32) -> Iterator[Prediction]:
         """Answer all cases of a table in order, in constant memory."""
@@ -60,25 +72,40 @@ class Predictor:
 
     def predict_rows(self, rows: Sequence[Row], *, explain: bool = True) -> list[Prediction]:
         """Answer rows as one batch; a row's answer does not depend on the others."""
-        batch = self._batch(rows)
+        samples, told = self._samples(rows)
+        batch = self.collate(samples)
         names = self.ensemble.modalities
         answers = self.ensemble.answers(batch)[0]  # (B, classes) or (B, 1)
         explained = self._explain(batch, rows, answers) if explain else [({}, {})] * len(rows)
         return [
-            self._prediction(row, answers[i], *explained[i], tuple(m for m in names if m not in row.values))
+            dataclasses.replace(
+                self._prediction(row, answers[i], *explained[i]), missing=_missing(row, names), warnings=told[i]
+            )
             for i, row in enumerate(rows)
         ]
 
-    def _batch(self, rows: Sequence[Row]) -> Batch:
-        samples = []
+    def _samples(self, rows: Sequence[Row]) -> tuple[list[Sample], list[tuple[str, ...]]]:
+        """Every row as tensors, and what the reader of its answer should know."""
+        samples, told = [], []
         for i, row in enumerate(rows):
             if not row.values:
                 raise ConfigError(
                     f"case {row.id!r}: no modality is present; give at least one of {self.ensemble.modalities}"
                 )
-            found = {n: self.view(n).finish(p) for n, p in prepare_row(row, self.bundle.views).items()}
+            prepared = prepare_row(row, self.bundle.views)
+            found = {n: self.view(n).finish(p) for n, p in prepared.items()}
             samples.append(Sample(row.id, i, found, None))
-        return self.collate(samples)
+            told.append(
+                tuple(f"{m}: {note}" for m, cell in row.values.items() for note in self._notes(m, cell, prepared[m]))
+            )
+        return samples, told
+
+    def _notes(self, modality: str, cell: Any, prepared: Any) -> Iterator[str]:
+        """How a cell was read, and whether it is unlike those of training; judged by the modality's first view."""
+        view, novelty = self.view(modality), self.bundle.novelty.get(modality)
+        yield from view.notes(cell)
+        if novelty is not None and (found := novelty.warning(evidence(view, cell, prepared))):
+            yield found
 
     def view(self, name: str) -> View:
         """One view of the bundle by name."""
@@ -103,10 +130,10 @@ class Predictor:
         return found
 
     def _prediction(
-        self, row: Row, answer: np.ndarray, share: dict[str, float], without: dict[str, float], missing: tuple[str, ...]
+        self, row: Row, answer: np.ndarray, share: dict[str, float], without: dict[str, float]
     ) -> Prediction:
         target, threshold, coverage = self.ensemble.target, self.bundle.threshold, self.bundle.config.coverage
-        explained: dict[str, Any] = {"shares": share, "without": without, "missing": missing}
+        explained: dict[str, Any] = {"shares": share, "without": without}
         promised = coverage if threshold is not None else None
         if target.kind is TargetKind.NUMBER:
             value = float(answer[0])
@@ -150,8 +177,9 @@ def _value(modality: ModalityConfig, case: Mapping[str, Any]) -> Any:
     given = [*named.values(), *([] if modality.name in named else [whole])]
     if modality.kind is Modality.TEXT:
         return "\n".join(t for t in map(_text, given) if t) or None
-    paths = [p for cell in given for p in (cell if isinstance(cell, list | tuple) else [cell]) if _text(p)]
-    return tuple(Path(p).absolute() for p in paths) or None
+    parts = [p for cell in given for p in (cell if isinstance(cell, list | tuple) else [cell])]
+    paths = [p for p in parts if isinstance(p, Volume) or _text(p)]
+    return tuple(p if isinstance(p, Volume) else Path(p).absolute() for p in paths) or None
 
 
 def _text(value: Any) -> str:
@@ -159,6 +187,10 @@ def _text(value: Any) -> str:
     if value is None or value is pd.NA or value != value:
         return ""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+
+
+def _missing(row: Row, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(m for m in names if m not in row.values)
 
 
 def _present(row: Row, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -95,6 +95,11 @@ class View:
             self.cache.put({key: features})
         return features  # (T, F)
 
+    def notes(self, cell: Any) -> tuple[str, ...]:
+        """What a reader of the result should know about how a cell was read, where its kind has anything to tell."""
+        tell: Callable[[Any], tuple[str, ...]] | None = getattr(self.preprocessor, "notes", None)
+        return tell(cell) if tell is not None else ()
+
     def finish(self, prepared: Any, rng: np.random.Generator | None = None) -> Tensor:
         """The sample (T, *shape)."""
         return self.preprocessor.finish(prepared, rng) if self.backbone is None else prepared

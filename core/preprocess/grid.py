@@ -5,6 +5,7 @@ Axes of an array are (slice, row, column) = (Z, H, W); an affine maps such an in
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from itertools import permutations
 
@@ -38,6 +39,10 @@ class Volume:
     def notes(self) -> tuple[str, ...]:
         """Everything that a reader of the result should know about the scan."""
         return (*self.defects, *self.actions, *self.warnings)
+
+    def digest(self) -> bytes:
+        """SHA-256 of voxels and place."""
+        return hashlib.sha256(np.ascontiguousarray(self.array).tobytes() + self.affine.tobytes()).digest()
 
 
 def compose(step: np.ndarray, down: np.ndarray, right: np.ndarray, origin: np.ndarray) -> np.ndarray:

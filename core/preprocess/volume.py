@@ -22,11 +22,14 @@ from core.schema import Signature
 
 __all__ = ["WINDOWS", "Volume", "VolumePreprocessor", "read_volume"]
 
+Cell = tuple[Path | Volume, ...]
+
 
 class VolumePreprocessor:
     """Cells of scans to samples (T, C, Z, H, W) float32 in [0, 1].
 
-    A cell names folders, zips or files; several DICOM files of one cell are the slices of one series.
+    A cell names folders, zips or files; several DICOM files of one cell are the slices of one series. A ``Volume``
+    that was read before may stand in their place: what it was read with was chosen then.
 
     Args:
         window: a preset of ``WINDOWS``, a (centre, width) in Hounsfield units, or a list of these, one a channel.
@@ -65,6 +68,7 @@ class VolumePreprocessor:
         self.spacing = None if spacing is None else tuple(float(v) for v in spacing)
         self.size, self.on_defect, self.allow_modality = tuple(size), on_defect, tuple(allow_modality)
         self.augmentation = Augmentation.of(augment)
+        self._told: tuple[Cell, tuple[str, ...]] = ((), ())  # the cell read last and its notes
 
     @property
     def signature(self) -> Signature:
@@ -81,20 +85,42 @@ class VolumePreprocessor:
     def restore(self, state: dict[str, Any]) -> None:
         """Take over nothing."""
 
-    def read(self, cell: tuple[Path, ...]) -> list[Volume]:
-        """The scans of a cell, canonical but not resampled; ``Volume.notes`` belong into the result of the case.
+    def read(self, cell: Cell, on_defect: str | None = None, series: str | int | None = None) -> list[Volume]:
+        """The scans of a cell, canonical but not resampled.
+
+        ``on_defect`` and ``series`` are choices for this cell alone, see ``read_volume``; None: as configured.
 
         Raises:
             FileError: naming the file and what is wrong with it.
         """
-        return [read_volume(scan, None, self.on_defect, self.allow_modality) for scan in scans(cell)]
+        found = [self._read(scan, on_defect or self.on_defect, series) for scan in scans(cell)]
+        if all(isinstance(part, Path) for part in cell):
+            self._told = tuple(cell), _notes(found)
+        return found
+
+    def _read(self, scan: Path | list[Path] | Volume, on_defect: str, series: str | int | None) -> Volume:
+        from core.preprocess.dicom_series import check_modality
+
+        if not isinstance(scan, Volume):
+            return read_volume(scan, series, on_defect, self.allow_modality)
+        if "modality" in scan.facts:  # DICOM alone tells
+            check_modality(scan.facts["modality"], self.allow_modality, "the scan")
+        return scan
+
+    def notes(self, cell: Cell) -> tuple[str, ...]:
+        """What a reader of the result should know about the scans of a cell: faults, what was done, warnings.
+
+        Right after ``prepare`` of the same cell this reads nothing again.
+        """
+        kept, notes = self._told
+        return notes if kept and kept == tuple(cell) else _notes(self.read(cell))
 
     def on_grid(self, volumes: Sequence[Volume]) -> Tensor:
         """Scans that were read already, as ``prepare`` returns them: (T, Z, H, W) float32 in Hounsfield units."""
         grids = [resample(np.maximum(v.array, AIR), v.spacing, self.spacing, self.size) for v in volumes]
         return torch.from_numpy(np.stack(grids))  # (T, Z, H, W)
 
-    def prepare(self, cell: tuple[Path, ...]) -> Tensor:
+    def prepare(self, cell: Cell) -> Tensor:
         """Read, check and resample: (T, Z, H, W) float32 in Hounsfield units, no lower than air.
 
         Raises:
@@ -111,9 +137,14 @@ class VolumePreprocessor:
         return self.augmentation.apply(flat, rng).view_as(sample)  # (T, C, Z, H, W)
 
 
-def scans(cell: Sequence[Path]) -> list[Path | list[Path]]:
-    """The scans of a cell: DICOM files together are one, every other path is one of its own."""
-    files = [p for p in cell if p.suffix.lower() in (".dcm", ".dicom", ".ima", "") and p.is_file()]
+def scans(cell: Sequence[Path | Volume]) -> list[Path | list[Path] | Volume]:
+    """The scans of a cell: DICOM files together are one, every other part is one of its own."""
+    named = [p for p in cell if isinstance(p, Path)]
+    files = [p for p in named if p.suffix.lower() in (".dcm", ".dicom", ".ima", "") and p.is_file()]
     if len(files) < 2:
         return list(cell)
     return [files, *(p for p in cell if p not in set(files))]
+
+
+def _notes(volumes: Sequence[Volume]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(note for volume in volumes for note in volume.notes))

@@ -16,13 +16,14 @@ from core.errors import ConfigError
 from core.evaluation.evaluate import Figures, evaluate
 from core.experiment import train
 from core.manifest import Manifest
-from core.predict import Predictor
+from core.predict import Predictor, as_row
+from core.preprocess.volume import VolumePreprocessor
 from core.progress import Progress, silent
 from core.schema import Prediction
 from core.table import StringTable
 from domains.medical import recipe
 
-Table: TypeAlias = str | Path | pd.DataFrame  # noqa: UP040  # the `type` statement needs Python 3.12
+Table: TypeAlias = str | Path | pd.DataFrame  # the `type` statement needs Python 3.12
 DISCLAIMER = "For research. Not a medical device; not for diagnosis or treatment of patients."
 
 
@@ -78,14 +79,40 @@ class Diagnosis:
         manifest.raise_faults()
         return evaluate(self.bundle, manifest, split)
 
-    def diagnose(self, *, explain: bool = True, **case: Any) -> Prediction:
+    def diagnose(
+        self, *, explain: bool = True, on_defect: str | None = None, series: str | int | None = None, **case: Any
+    ) -> Prediction:
         """Answer one case: ``ct=path, report="…", age=63``, any subset; what is left out is missing.
+
+        What was found and done about the scan, and whether a part of the case is unlike the training cases, stands in
+        ``Prediction.warnings``.
+
+        Args:
+            explain: also the share of each modality, and the answer without it.
+            on_defect: for faults of geometry "refuse", "resample" or "accept"; None: as the model was configured.
+            series: of several DICOM series, one by its number or unique identifier.
+            case: by modality or column; a CT is a path, paths of slices, or a ``Volume`` that was read before.
 
         Raises:
             ConfigError: for a name that the model does not know, or when nothing is given.
             FileError: if a file cannot be read, with the reason.
         """
+        if on_defect is not None or series is not None:
+            case = self._with_scans(case, on_defect, series)
         return self.predictor.predict(case, explain=explain)
+
+    def _with_scans(self, case: dict[str, Any], on_defect: str | None, series: str | int | None) -> dict[str, Any]:
+        """The case with its scans read as was chosen for it."""
+        found = dict[str, Any]()
+        for m in self.bundle.config.modalities:
+            reader = self.predictor.view(m.name).preprocessor
+            given = {k: case[k] for k in case if k in (m.name, *m.columns)}
+            if isinstance(reader, VolumePreprocessor) and (cell := as_row(given, [m]).values.get(m.name)):
+                case = {k: v for k, v in case.items() if k not in given}
+                found[m.name] = reader.read(cell, on_defect, series)
+        if not found:
+            raise ConfigError("on_defect and series say how a CT is read, but the case gives none; leave them out")
+        return case | found
 
     def save(self, folder: Path | str) -> None:
         """Write the trained model as a bundle."""
