@@ -55,7 +55,7 @@ def test_files_define_and_do_nothing_on_import(file: Path) -> None:
         for node in ast.parse(file.read_text(encoding="utf-8")).body
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
     ]
-    assert not calls or file.name == "streamlit_app.py"
+    assert not calls or file.name == "streamlit_app.py" or file.parent.name == "notebooks"
 
 
 def test_importing_everything_loads_nothing_heavy_and_changes_nothing() -> None:

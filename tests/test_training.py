@@ -56,7 +56,7 @@ def _fit(folder: Path, **training: Any) -> Fitted:
     "training",
     [
         {"optimizer": "sgd", "learning_rate": 0.1},
-        {"optimizer": "sgd", "momentum": 0.0, "learning_rate": 0.1, "schedule": "constant"},
+        {"optimizer": "sgd", "momentum": 0.0, "learning_rate": 0.3, "epochs": 16, "schedule": "constant"},
         {"optimizer": "adam", "warmup": 0.0},
         {"optimizer": "adamw", "unimodal_loss": 0.3, "modality_dropout": 0.5},
         {"initialisation": "xavier"},
