@@ -18,7 +18,7 @@ from core.recipes import Columns, build_config
 from core.schema import Modality
 
 VIEWS = ("fac", "fou", "kar", "mor", "pix", "zer")
-SHARES = ((0.0, 0.0), (0.0, 0.5), (0.5, 0.5), (0.0, 0.8), (0.8, 0.8))
+SHARES = ((0.0, 0.5), (0.5, 0.5), (0.0, 0.8), (0.8, 0.8))
 
 
 def with_missing(table: pd.DataFrame, rows: np.ndarray, share: float, rng: np.random.Generator) -> None:

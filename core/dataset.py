@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -43,8 +44,13 @@ class CaseDataset(Dataset[Sample]):
     ) -> None:
         self.manifest, self.views, self.augment, self.seed = manifest, views, augment, seed
         self.epoch = 0
-        self._kept: OrderedDict[int, tuple[Row, dict[str, Any], int]] = OrderedDict()
-        self._room = memory
+        self._kept = _Kept(memory)
+
+    def augmented(self, seed: int) -> CaseDataset:
+        """The same cases with augmentation; both keep what they prepared in one place."""
+        other = copy.copy(self)
+        other.augment, other.seed, other.epoch = True, seed, 0
+        return other
 
     def __len__(self) -> int:
         return len(self.manifest)
@@ -57,18 +63,33 @@ class CaseDataset(Dataset[Sample]):
         return Sample(row.id, int(index), views, row.target, weight)
 
     def _prepared(self, index: int) -> tuple[Row, dict[str, Any]]:
-        if index in self._kept:
-            self._kept.move_to_end(index)
-            row, prepared, _ = self._kept[index]
-            return row, prepared
+        if (kept := self._kept.get(index)) is not None:
+            return kept
         row = self.manifest.row(index)
         prepared = prepare_row(row, self.views)
+        self._kept.put(index, Row(row.id, row.index, {}, row.target), prepared)
+        return row, prepared
+
+
+class _Kept:
+    """The cases used last, up to so many bytes."""
+
+    def __init__(self, memory: int) -> None:
+        self._cases: OrderedDict[int, tuple[Row, dict[str, Any], int]] = OrderedDict()
+        self._room = memory
+
+    def get(self, index: int) -> tuple[Row, dict[str, Any]] | None:
+        if index not in self._cases:
+            return None
+        self._cases.move_to_end(index)
+        return self._cases[index][:2]
+
+    def put(self, index: int, row: Row, prepared: dict[str, Any]) -> None:
         size = 512 + sum(_size(v) for v in prepared.values())
         self._room -= size
-        self._kept[index] = (Row(row.id, row.index, {}, row.target), prepared, size)
-        while self._room < 0 and self._kept:
-            self._room += self._kept.popitem(last=False)[1][2]
-        return row, prepared
+        self._cases[index] = (row, prepared, size)
+        while self._room < 0 and self._cases:
+            self._room += self._cases.popitem(last=False)[1][2]
 
 
 def prepare_row(row: Row, views: dict[str, View]) -> dict[str, Any]:

@@ -79,6 +79,7 @@ class Experiment:
         self.has: np.ndarray = np.any(manifest.present[:, places], axis=1)  # (cases,): one of the modalities at least
         self.places = {v: i for i, m in enumerate(config.modalities) for v in m.view_names()}
         self.views = self._fit_views(cache or FeatureCache())
+        self.cases = CaseDataset(manifest, {n: self.views[n] for n in self.places})
         self.novelty: tuple[dict[str, Novelty], dict[str, Any]] = ({}, {})  # by modality, and figures of it
         self.held_y = self.target.decoded(self.target.encode([targets[i] for i in self.held]))
 
@@ -162,7 +163,7 @@ class Experiment:
         return Held("network", experts, answers)
 
     def _network(self, seed: int, fold: int, train: Rows, val: Rows) -> tuple[Network, np.ndarray]:
-        config, views = self.config, {n: self.views[n] for n in self.places}
+        config, views = self.config, self.cases.views
         torch.manual_seed(seed)
         model = FusionModel(config, {n: v.signature for n, v in views.items()}, self.target.outputs)
         initialise(model, config.training.initialisation)
@@ -170,8 +171,8 @@ class Experiment:
         learned, judged = ([r for r in rows if self.has[r]] for rows in (train, val))
         identity = json.dumps([config.to_json(), self.manifest.fingerprint, learned, judged, seed], sort_keys=True)
         job = Job(
-            CaseDataset(self.manifest, views, augment=config.training.augment, seed=seed),
-            CaseDataset(self.manifest, views),
+            self.cases.augmented(seed) if config.training.augment else self.cases,
+            self.cases,
             learned,
             judged,
             seed,

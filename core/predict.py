@@ -23,7 +23,7 @@ from core.evaluation.novelty import evidence
 from core.explanation.shapley import shares, subsets
 from core.manifest import Manifest
 from core.preprocess.grid import Volume
-from core.schema import Batch, Modality, Prediction, Row, TargetKind
+from core.schema import Modality, Prediction, Row, TargetKind
 from core.view import View
 
 
@@ -75,8 +75,11 @@ class Predictor:
         samples, told = self._samples(rows)
         batch = self.collate(samples)
         names = self.ensemble.modalities
-        answers = self.ensemble.answers(batch)[0]  # (B, classes) or (B, 1)
-        explained = self._explain(batch, rows, answers) if explain else [({}, {})] * len(rows)
+        parts = sorted({s for row in rows for s in subsets(_present(row, names))} - {frozenset()}, key=sorted)
+        wanted = [frozenset(names), *(parts if explain else [])]
+        keeps = [torch.tensor([[m in s for m in names]] * len(rows)) for s in wanted]
+        answers, *others = self.ensemble.answers(batch, keeps)  # (B, classes) or (B, 1) each; encoded once
+        explained = self._explain(rows, answers, dict(zip(parts, others))) if explain else [({}, {})] * len(rows)
         return [
             dataclasses.replace(
                 self._prediction(row, answers[i], *explained[i]), missing=_missing(row, names), warnings=told[i]
@@ -112,13 +115,10 @@ class Predictor:
         return self.bundle.views[name]
 
     def _explain(
-        self, batch: Batch, rows: Sequence[Row], answers: np.ndarray
+        self, rows: Sequence[Row], answers: np.ndarray, table: Mapping[frozenset[str], np.ndarray]
     ) -> list[tuple[dict[str, float], dict[str, float]]]:
-        """Shapley shares, and the answer without each modality, of every case."""
+        """Shapley shares, and the answer without each modality, of every case from the ``table`` of all subsets."""
         names = self.ensemble.modalities
-        wanted = sorted({s for row in rows for s in subsets(_present(row, names))} - {frozenset()}, key=sorted)
-        keeps = [torch.tensor([[m in s for m in names]] * len(rows)) for s in wanted]
-        table = dict(zip(wanted, self.ensemble.answers(batch, keeps)))
         found = []
         for i, row in enumerate(rows):
             present, top = _present(row, names), int(answers[i].argmax())

@@ -2,8 +2,8 @@
 
 Each modality has its own measure (``core.evaluation.unlike``): distance for what is seen and heard, unknown words for
 texts, numbers out of range for tables. The limit comes from training cases that the measure had not seen (five folds,
-groups whole): the 99 % quantile of their scores and a quarter more. It warns of inputs that have nothing to do with the
-training cases; that it is silent does not say that a case is like them.
+groups whole): the 99 % quantile of their scores and a quarter more, or half as much again where they are few. It warns
+of inputs that have nothing to do with the training cases; that it is silent does not say that a case is like them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from core.progress import Progress, silent
 from core.schema import Modality
 from core.view import View
 
-FOLDS, QUANTILE, MARGIN = 5, 0.99, 1.25
+FOLDS, QUANTILE, MARGIN, FEW = 5, 0.99, 1.25, 5.0
 LEAST, MOST = 10, 1000  # cases that a measure is fitted on; of more, so many are drawn
 _MEASURES: dict[str, type[Distance] | type[Words] | type[Ranges]] = {m.kind: m for m in (Distance, Words, Ranges)}
 
@@ -94,7 +94,8 @@ def fit_novelty(found: Sequence[Any], groups: Sequence[str | None]) -> Novelty |
         scores[fold == f] = [fitted.score(one) for one, here in zip(found, fold) if here == f]
     final = measure()
     final.fit(found)
-    return Novelty(final, max(float(np.quantile(scores, QUANTILE)) * MARGIN, measure.least))
+    margin = MARGIN + FEW / len(found)  # the highest of few scores says little of the next
+    return Novelty(final, max(float(np.quantile(scores, QUANTILE)) * margin, measure.least))
 
 
 def _folds(groups: Sequence[str | None]) -> np.ndarray:

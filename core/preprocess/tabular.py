@@ -144,7 +144,7 @@ class TabularPreprocessor:
     def _scaled(self, column: str, value: float) -> float:
         s = self._scales[column]
         value = np.log1p(max(value, 0.0)) if s["log"] else value
-        return float(np.clip((value - s["center"]) / s["scale"], -_CLIP, _CLIP)) if s["scale"] else 0.0
+        return float(min(max((value - s["center"]) / s["scale"], -_CLIP), _CLIP)) if s["scale"] else 0.0
 
 
 def _in_unit(found: Quantity, unit: str) -> float:

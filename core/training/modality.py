@@ -30,14 +30,14 @@ def drop_modalities(present: Tensor, chance: float, generator: torch.Generator) 
 def alone_losses(
     model: FusionModel, encoded: dict[str, Encoded], present: Tensor, target: Tensor, loss: Loss
 ) -> Tensor:
-    """The loss of each modality alone, read through the mask: (B, M), 0 where absent."""
-    columns = []
-    for i in range(len(model.names)):
-        only = torch.zeros_like(present)
-        only[:, i] = present[:, i]
-        each = loss(model.fuse(encoded, only), target)  # (B,)
-        columns.append(torch.where(present[:, i], each, torch.zeros_like(each)))
-    return torch.stack(columns, dim=1)
+    """The loss of each modality alone, read through the mask: (B, M), 0 where absent. One fusion of M times B rows."""
+    cases, many = present.shape
+    rows = {m: Encoded(e.tokens.repeat(many, 1, 1), e.mask.repeat(many, 1)) for m, e in encoded.items()}
+    only = torch.eye(many, dtype=torch.bool, device=present.device).repeat_interleave(cases, dim=0)  # (M * B, M)
+    keep = only & present.repeat(many, 1)  # (M * B, M)
+    targets = target.repeat(many, *[1] * (target.ndim - 1))  # (M * B, …)
+    each = loss(model.fuse(rows, keep), targets).reshape(many, cases).T  # (B, M)
+    return torch.where(present, each, torch.zeros_like(each))
 
 
 @torch.no_grad()
