@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from core.config import ExperimentConfig, TableConfig, TargetConfig
+from core.config import ExperimentConfig, ModalityConfig, TableConfig, TargetConfig
 from core.errors import ConfigError, unknown
 from core.recipes import Columns, build_config
 from core.schema import Modality, TargetKind
@@ -25,6 +25,7 @@ NUMBERS = (
     "age", "crp", "temperature", "oxygen_saturation", "pO2_saturation", "heart_rate", "pack_years", "d_dimer",
     "leukocyte_count", "neutrophil_count", "lymphocyte_count", "offset_days",
 )  # fmt: skip
+CHEST = {"spacing": [8.0, 6.0, 6.0], "size": [36, 56, 68]}  # mm and voxels: 288 x 336 x 408 mm hold a chest
 CATEGORIES = ("sex", "smoker", "symptoms", "cough", "fever")
 
 
@@ -74,8 +75,16 @@ def build(
 
 
 def _tuned(config: ExperimentConfig) -> ExperimentConfig:
-    """Medical tables are small and unbalanced: weigh classes, and stop late."""
-    return dataclasses.replace(config, training=dataclasses.replace(config.training, class_weights=True, patience=15))
+    """Medical tables are small and unbalanced: weigh classes, and stop late. CT is seen in mm, not fitted to a cube."""
+    training = dataclasses.replace(config.training, class_weights=True, patience=15)
+    return dataclasses.replace(config, training=training, modalities=tuple(map(_in_mm, config.modalities)))
+
+
+def _in_mm(modality: ModalityConfig) -> ModalityConfig:
+    if modality.kind is not Modality.VOLUME:
+        return modality
+    views = (dataclasses.replace(v, preprocess=v.preprocess | CHEST) for v in modality.views)
+    return dataclasses.replace(modality, views=tuple(views))
 
 
 def _target(columns: Sequence[str]) -> str:
