@@ -18,6 +18,8 @@ def write_card(bundle: Bundle) -> str:
         for m in config.modalities
     )
     experts = ", ".join(f"{name} {share:.2f}" for name, share in facts["expert_weights"].items())
+    seeds = facts["seeds"]
+    spread = f" Seeds apart: mean {seeds['mean']:.3f}, deviation {seeds['deviation']:.3f}." if seeds else ""
     alone = ", ".join(f"{name} {value:.3f}" for name, value in facts["held_out_by_expert"].items())
     names = list(dict.fromkeys([*_names(facts["held_out"]), *_names(facts["test"])]))
     bounded = f"bounded (coverage {config.coverage:.0%})" if bundle.threshold is not None else "not bounded"
@@ -42,7 +44,7 @@ Groups ({config.table.group or "none named"}) stay on one side of every split.
 {_line("test", facts["test"], names)}
 
 Held-out rows chose the epoch, the weights of the experts and the temperature; the test rows chose nothing.
-Experts and their weights: {experts}. Each alone on held-out rows: {alone}.
+Experts and their weights: {experts}. Each alone on held-out rows: {alone}.{spread}
 {_verdict(facts)}
 {_interval(facts)}
 

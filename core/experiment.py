@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,7 @@ class Held:
     name: str
     experts: list[Expert]
     answers: np.ndarray  # (N, classes) or (N, 1)
+    by_seed: list[float] = field(default_factory=list)  # each seed's score on those rows, networks only
 
 
 class Experiment:
@@ -154,13 +155,18 @@ class Experiment:
         place = {row: i for i, row in enumerate(self.held)}
         answers = np.zeros((len(self.held), len(self.target.classes) or 1))
         experts: list[Expert] = []
+        by_seed: list[float] = []
+        kind, metric = self.target.kind, config.training.metric
         for seed in range(config.seed, config.seed + config.seeds):
+            one = np.zeros_like(answers)
             for f, (a, b) in enumerate(parts):
                 rows = [pool[i] for i in a], [pool[i] for i in b]
                 network, found = self._network(seed, f, *rows)
-                answers[[place[r] for r in rows[1]]] += found / config.seeds
+                one[[place[r] for r in rows[1]]] = found
                 experts.append(network)
-        return Held("network", experts, answers)
+            by_seed.append(score(kind, metric, self.held_y, one))
+            answers += one / config.seeds
+        return Held("network", experts, answers, by_seed)
 
     def _network(self, seed: int, fold: int, train: Rows, val: Rows) -> tuple[Network, np.ndarray]:
         config, views = self.config, self.cases.views
@@ -244,6 +250,7 @@ class Experiment:
             "rows": {part: len(rows) for part, rows in self.rows.items()},
             "split": {p: hashlib.sha256(json.dumps(sorted(r)).encode()).hexdigest() for p, r in self.rows.items()},
             "expert_weights": {g.name: float(s) for g, s in zip(used, shares)},
+            "seeds": _spread([s for g in used for s in g.by_seed]),
         }
 
 
@@ -254,6 +261,13 @@ def _check_names(config: ExperimentConfig) -> None:
     metric, known = config.training.metric, METRICS[config.target.kind]
     if metric is not None and metric not in known:
         raise unknown(f"metric for a {config.target.kind} target", metric, known)
+
+
+def _spread(scores: list[float]) -> dict[str, Any]:
+    """Held-out scores of each seed, their mean and standard deviation."""
+    if not scores:
+        return {}
+    return {"scores": scores, "mean": float(np.mean(scores)), "deviation": float(np.std(scores))}
 
 
 def table_answers(bundle: Bundle, manifest: Manifest, rows: Rows, batch: int = 64) -> np.ndarray:

@@ -54,7 +54,9 @@ def fit_floor(experiment: Experiment) -> list[tuple[Floor, np.ndarray]]:
     x, y = _matrices(experiment, rows, blocks), _targets(experiment, rows)
     if experiment.config.folds > 1:
         held = _out_of_fold(experiment, rows, blocks, x, y)
-        return list(zip(_fit(experiment, blocks, x, y), held))
+        fitted = _fit(experiment, blocks, x, y)
+        _answer_rest(experiment, rows, blocks, fitted, held)
+        return list(zip(fitted, held))
     fitted = _fit(experiment, blocks, x, y)
     held_x = _matrices(experiment, experiment.held, blocks)
     return [(f, unscale(target, _scores(f, held_x))) for f in fitted]
@@ -80,7 +82,21 @@ def _out_of_fold(
         for i, model in enumerate(_fit(experiment, blocks, (x[0][a], x[1][a]), y[a])):
             held[i][[place[rows[r]] for r in b]] = unscale(experiment.target, _scores(model, (x[0][b], x[1][b])))
     experiment.progress("floor", len(parts), len(parts))
-    return [h for h in held if np.isfinite(h).all()]
+    tried = [place[row] for row in rows]
+    return [h for h in held if np.isfinite(h[tried]).all()]
+
+
+def _answer_rest(
+    experiment: Experiment, rows: Sequence[int], blocks: list[Block], fitted: list[Floor], held: list[np.ndarray]
+) -> None:
+    """Held-out rows of a long table that the floor was not fitted on at all are answered by the final models."""
+    place, fitted_on = {row: i for i, row in enumerate(experiment.held)}, set(rows)
+    rest = [row for row in experiment.held if row not in fitted_on]
+    for start in range(0, len(rest), MOST_ROWS):
+        part = rest[start : start + MOST_ROWS]
+        x = _matrices(experiment, part, blocks)
+        for model, answers in zip(fitted, held):
+            answers[[place[row] for row in part]] = unscale(experiment.target, _scores(model, x))
 
 
 def _fit(
