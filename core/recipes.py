@@ -120,7 +120,14 @@ def _views(modality: Columns, preset: str, drop: tuple[str, ...]) -> tuple[ViewC
             name = image_model() if pretrained else None
             return (ViewConfig("resnet", {}, {"size": 64}) if name is None else image_view(name),)
         case Modality.VOLUME:
-            return (ViewConfig("resnet", {}, {"size": [32, 64, 64], "spacing": None}),)
+            name = image_model() if pretrained else None
+            if name is None:
+                return (ViewConfig("resnet", {}, {"size": [32, 64, 64], "spacing": None}),)
+            slices = {
+                "size": [32, 96, 96],
+                "spacing": None,
+            }  # each slice as an image; far ahead of training from scratch
+            return (ViewConfig("mlp", {"dropout": 0.2, "pool": "mean"}, slices, name),)
         case Modality.AUDIO:
             return (ViewConfig("conv_speech", {}, _SOUND),)
         case Modality.VIDEO:

@@ -26,6 +26,7 @@ NUMBERS = (
     "leukocyte_count", "neutrophil_count", "lymphocyte_count", "offset_days",
 )  # fmt: skip
 CHEST = {"spacing": [8.0, 6.0, 6.0], "size": [36, 56, 68]}  # mm and voxels: 288 x 336 x 408 mm hold a chest
+CHEST_SLICES = {"spacing": [8.0, 3.5, 3.5], "size": [36, 100, 116]}  # the same, finer, for a backbone that reads slices
 CATEGORIES = ("sex", "smoker", "symptoms", "cough", "fever")
 
 
@@ -83,7 +84,8 @@ def _tuned(config: ExperimentConfig) -> ExperimentConfig:
 def _in_mm(modality: ModalityConfig) -> ModalityConfig:
     if modality.kind is not Modality.VOLUME:
         return modality
-    views = (dataclasses.replace(v, preprocess=v.preprocess | CHEST) for v in modality.views)
+    grids = ((v, CHEST_SLICES if v.backbone else CHEST) for v in modality.views)
+    views = (dataclasses.replace(v, preprocess=v.preprocess | grid) for v, grid in grids)
     return dataclasses.replace(modality, views=tuple(views))
 
 
