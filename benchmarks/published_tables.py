@@ -46,7 +46,7 @@ def babies(folds: range) -> dict:
         TableConfig(split="split"),
         "best",
     )
-    found = []
+    found: list[dict] = []
     for k in folds:
         _, test = train_test_split(np.arange(len(table)), test_size=508, random_state=42 + k)
         table["split"] = "train"
@@ -77,5 +77,7 @@ if __name__ == "__main__":
     wanted = sys.argv[1:] or ["babies", "reviews"]
     if "babies" in wanted:
         save("babies_r_us", babies(range(5)))
+    for fold in (int(name) for name in wanted if name.isdigit()):
+        save(f"babies_r_us_fold_{fold}", babies(range(fold, fold + 1)))
     if "reviews" in wanted:
         save("clothing_reviews", reviews())

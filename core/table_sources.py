@@ -74,12 +74,14 @@ def _csv_batches(path: Path, delimiter: str, ragged: list[Fault]) -> Iterator[pa
 
     every = {f"f{i}": pa.string() for i in range(20_000)}
     with pa.input_stream(str(path), compression="gzip" if path.suffix.lower() == ".gz" else None) as stream:
-        yield from pa_csv.open_csv(
+        reader = pa_csv.open_csv(
             stream,
             pa_csv.ReadOptions(block_size=_BLOCK, use_threads=False, autogenerate_column_names=True),
             pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=note),
             pa_csv.ConvertOptions(column_types=every, strings_can_be_null=False, null_values=[]),
         )
+        with reader:  # it reads ahead in a thread, which must have ended before the program does
+            yield from reader
 
 
 def _without_header(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

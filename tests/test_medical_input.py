@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import other_scans
 import pydicom
 import pytest
+from ct_phantom import Phantom
 
 from core.config import ViewConfig
 from core.errors import ConfigError, FileError
@@ -18,8 +20,6 @@ from core.preprocess.volume import read_volume
 from core.schema import Modality
 from domains.medical import Diagnosis, ct_files, recipe
 from domains.medical.phantom import DIAGNOSES, phantom
-from tests import other_scans
-from tests.ct_phantom import Phantom
 
 SIZE, SPACING = (16, 32, 32), (15.0, 11.5, 11.5)
 SAID = {
