@@ -51,16 +51,26 @@ def check_file(name: str, root: Path, kind: Modality, allow_outside: bool = Fals
 
 
 def case_value(modality: ModalityConfig, rows: Sequence[Mapping[str, str]], root: Path) -> Any:
-    """What a modality of a case holds, from all its rows: files, a text or a dict of cells; None if all are blank."""
-    if modality.kind is Modality.TABULAR:
+    """What a modality of a case holds, from all its rows: files, a text or a dict of cells; None if all are blank.
+
+    A pair is absent unless its first column and another one hold text.
+    """
+    if modality.kind in (Modality.TABULAR, Modality.PAIR):
         cells = {c: rows[0][c] for c in modality.columns}
         for row in rows[1:]:
             cells = {c: value if value.strip() else row[c] for c, value in cells.items()}
-        return cells if any(value.strip() for value in cells.values()) else None
+        return cells if holds(modality, cells) else None
     if modality.kind is Modality.TEXT:
-        return "\n".join(t for c in modality.columns for t in _distinct(r[c].strip() for r in rows)) or None
+        texts = [text for c in modality.columns if (text := "\n".join(_distinct(r[c].strip() for r in rows)))]
+        return "\n".join(texts[:1] if modality.first else texts) or None
     names = (name for row in rows for name in split_files(row[modality.columns[0]]))
     return tuple(locate(name, root) for name in _distinct(names)) or None
+
+
+def holds(modality: ModalityConfig, cells: Mapping[str, str]) -> bool:
+    """Whether cells by column are enough for a table row, or for a pair of texts."""
+    first, *others = (bool(cells[c].strip()) for c in modality.columns)
+    return first and any(others) if modality.kind is Modality.PAIR else first or any(others)
 
 
 def _distinct(items: Iterable[str]) -> list[str]:

@@ -83,6 +83,7 @@ class ModalityConfig(_FromJson):
     kind: Modality
     columns: tuple[str, ...]
     views: tuple[ViewConfig, ...]
+    first: bool = False  # texts: only the first column that is not blank is read, such as a typed before a heard text
 
     def view_names(self) -> tuple[str, ...]:
         """``name`` for the first view, then ``name.1``, ``name.2``…"""
@@ -186,8 +187,12 @@ class ExperimentConfig(_FromJson):
         for m in self.modalities:
             if not m.views or not m.columns:
                 raise ConfigError(f"modality {m.name!r}: needs at least one column and one view")
-            if m.kind != Modality.TABULAR and len(m.columns) > 1 and m.kind != Modality.TEXT:
+            if m.kind.is_file and len(m.columns) > 1:
                 raise ConfigError(f"modality {m.name!r}: {m.kind} takes one column, found {list(m.columns)}")
+            if m.kind is Modality.PAIR and len(m.columns) < 2:
+                raise ConfigError(f"modality {m.name!r}: a pair takes two columns or more, found {list(m.columns)}")
+            if m.first and m.kind != Modality.TEXT:
+                raise ConfigError(f"modality {m.name!r}: first is for texts, found {m.kind}")
             if self.target.column in m.columns:
                 raise ConfigError(f"modality {m.name!r}: holds the target column {self.target.column!r}; take it out")
 

@@ -1,8 +1,8 @@
 """A table of cases: which cells make a case, what is wrong with the table, and each case as a ``Row``.
 
 Small lists per case are kept in memory; cells are read from the table on disk when a row is asked for. The value of a
-modality in a ``Row``: TEXT a str (several columns, one a line); TABULAR a dict of column to str; all others a tuple of
-absolute paths. A modality whose cells are all blank has no value. Files are checked to be there, not opened.
+modality in a ``Row``: TEXT a str (several columns, one a line); TABULAR and PAIR a dict of column to str; all others a
+tuple of absolute paths. A modality whose cells are all blank has no value. Files are checked to be there, not opened.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class Manifest:
         self._rows = self._gathered() if config.table.gather else [(i,) for i in range(len(table))]
         self._number = np.arange(len(self._rows))  # a case's number in the whole table
         self._columns = list(dict.fromkeys(c for m in config.modalities for c in m.columns))
+        self._blank = {c for c in self._columns if c not in table.columns}
         checked = list(self._check_cases())
         self._cases = [case for case, _, _ in checked]
         self.present = np.array([here for _, here, _ in checked], dtype=bool)  # (cases, modalities)
@@ -199,9 +200,9 @@ class Manifest:
 
     def _cells(self, index: int, columns: Iterable[str] | None = None) -> list[dict[str, str]]:
         wanted = self._columns if columns is None else list(columns)
-        if not self._lacking:
+        if not self._blank:
             return [self.table.row(r, wanted) for r in self._rows[index]]
-        known, blank = [c for c in wanted if c not in self._lacking], dict.fromkeys(wanted, "")
+        known, blank = [c for c in wanted if c not in self._blank], dict.fromkeys(wanted, "")
         return [blank | self.table.row(r, known) for r in self._rows[index]]
 
     def _check_cases(self) -> Iterator[tuple[Case, list[bool], list[Fault]]]:

@@ -14,6 +14,7 @@ import torch
 
 from core.bundle import Bundle
 from core.cache import FeatureCache
+from core.cells import holds
 from core.config import ModalityConfig
 from core.dataset import Collate, Sample, prepare_row
 from core.ensemble import Ensemble
@@ -165,18 +166,19 @@ def as_row(case: Mapping[str, Any], modalities: Sequence[ModalityConfig], id: st
 def _value(modality: ModalityConfig, case: Mapping[str, Any]) -> Any:
     """What one modality of a case holds, as a table's row would give it; None if nothing."""
     whole = case.get(modality.name)
-    named = {c: case[c] for c in modality.columns if c in case}
-    if modality.kind is Modality.TABULAR:
+    named = {c: case[c] for c in modality.columns if c in case}  # in the order of the columns
+    if modality.kind in (Modality.TABULAR, Modality.PAIR):
         if whole is not None and not isinstance(whole, Mapping) and modality.name not in named:
             raise ConfigError(f"{modality.name!r}: expected a dict of {', '.join(modality.columns)}, found {whole!r}")
         cells = named | (dict(whole) if isinstance(whole, Mapping) else {})
         if alien := sorted(set(cells) - set(modality.columns)):
             raise unknown(f"column of {modality.name!r}", alien[0], modality.columns)
         row = {c: _text(cells.get(c)) for c in modality.columns}
-        return row if any(row.values()) else None
+        return row if holds(modality, row) else None
     given = [*named.values(), *([] if modality.name in named else [whole])]
     if modality.kind is Modality.TEXT:
-        return "\n".join(t for t in map(_text, given) if t) or None
+        texts = [t for t in map(_text, given) if t]
+        return "\n".join(texts[:1] if modality.first else texts) or None
     parts = [p for cell in given for p in (cell if isinstance(cell, list | tuple) else [cell])]
     paths = [p for p in parts if isinstance(p, Volume) or _text(p)]
     return tuple(p if isinstance(p, Volume) else Path(p).absolute() for p in paths) or None

@@ -38,10 +38,11 @@ def named_columns(config: ExperimentConfig, need_target: bool) -> list[str]:
 
 
 def column_faults(columns: Sequence[str], config: ExperimentConfig, need_target: bool) -> list[Fault]:
-    """Columns that the config names and the table does not have."""
+    """Columns that the config names and the table does not have, but for those that another one stands in for."""
     faults = []
+    spare = {c for m in config.modalities if m.first and set(m.columns) & set(columns) for c in m.columns}
     for name in named_columns(config, need_target):
-        if name not in columns:
+        if name not in columns and name not in spare:
             close = get_close_matches(name, columns, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"the table has {', '.join(map(repr, columns[:30]))}"
             faults.append(Fault(0, name, "", f"no such column; {hint}"))

@@ -1,0 +1,1 @@
+"""What a customer wants, where it goes and what to answer, from speech, text, the dialogue so far and behaviour."""

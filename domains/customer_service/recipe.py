@@ -1,0 +1,104 @@
+"""Customer-service columns by their documented names, to an experiment. A row is one turn of a customer.
+
+audio                         the turn as it was spoken, a file
+text                          as the customer typed it, or as a person wrote it down
+recognised, asr_tiny_en       as a recogniser heard it; read only where ``text`` is blank
+dialogue                      the turns before, one a line: ``customer: …``, ``agent: …``
+numbers and categories        what the customer did: see NUMBERS, CATEGORIES
+intent                        what the customer wants, or OUT_OF_SCOPE; several, joined by '|', with ``intent:labels``
+urgency                       low, normal, high;    queue, action    where the turn goes, what the agent does next
+turn_id, split                special columns; rows of one group, customer or speaker stay on one side of every split
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from core.config import ExperimentConfig, TableConfig, TargetConfig
+from core.errors import ConfigError, unknown
+from core.recipes import Columns, build_config
+from core.schema import Modality, TargetKind
+
+TARGETS = ("intent", "urgency", "queue", "action")
+OUT_OF_SCOPE = "out_of_scope"
+URGENCIES = ("low", "normal", "high")
+WRITTEN, RECOGNISED = ("text",), ("recognised", "asr_tiny_en")
+GROUPS = ("group", "customer_id", "speaker", "user_worker", "dialogue_id")
+NUMBERS = (
+    "waiting_seconds", "response_seconds", "earlier_contacts", "account_age_days", "pages_seen", "turn_number",
+    "kb_queries_so_far", "gap_seconds", "t_seconds", "open_orders", "open_tickets", "days_since_order",
+    "days_since_contact", "order_value", "transfers",
+)  # fmt: skip
+CATEGORIES = ("product", "channel", "last_page", "plan", "last_api", "previous_action", "region", "segment", "device")
+
+
+def build(
+    columns: Sequence[str],
+    *,
+    target: str | None = None,
+    preset: str = "default",
+    seed: int = 0,
+    modalities: Sequence[str] | None = None,
+    numbers: Sequence[str] = (),
+    categories: Sequence[str] = (),
+) -> ExperimentConfig:
+    """An experiment over the columns that a table has under their documented names.
+
+    ``target`` is ``COLUMN`` or ``COLUMN:kind``; ``modalities`` limits which of speech, text, dialogue and behaviour are
+    used; ``numbers`` and ``categories`` add behaviour columns of other names.
+
+    Raises:
+        ConfigError: if no target or no input is found; the message lists what was looked for.
+    """
+    asked = _target(columns, target)
+    found = _inputs(columns, asked.column, numbers, categories)
+    if modalities is not None:
+        if alien := [m for m in modalities if m not in found]:
+            raise unknown("modality", alien[0], found)
+        found = {m: c for m, c in found.items() if m in modalities}
+    if not found:
+        listed = ", ".join(("audio", *WRITTEN, *RECOGNISED, "dialogue", *NUMBERS, *CATEGORIES))
+        raise ConfigError(f"no customer-service column is found; name one of {listed}")
+    table = TableConfig(
+        id="turn_id" if "turn_id" in columns else None,
+        group=next((c for c in GROUPS if c in columns), None),
+        split="split" if "split" in columns else None,
+    )
+    config = build_config(found, asked, table, preset, seed=seed)
+    read = tuple(dataclasses.replace(m, first=m.name == "text") for m in config.modalities)
+    return dataclasses.replace(config, modalities=read)
+
+
+def _target(columns: Sequence[str], asked: str | None) -> TargetConfig:
+    column, _, kind = (asked or next((c for c in TARGETS if c in columns), "")).partition(":")
+    if not column:
+        raise ConfigError(f"no target column is found; looked for {', '.join(TARGETS)}: name it with --target")
+    if column not in columns:
+        raise unknown("target column", column, columns)
+    if kind and kind not in list(TargetKind):
+        raise unknown("target kind", kind, list(TargetKind))
+    if column == "urgency" and kind in ("", TargetKind.GRADE):
+        return TargetConfig(column, TargetKind.GRADE, URGENCIES)
+    return TargetConfig(column, TargetKind(kind or TargetKind.LABEL))
+
+
+def _inputs(
+    columns: Sequence[str], target: str, numbers: Sequence[str], categories: Sequence[str]
+) -> dict[str, Columns]:
+    """The modalities that a table has columns for."""
+    if alien := [c for c in (*numbers, *categories) if c not in columns]:
+        raise unknown("behaviour column", alien[0], columns)
+    named = {
+        "speech": Columns(Modality.AUDIO, ("audio",)),
+        "text": Columns(Modality.TEXT, tuple(c for c in (*WRITTEN, *RECOGNISED) if c in columns)),
+        "dialogue": Columns(Modality.TEXT, ("dialogue",)),
+        "behaviour": _behaviour(columns, target, numbers, categories),
+    }
+    return {name: c for name, c in named.items() if c.columns and set(c.columns) <= set(columns)}
+
+
+def _behaviour(columns: Sequence[str], target: str, numbers: Sequence[str], categories: Sequence[str]) -> Columns:
+    counted = tuple(c for c in columns if c in (*NUMBERS, *numbers) and c not in (target, *categories))
+    named = tuple(c for c in columns if c in (*CATEGORIES, *categories) and c not in (target, *numbers))
+    return Columns(Modality.TABULAR, counted + named, counted, named)
