@@ -38,7 +38,7 @@ def app() -> AppTest:
 def page(name: str) -> AppTest:
     return AppTest.from_string(
         f"from apps.medical import page_{name}, pages\nwith pages.boundary():\n    page_{name}.show()",
-        default_timeout=90,
+        default_timeout=240,
     )
 
 

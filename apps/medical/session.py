@@ -9,11 +9,12 @@ from typing import Any
 
 import streamlit as st
 
+from apps.medical.studio import STUDIO
 from core.cells import locate, split_files
 from core.config import ModalityConfig
 from core.errors import ConfigError
 from core.schema import Modality, Prediction
-from domains.medical import starter, viewer
+from domains.medical import viewer
 from domains.medical.diagnosis import Diagnosis
 
 
@@ -44,46 +45,11 @@ class Pending:
 
 def model() -> Diagnosis | None:
     """The model that is open; at first the sample model, where it is trained."""
-    if "model" not in st.session_state:
-        found = starter.ready()
-        if found is None:
-            return None
-        use_model(found)
-    return _load(*st.session_state["model"])
+    found: Diagnosis | None = STUDIO.model()
+    return found
 
 
-def use_model(folder: Path) -> None:
-    """Open a bundle for this session.
-
-    Raises:
-        BundleError: if it cannot be opened.
-    """
-    file = folder / "bundle.json"
-    key = (str(folder), file.stat().st_mtime_ns if file.is_file() else 0)
-    _load(*key)
-    st.session_state["model"] = key
-    st.session_state["answers"] = {}
-
-
-def model_folder() -> Path:
-    """The folder of the open model."""
-    return Path(st.session_state["model"][0])
-
-
-def model_name() -> str:
-    """The open model as people call it."""
-    return shown_name(model_folder())
-
-
-def shown_name(bundle: Path) -> str:
-    """A bundle as people call it: the sample model, or the name of its run."""
-    name = bundle.parent.name if bundle.name == "bundle" else bundle.name
-    return "sample model" if name.startswith("sample-") else name
-
-
-@st.cache_resource(show_spinner="Opening the model …", max_entries=4)
-def _load(folder: str, changed: int) -> Diagnosis:
-    return Diagnosis.load(folder)
+use_model, model_name = STUDIO.use_model, STUDIO.model_name
 
 
 def case() -> Case | None:

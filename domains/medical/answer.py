@@ -1,141 +1,43 @@
-"""An answer for people and for files: in words, as JSON and as CSV, with everything needed to trace it back."""
+"""An answer about a medical case, for people and for files; words shared by all domains are in ``core.answer``."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
+from core import answer
+from core.answer import headline, how_sure, is_unsure, label, reliability, without
 from core.bundle import Bundle
 from core.schema import Prediction
 from domains.medical.diagnosis import DISCLAIMER
 
-NAMES = {"ct": "CT", "image": "image", "clinical": "clinical values", "voice": "voice"}
+__all__ = [
+    "headline", "how_sure", "is_unsure", "label", "most_telling", "name", "reliability", "to_csv", "to_json", "why",
+    "without",
+]  # fmt: skip
+NAMES = {"ct": "CT", "clinical": "clinical values"}
 
 
 def name(modality: str) -> str:
     """A modality as people call it."""
-    return NAMES.get(modality, modality.replace("_", " "))
-
-
-def label(text: str) -> str:
-    """A label as people write it.
-
-    >>> label("ground_glass")
-    'ground glass'
-    """
-    return text.replace("_", " ")
-
-
-def is_unsure(found: Prediction) -> bool:
-    """Whether the conformal set leaves more than one answer, or none."""
-    return found.coverage is not None and found.label is not None and len(found.conformal_set) != 1
-
-
-def headline(found: Prediction) -> str:
-    """What the system thinks, in a few words."""
-    if found.value is not None:
-        return f"{found.value:.3g}"
-    if found.label is None:
-        return ", ".join(map(label, found.labels)) or "none of the labels"
-    return f"{label(found.label)} · {found.probabilities[found.label]:.0%}"
-
-
-def how_sure(found: Prediction) -> str:
-    """What cannot be ruled out, and whether a person has to decide."""
-    if found.interval is not None:
-        low, high = found.interval
-        return f"Between {low:.3g} and {high:.3g} in {found.coverage:.0%} of cases like the held-out ones."
-    if found.coverage is None or found.label is None:
-        return ""
-    promise = f"at {found.coverage:.0%}"
-    if not found.conformal_set:
-        return f"Unsure: refer to a person. No answer fits {promise}: the case is unlike the training cases."
-    listed = ", ".join(map(label, found.conformal_set))
-    if len(found.conformal_set) > 1:
-        return f"Unsure: refer to a person. Cannot be ruled out {promise}: {listed}."
-    return f"{promise[0].upper()}{promise[1:]}, every answer but {listed} is ruled out."
+    return NAMES.get(modality, label(modality))
 
 
 def why(found: Prediction) -> str:
     """Which modalities speak for the answer and which against, strongest first."""
-    by_weight = sorted(found.shares.items(), key=lambda item: -abs(item[1]))
-    pro = [f"{name(m)} ({_signed(share)})" for m, share in by_weight if share > 0.05]
-    con = [f"{name(m)} ({_signed(share)})" for m, share in by_weight if share < -0.05]
-    if not pro and not con:
-        return "No kind of data moves the answer much."
-    told = f"For it: {', '.join(pro)}." if pro else "Nothing speaks for it."
-    return told + (f" Against it: {', '.join(con)}." if con else "")
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")
-
-
-def without(found: Prediction) -> dict[str, tuple[float, float]]:
-    """For each modality the answer's probability (or the value) without it and with it."""
-    top = found.value if found.value is not None else max(found.probabilities.values(), default=0.0)
-    return {m: (value, top) for m, value in found.without.items()}
+    return answer.why(found, name)
 
 
 def most_telling(found: Prediction) -> str:
     """What the bars mean, told for the modality whose absence would change the answer most."""
-    both = without(found)
-    if not both:
-        return ""
-    m = max(both, key=lambda k: abs(both[k][0] - both[k][1]))
-    what = "the predicted value" if found.value is not None else "the probability of this answer"
-    scale = "the target's unit" if found.value is not None else "log-odds"
-    return (
-        f"Bars: share of each kind of data, in {scale}. At the right: {what} without it → with it. "
-        f"Without the {name(m)}: {both[m][0]:.2f}; with it: {both[m][1]:.2f}."
-    )
+    return answer.most_telling(found, name)
 
 
 def to_json(found: Prediction, bundle: Bundle, scan: Mapping[str, Any] | None = None, off: Sequence[str] = ()) -> str:
-    """The whole result: the answer, the model that gave it, what was done about the scan, and the disclaimer."""
-    facts = bundle.facts
-    content = asdict(found) | {
-        "target": bundle.config.target.column,
-        "switched_off": list(off),
-        "scan": dict(scan or {}),
-        "model": {k: facts.get(k) for k in ("created", "fingerprint", "versions")},
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "disclaimer": DISCLAIMER,
-    }
-    return json.dumps(content, indent=1, ensure_ascii=False)
+    """The whole result, with what was done about the scan."""
+    return answer.to_json(found, bundle, DISCLAIMER, off, {"scan": dict(scan or {})})
 
 
 def to_csv(found: Prediction, bundle: Bundle, scan: Mapping[str, Any] | None = None, off: Sequence[str] = ()) -> str:
-    """The same as two columns, field and value; nested names are joined by a dot."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(["field", "value"])
-    writer.writerows(_flat("", json.loads(to_json(found, bundle, scan, off))))
-    return out.getvalue()
-
-
-def _flat(prefix: str, value: Any) -> list[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        return [pair for k, v in value.items() for pair in _flat(f"{prefix}.{k}".lstrip("."), v)]
-    if isinstance(value, list):
-        return [(prefix, " | ".join(_safe(str(v)) for v in value))]
-    return [(prefix, "" if value is None else _safe(str(value)))]
-
-
-def _safe(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in "=+@\t\r" else text
-
-
-def reliability(answers: Sequence[Prediction], truth: Sequence[str], bins: int = 5) -> list[tuple[float, float, int]]:
-    """(mean confidence, accuracy, cases) of each of ``bins`` equal parts of [0, 1] that holds a case."""
-    parts: dict[int, list[tuple[float, bool]]] = {}
-    for found, true in zip(answers, truth, strict=True):
-        top = max(found.probabilities.values())
-        parts.setdefault(min(int(top * bins), bins - 1), []).append((top, found.label == true))
-    return [(sum(p for p, _ in v) / len(v), sum(r for _, r in v) / len(v), len(v)) for _, v in sorted(parts.items())]
+    """The same as two columns."""
+    return answer.to_csv(to_json(found, bundle, scan, off))

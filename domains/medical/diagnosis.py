@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-from typing import Any, Self, TypeAlias
+from types import ModuleType
+from typing import Any, ClassVar
 
-import pandas as pd
-
-from core.bundle import Bundle
-from core.cache import FeatureCache
-from core.compare import Comparison, compare
 from core.config import ExperimentConfig
 from core.errors import ConfigError
-from core.evaluation.evaluate import Figures, evaluate
-from core.experiment import train
-from core.manifest import Manifest
-from core.predict import Predictor, as_row
+from core.estimator import Estimator
+from core.predict import as_row
 from core.preprocess.volume import VolumePreprocessor
-from core.progress import Progress, silent
 from core.schema import Prediction
-from core.table import StringTable
 from domains.medical import recipe
 
-Table: TypeAlias = str | Path | pd.DataFrame  # the `type` statement needs Python 3.12
 DISCLAIMER = "For research. Not a medical device; not for diagnosis or treatment of patients."
 
 
-class Diagnosis:
+class Diagnosis(Estimator):
     """Fused diagnosis from CT, images, report, history and clinical columns, in scikit-learn's manner.
 
     Args:
@@ -39,6 +28,8 @@ class Diagnosis:
         config: a whole experiment instead of all of the above.
     """
 
+    recipe: ClassVar[ModuleType] = recipe
+
     def __init__(
         self,
         target: str | None = None,
@@ -48,36 +39,7 @@ class Diagnosis:
         seed: int = 0,
         config: ExperimentConfig | None = None,
     ) -> None:
-        self.target, self.texts, self.preset, self.seed, self.config = target, texts, preset, seed, config
-        self._predictor: Predictor | None = None
-
-    def fit(
-        self, table: Table, *, root: Path | None = None, out: Path | None = None, progress: Progress = silent
-    ) -> Self:
-        """Train on a CSV, Parquet or DataFrame; paths in it are relative to it, or to ``root``.
-
-        ``out`` keeps the run (and lets a killed one go on); without it only this object holds the model.
-
-        Raises:
-            TableError: with all faults of the table.
-        """
-        manifest = self._manifest(table, root)
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = out or Path(scratch) / "run"
-            self._predictor = Predictor(train(manifest, self._config(table), folder, progress=progress))
-        return self
-
-    def compare(
-        self, table: Table, *, root: Path | None = None, folds: int = 0, progress: Progress = silent
-    ) -> Comparison:
-        """Fused against each kind alone and the floor, on the same splits; see ``core.compare``."""
-        return compare(self._manifest(table, root), self._config(table), outer_folds=folds, progress=progress)
-
-    def evaluate(self, table: Table, *, root: Path | None = None, split: str | None = None) -> Figures:
-        """Measure the trained model on a table that has the target."""
-        manifest = Manifest.open(table, self.bundle.config, root)
-        manifest.raise_faults()
-        return evaluate(self.bundle, manifest, split)
+        super().__init__(target, preset=preset, seed=seed, config=config, texts=texts)
 
     def diagnose(
         self, *, explain: bool = True, on_defect: str | None = None, series: str | int | None = None, **case: Any
@@ -113,44 +75,3 @@ class Diagnosis:
         if not found:
             raise ConfigError("on_defect and series say how a CT is read, but the case gives none; leave them out")
         return case | found
-
-    def save(self, folder: Path | str) -> None:
-        """Write the trained model as a bundle."""
-        self.bundle.save(Path(folder))
-
-    @classmethod
-    def load(cls, folder: Path | str, cache: FeatureCache | None = None) -> Self:
-        """Open a bundle that ``save`` or ``polyfuse train`` wrote."""
-        predictor = Predictor.load(folder, cache)
-        found = cls(config=predictor.bundle.config)
-        found._predictor = predictor
-        return found
-
-    @property
-    def predictor(self) -> Predictor:
-        """What answers.
-
-        Raises:
-            ConfigError: before ``fit`` or ``load``.
-        """
-        if self._predictor is None:
-            raise ConfigError("this Diagnosis is not trained: call fit(table) or Diagnosis.load(folder) first")
-        return self._predictor
-
-    @property
-    def bundle(self) -> Bundle:
-        """The trained model with its config, metrics and card."""
-        return self.predictor.bundle
-
-    def _config(self, table: Table) -> ExperimentConfig:
-        if self.config is None:
-            columns = list(table.columns) if isinstance(table, pd.DataFrame) else StringTable.open(table).columns
-            self.config = recipe.build(
-                columns, target=self.target, preset=self.preset, seed=self.seed, texts=self.texts
-            )
-        return self.config
-
-    def _manifest(self, table: Table, root: Path | None) -> Manifest:
-        manifest = Manifest.open(table, self._config(table), root)
-        manifest.raise_faults()
-        return manifest

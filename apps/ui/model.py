@@ -1,0 +1,144 @@
+"""The open model: figures with intervals, confusion, calibration, card and versions; and which model is open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from apps import ui
+from apps.ui.studio import Studio
+from core.answer import label, reliability
+from core.estimator import Estimator
+from core.evaluation.evaluate import Figures
+from core.manifest import Manifest
+from core.schema import TargetKind
+
+_SHOWN = {"accuracy": "Accuracy", "f1": "Macro F1", "auroc": "AUROC", "r2": "R²", "neg_rmse": "−RMSE"}
+
+
+def show(studio: Studio) -> None:
+    """The page."""
+    ui.page("Model", studio.disclaimer)
+    estimator = studio.model()
+    if estimator is None:
+        st.info("No model is trained yet.", icon=":material/model_training:")
+        st.page_link(studio.pages.first(), label="Train the sample model")
+        return
+    _pick(studio)
+    facts = estimator.bundle.facts
+    _figures(facts)
+    measure, card, made = st.tabs(["Confusion and calibration", "Model card", "Versions and data"])
+    with measure, studio.pages.boundary():
+        _measure(studio, estimator)
+    with card:
+        st.markdown(_lower_headings(estimator.bundle.card))
+        st.download_button(
+            "Card as Markdown",
+            estimator.bundle.card,
+            "card.md",
+            "text/markdown",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+    with made:
+        rows = {"created": facts["created"], "fingerprint of the table": facts["fingerprint"], **facts["versions"]}
+        st.dataframe([{"what": k, "value": str(v)} for k, v in rows.items()], hide_index=True, alt="Versions")
+
+
+def _pick(studio: Studio) -> None:
+    """Which model is open: one of the user's folder, or any bundle by its path."""
+    found = studio.models()
+    current = studio.model_folder()
+    names = {str(p): studio.shown_name(p) for p in [*found.values(), current]}
+    left, right = st.columns(2)
+    places = list(names)
+    chosen = left.selectbox(
+        "Model", places, places.index(str(current)), format_func=names.__getitem__, key="pick_model"
+    )
+    other = right.text_input(
+        "Or the folder of a bundle that `polyfuse train` wrote", key="bundle_path", placeholder="/data/run/bundle"
+    )
+    wanted = Path(other).expanduser() if other else Path(chosen)
+    if wanted != current and st.button("Open this model", type="primary", key="open_model"):
+        studio.use_model(wanted)
+        st.rerun()
+
+
+def _figures(facts: dict[str, Any]) -> None:
+    """The figures of the test rows; of the held-out ones where there are none."""
+    part = "test" if facts["test"].get("cases") else "held_out"
+    figures = facts[part]
+    rows = "test rows, which chose nothing" if part == "test" else "held-out rows, which chose epoch and calibration"
+    shown = [(k, figures[k]) for k in _SHOWN if isinstance(figures.get(k), float)]
+    cells = st.columns(len(shown) + 2)
+    cells[0].metric("Cases", figures["cases"])
+    for cell, (name, value) in zip(cells[1:], shown):
+        ends = figures.get("interval", {}).get(name)
+        cell.metric(_SHOWN[name], f"{value:.3f}")
+        if ends:
+            cell.caption(f"{ends[0]:.3f} to {ends[1]:.3f}")
+    if "expected_calibration_error" in figures:
+        cells[-1].metric("Calibration error", f"{figures['expected_calibration_error']:.3f}")
+    st.caption(f"Measured on {figures['cases']} {rows}; ranges are 95 % intervals.")
+
+
+@st.cache_data(show_spinner="Measuring …", max_entries=8)
+def _evaluated(
+    table: str, changed: int, split: str | None, model: str, _estimator: Estimator
+) -> tuple[Figures, list[Any]]:
+    figures = _estimator.evaluate(Path(table), split=split)
+    manifest = Manifest.open(Path(table), _estimator.bundle.config)
+    chosen = [i for i, s in enumerate(manifest.splits) if split in (None, s)]
+    part = manifest.select(chosen)
+    return figures, reliability(list(_estimator.predictor.predict_table(part)), part.targets)
+
+
+def _measure(studio: Studio, estimator: Estimator) -> None:
+    left, right = st.columns([3, 1])
+    sample = studio.model_folder() == studio.sample.ready()
+    path = left.text_input(
+        "Table to measure on", str(studio.sample.table()) if sample else "", key=f"measure_{studio.model_folder()}"
+    )
+    split = right.selectbox("Rows", ["test", "all", "val", "train"], key="measure_split")
+    if estimator.bundle.config.target.kind not in (TargetKind.LABEL, TargetKind.GRADE):
+        st.caption("Confusion and reliability are drawn for one label or grade a case.")
+        return
+    if not path:
+        st.caption(
+            "Name a table that has the target, to see which classes are confused and how honest the probabilities are."
+        )
+        return
+    table = Path(path).expanduser()
+    changed = table.stat().st_mtime_ns if table.is_file() else 0
+    figures, bins = _evaluated(
+        str(table), changed, None if split == "all" else split, str(studio.model_folder()), estimator
+    )
+    one, two = st.columns(2, gap="large")
+    with one:
+        st.markdown(f"**Confusion** · {figures.cases} cases, true class down, answer across")
+        assert figures.confusion is not None
+        ui.chart(
+            ui.matrix(figures.confusion, [label(c) for c in figures.classes]),
+            f"Confusion matrix {figures.confusion}",
+            "confusion",
+        )
+    with two:
+        st.markdown("**Calibration** · how often right against how sure; numbers are cases")
+        ui.chart(ui.reliability(bins), f"Reliability {bins}", "reliability")
+    named = [n for n in ("f1", "accuracy") if n in figures.intervals]
+    told = [
+        f"{_SHOWN.get(n, n)} {figures.metrics[n]:.3f} ({figures.intervals[n][0]:.3f} to {figures.intervals[n][1]:.3f})"
+        for n in named
+    ]
+    st.caption(f"{figures.cases} cases: {'; '.join(told)}; calibration error {figures.calibration_error:.3f}.")
+    if figures.by_pattern:
+        rows = [{"modalities present": k} | v for k, v in figures.by_pattern.items()]
+        st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Figures by which modalities are present")
+
+
+def _lower_headings(card: str) -> str:
+    """The card below the page's title: its headings one step smaller."""
+    return "\n".join(f"##{line}" if line.startswith("#") else line for line in card.splitlines())

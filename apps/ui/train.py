@@ -1,0 +1,224 @@
+"""Check a table, choose what to predict from what, train with live curves, and compare fused with alone."""
+
+from __future__ import annotations
+
+import re
+from io import BytesIO
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from apps import ui
+from apps.ui.studio import Source, Studio
+from core import starter
+from core.check import describe
+from core.compare import Comparison
+from core.config import ExperimentConfig
+from core.errors import ConfigError, FileError, PolyfuseError
+from core.manifest import Manifest
+from core.recipes import PRESETS
+from core.schema import Modality, TargetKind
+from core.table import StringTable
+
+_PRESET_WORDS = {
+    "fast": "fast: trained from scratch, minutes",
+    "default": "default: pretrained weights where installed, three seeds",
+    "best": "best: cross-validated, stacked with the cheap floor",
+}
+
+
+def show(studio: Studio) -> None:
+    """The page."""
+    ui.page("Train and compare", studio.disclaimer)
+    source = _table(studio)
+    if source is None:
+        return
+    config = _what(studio, source)
+    if config is None:
+        return
+    table, ready = _check(studio, source, config)
+    _train(studio, source, config, table, ready)
+
+
+def _table(studio: Studio) -> Source | None:
+    st.subheader("1 · Table", anchor=False)
+    kinds = ["Sample cases", "Path on this machine", "Upload a CSV"]
+    kind = st.segmented_control(
+        "Where is it?", kinds, default=kinds[0], required=True, key="source", label_visibility="collapsed"
+    )
+    path, root = studio.sample.table(), ""
+    if kind == kinds[1]:
+        told = st.text_input("Path of a CSV or Parquet file", key="train_path", placeholder="/data/cases.csv")
+        if not told:
+            return None
+        path = Path(told).expanduser()
+    elif kind == kinds[2]:
+        left, right = st.columns(2)
+        file = left.file_uploader("CSV or Parquet", ["csv", "parquet"], key="train_upload")
+        root = right.text_input("Folder that the file paths in it start from", key="train_root", placeholder="/data")
+        if file is None:
+            return None
+        path = _kept(file)
+    if not path.is_file():
+        raise FileError(f"{path}: no such file; check the path")
+    return Source(path, Path(root).expanduser() if root else path.parent, tuple(StringTable.open(path).columns))
+
+
+def _kept(file: BytesIO) -> Path:
+    """An upload is written once, not at every rerun."""
+    known: dict[str, Path] = st.session_state.setdefault("train_uploads", {})
+    key = str(getattr(file, "file_id", id(file)))
+    if key not in known:
+        known[key] = ui.keep_uploads([file])[0]
+    return known[key]
+
+
+def _what(studio: Studio, source: Source) -> ExperimentConfig | None:
+    """Target, kinds of data and preset, as an experiment; None while nothing is chosen to predict from."""
+    st.subheader("2 · What to predict, and from what", anchor=False)
+    left, middle, right, more = st.columns([1, 1, 2, 1.4])
+    likely = [c for c in studio.targets if c in source.columns]
+    names = likely + [c for c in source.columns if c not in likely]
+    target = left.selectbox("Target column", names, key="target")
+    kind = middle.selectbox("Its kind", [k.value for k in TargetKind], key="target_kind")
+    preset = more.selectbox("Preset", PRESETS, key="preset", format_func=_PRESET_WORDS.__getitem__)
+    with right:
+        options = studio.options(source.columns, target)
+        build = studio.estimator.recipe.build
+        config: ExperimentConfig = build(source.columns, target=f"{target}:{kind}", preset=preset, **options)
+        found = [m.name for m in config.modalities]
+        kept = st.multiselect(
+            "Kinds of data that may be used", found, found, format_func=studio.name, key=f"kinds_{'_'.join(found)}"
+        )
+    if not kept:
+        st.info("Choose at least one kind of data.", icon=":material/checklist:")
+        return None
+    config = config.only(*kept)
+    used = ", ".join(
+        f"{m.name} ({', '.join(m.columns)})" if m.kind is Modality.TABULAR else m.name for m in config.modalities
+    )
+    st.caption(f"Used: {ui.escape(used)}.")
+    return config
+
+
+@st.cache_resource(show_spinner="Checking the table …", max_entries=4)
+def _manifest(path: str, changed: int, root: str, config: str, _config: ExperimentConfig) -> Manifest:
+    return Manifest.open(Path(path), _config, Path(root))
+
+
+def _check(studio: Studio, source: Source, config: ExperimentConfig) -> tuple[pd.DataFrame | Path, bool]:
+    """What the table holds and what is wrong with it; the table to train on, and whether it may be."""
+    st.subheader("3 · Check", anchor=False)
+    changed = source.path.stat().st_mtime_ns
+    manifest = _manifest(str(source.path), changed, str(source.root), str(config.to_json()), config)
+    facts = describe(manifest, config)
+    cells = st.columns(3 + len(facts.present))
+    counts = {"Cases": facts.cases, studio.groups: facts.groups or "not named", "Classes": len(facts.classes)}
+    shares = {f"With {studio.name(name)}": f"{share:.0%}" for name, share in facts.present.items()}
+    for cell, (name, value) in zip(cells, (counts | shares).items()):
+        cell.metric(name, value)
+    for warning in facts.warnings:
+        st.caption(f":material/info: {ui.escape(warning.replace('--preset best', 'the preset best'))}")
+    drop, ready = _faults(manifest)
+    change = studio.screen(source, config)
+    if not drop and change is None:
+        return source.path, ready
+    frame = source.frame().drop(index=[row - 1 for row in drop])
+    return frame if change is None else change(frame), ready
+
+
+def _faults(manifest: Manifest) -> tuple[list[int], bool]:
+    """Rows to leave out, and whether the table may be trained on."""
+    if not manifest.faults:
+        st.success(f"No faults in {len(manifest)} cases.", icon=":material/check_circle:")
+        return [], True
+    st.error(f"{len(manifest.faults)} fault(s). Correct them, or go on without these rows.", icon=":material/error:")
+    st.dataframe([f.to_json() for f in manifest.faults], hide_index=True, height=200, alt="Faults by row and column")
+    rejected = ui.folder() / "rejected.csv"
+    try:
+        manifest.without_faulty(rejected)
+    except PolyfuseError:
+        st.caption("These faults concern the whole table, so it cannot be used without correcting them.")
+        return [], False
+    left, right = st.columns([1, 3], vertical_alignment="center")
+    left.download_button(
+        "rejected.csv", rejected.read_bytes(), "rejected.csv", "text/csv", icon=":material/download:", on_click="ignore"
+    )
+    go_on = right.checkbox("Go on without the faulty rows", key="go_without")
+    rows = pd.read_csv(rejected, usecols=["row"])["row"].tolist() if go_on else []
+    return rows, go_on
+
+
+def _train(studio: Studio, source: Source, config: ExperimentConfig, table: pd.DataFrame | Path, ready: bool) -> None:
+    st.subheader("4 · Train and compare", anchor=False)
+    left, middle, right = st.columns([2, 1, 1], vertical_alignment="bottom")
+    name = left.text_input("Name of the model", f"{source.path.parent.name}-{config.target.column}", key="model_name")
+    name = re.sub(r"[^\w.-]+", "-", name).strip(".-") or "model"
+    start = middle.button("Train", type="primary", disabled=not ready, key="train", width="stretch")
+    measure = right.button(
+        "Compare",
+        disabled=not ready,
+        key="compare",
+        width="stretch",
+        help="Train fused, each kind alone and the floor on the same splits",
+    )
+    st.caption(
+        "Leaving the page stops a training; started again with the same settings it goes on from its last epoch."
+    )
+    if start:
+        st.session_state["trained"] = _fit(studio, source, config, table, name)
+    if measure:
+        with ui.Steps("Comparing") as steps:
+            st.session_state["comparison"] = studio.estimator(config=config).compare(
+                table, root=source.root, progress=steps
+            )
+    if (done := st.session_state.get("trained")) is not None:
+        _show_trained(studio, *done)
+    if (comparison := st.session_state.get("comparison")) is not None:
+        _show_comparison(comparison)
+
+
+def _fit(
+    studio: Studio, source: Source, config: ExperimentConfig, table: pd.DataFrame | Path, name: str
+) -> tuple[Path, Path, list[dict[str, float]]]:
+    folder = starter.home(studio.domain) / name
+    if (folder / "bundle").exists():
+        raise ConfigError(f"a model named {name!r} is there already; choose another name")
+    with ui.Steps("Training") as steps:
+        studio.estimator(config=config).fit(table, root=source.root, out=folder, progress=steps)
+        history = steps.history
+    return folder / "bundle", source.path, history
+
+
+def _show_trained(studio: Studio, bundle: Path, table: Path, history: list[dict[str, float]]) -> None:
+    st.success(f"Trained and saved: {bundle.parent.name}", icon=":material/check_circle:")
+    if history:
+        ui.chart(ui.curves(history), "Loss and metric of training and held-out rows over the epochs", "curves")
+    if st.button("Use this model", key="use_trained", icon=studio.icon):
+        studio.use_model(bundle)
+        st.switch_page(studio.pages.first())
+
+
+def _show_comparison(found: Comparison) -> None:
+    rows = []
+    for r in sorted(found.results, key=lambda r: -r.metrics.get(found.metric, 0.0)):
+        lead = "–" if r.lead is None else f"{r.lead[0]:+.3f} ({r.lead[1]:+.3f} to {r.lead[2]:+.3f})"
+        rows.append({
+            "model": r.name, found.metric.replace("_", " "): round(r.metrics[found.metric], 3),
+            "95 % interval": f"{r.interval[0]:.3f} to {r.interval[1]:.3f}", "lead over the best alone (95 %)": lead,
+        })  # fmt: skip
+    st.markdown(f"**{found.metric.replace('_', ' ')} on {found.cases} test cases**")
+    st.dataframe(rows, hide_index=True, alt="Fused, alone and floor with intervals")
+    fused = next((r for r in found.results if r.name == "fused"), None)
+    if fused is not None and fused.lead is not None:
+        low, high = fused.lead[1:]
+        st.markdown(_verdict(low, high))
+
+
+def _verdict(low: float, high: float) -> str:
+    if low > 0:
+        return "Fusion beats the best single modality: the whole interval of its lead is above zero."
+    if high < 0:
+        return "Fusion is worse than the best single modality: the whole interval is below zero."
+    return "These cases do not show that fusion beats the best single modality: the interval holds zero."
