@@ -18,6 +18,7 @@ from core.preprocess.audio_augment import AudioAugment
 from core.preprocess.audio_clean import SILENCE_DBFS, emphasise, is_silent, reduce_noise, set_level, trim_silence
 from core.preprocess.audio_features import MelSpectrum, normalise
 from core.preprocess.audio_io import RATES, read_audio
+from core.preprocess.voice_activity import keep_speech
 from core.schema import Signature
 
 CHOICES = {
@@ -39,7 +40,8 @@ class AudioPreprocessor:
         coefficients: MFCC kept.
         floor_db: power is raised to so far below the loudest of the recording.
         normalise: "utterance" (mean and deviation of each band), "scalar" (over all bands), "mean" or "none".
-        trim: cut silence off both ends of each recording.
+        trim: True cuts silence off both ends of each recording; "voice" all before and after somebody speaks, however
+            loud it is, and refuses a recording without speech (``core.preprocess.voice_activity``); False nothing.
         trim_db: silence is so far below the loudest 10 ms.
         trim_margin_ms: kept on both sides, for soft consonants.
         denoise: "spectral" reduces steady noise by spectral gating, before trimming.
@@ -63,7 +65,7 @@ class AudioPreprocessor:
         coefficients: int = 20,
         floor_db: float = 80.0,
         normalise: str = "utterance",
-        trim: bool = True,
+        trim: bool | str = True,
         trim_db: float = 40.0,
         trim_margin_ms: float = 50.0,
         denoise: str = "none",
@@ -76,6 +78,8 @@ class AudioPreprocessor:
         for name, value in {"features": features, "normalise": normalise, "denoise": denoise}.items():
             if value not in CHOICES[name]:
                 raise unknown(f"audio {name}", value, CHOICES[name])
+        if not isinstance(trim, bool) and trim != "voice":
+            raise ConfigError(f"audio trim: expected true, false or 'voice', found {trim!r}")
         if not RATES[0] <= rate <= RATES[1]:
             raise ConfigError(f"audio rate: expected {RATES[0]} to {RATES[1]} Hz, found {rate}")
         if not (channel == "mix" or (isinstance(channel, int) and channel >= 0)):
@@ -83,7 +87,7 @@ class AudioPreprocessor:
         if coefficients > mels:
             raise ConfigError(f"audio coefficients: at most mels ({mels}), found {coefficients}")
         self.rate, self.features, self.normalise, self.channel = rate, features, normalise, channel
-        self.trim_db, self.trim_margin_ms = trim_db if trim else None, trim_margin_ms
+        self.trim, self.trim_db, self.trim_margin_ms = trim, trim_db, trim_margin_ms
         self.denoise, self.level, self.emphasis, self.max_seconds = denoise, level, emphasis, max_seconds
         self.spectrum = MelSpectrum(rate, mels, window_ms, hop_ms, coefficients, floor_db)
         self.augment = AudioAugment.of(augment)
@@ -137,7 +141,9 @@ class AudioPreprocessor:
         wave = wave - wave.mean()  # an offset would count as loud
         if self.denoise == "spectral":
             wave = reduce_noise(wave, self.rate)
-        if self.trim_db is not None:
+        if self.trim == "voice":
+            wave = keep_speech(path, wave, self.rate, self.trim_margin_ms)
+        elif self.trim:
             wave = trim_silence(wave, self.rate, self.trim_db, self.trim_margin_ms)
         if len(wave) < self.spectrum.n_fft:
             least = 1000 * self.spectrum.n_fft / self.rate

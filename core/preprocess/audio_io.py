@@ -56,6 +56,22 @@ def read_audio(path: Path, rate: int, channel: str | int = "mix", max_seconds: f
         return resample(torch.from_numpy(blocks), file.samplerate, rate)
 
 
+def channel_count(path: Path) -> int:
+    """How many channels a sound file has.
+
+    Raises:
+        FileError: if it is not sound, or empty.
+    """
+    import soundfile
+
+    check_file(path)
+    try:
+        return int(soundfile.info(path).channels)
+    except (soundfile.LibsndfileError, TypeError):
+        with closing(open_media(path, "audio")) as container:
+            return int(container.streams.audio[0].channels)
+
+
 def resample(wave: Tensor, old: int, new: int) -> Tensor:
     """(samples,) at ``old`` Hz -> (samples',) at ``new`` Hz.
 

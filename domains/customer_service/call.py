@@ -1,0 +1,128 @@
+"""A recorded call of two channels, customer and agent, cut into turns.
+
+What is not done: telling two people apart on one channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import soundfile
+from torch import Tensor
+
+from core.errors import ConfigError, FileError
+from core.preprocess.audio_io import channel_count, read_audio
+from core.preprocess.voice_activity import Span, speech_spans
+
+RATE = 16000
+CUSTOMER, AGENT = "customer", "agent"
+CROSSTALK_DB = 12.0  # so much quieter than the other channel at that time is the other's voice coming through
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one of the two says until the other speaks, or falls silent for long; in seconds of the call."""
+
+    who: str  # customer or agent
+    start: float
+    end: float
+    gap: float  # silence since the last word of anybody; negative where the turn cuts in
+
+
+@dataclass(frozen=True)
+class Call:
+    """Both sides of a call at 16 kHz: (samples,) each, when each speaks, and the turns in order of their start."""
+
+    path: Path
+    customer: Tensor
+    agent: Tensor
+    spans: dict[str, tuple[Span, ...]]  # of customer and of agent
+    turns: tuple[Turn, ...]
+
+    def sound(self, turn: Turn) -> Tensor:
+        """(samples,) of one turn, from the channel of who speaks."""
+        wave = self.customer if turn.who == CUSTOMER else self.agent
+        return wave[round(turn.start * RATE) : round(turn.end * RATE)]
+
+    def write(self, folder: Path, who: str = CUSTOMER) -> pd.DataFrame:
+        """Each turn of one side as FLAC in ``folder``, and the table of them, ready for training or batch answers.
+
+        Its columns are those of ``domains.customer_service.recipe``: ``turn_id``, ``audio`` (relative to ``folder``),
+        ``turn_number``, ``t_seconds`` and ``gap_seconds``.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = []
+        for number, turn in enumerate(self.turns, start=1):
+            if turn.who == who:
+                name = f"{self.path.stem}-{number:03d}"
+                soundfile.write(folder / f"{name}.flac", self.sound(turn).numpy(), RATE)
+                rows.append((name, f"{name}.flac", number, round(turn.start, 2), round(turn.gap, 2)))
+        return pd.DataFrame(rows, columns=["turn_id", "audio", "turn_number", "t_seconds", "gap_seconds"])
+
+
+def read_call(
+    path: Path | str,
+    *,
+    customer: int = 0,
+    agent: int = 1,
+    pause: float = 3.0,
+    max_seconds: float = 7200.0,
+) -> Call:
+    """Read a call and find its turns by voice activity on each channel.
+
+    Args:
+        path: WAV, FLAC, Ogg, Opus, MP3 and whatever else FFmpeg reads, from 4 kHz.
+        customer: number of the customer's channel, from 0.
+        agent: number of the agent's channel.
+        pause: a longer silence of everybody ends a turn.
+        max_seconds: a longer file is refused; two hours take 1 GB of memory.
+
+    Raises:
+        FileError: for a file that cannot be read, has one channel only or is too long, or in which nobody speaks.
+        ConfigError: where both are the same channel.
+    """
+    path = Path(path)
+    if customer == agent:
+        raise ConfigError(f"customer and agent: two channels are needed, found {customer} for both")
+    if channel_count(path) == 1:
+        raise FileError(
+            f"{path}: one channel; a call needs customer and agent on two: give one voice to detect instead"
+        )
+    waves = {
+        who: read_audio(path, RATE, channel, max_seconds) for who, channel in ((CUSTOMER, customer), (AGENT, agent))
+    }  # (samples,) each
+    found = {who: speech_spans(wave, RATE) for who, wave in waves.items()}
+    spans = {who: tuple(s for s in found[who] if _is_own(s, waves[who], waves[_other(who)])) for who in waves}
+    if not any(spans.values()):
+        raise FileError(f"{path}: no speech found on channels {customer} and {agent}; choose others or record it again")
+    return Call(path, waves[CUSTOMER], waves[AGENT], spans, tuple(_turns(spans, pause)))
+
+
+def _other(who: str) -> str:
+    return AGENT if who == CUSTOMER else CUSTOMER
+
+
+def _is_own(span: Span, wave: Tensor, other: Tensor) -> bool:
+    """Whether a voice belongs to its channel, and is not the other's, quieter, come through."""
+    part = slice(round(span[0] * RATE), round(span[1] * RATE))
+    own, foreign = (w[part].square().mean().clamp_min(1e-12) for w in (wave, other))
+    return bool(10 * (foreign / own).log10() < CROSSTALK_DB)
+
+
+def _turns(spans: dict[str, tuple[Span, ...]], pause: float) -> Iterator[Turn]:
+    """Neighbouring spans of one person as one turn; a word put in while the other goes on is a turn of its own."""
+    said = sorted((start, end, who) for who, found in spans.items() for start, end in found)
+    heard, current = 0.0, None
+    for start, end, who in said:
+        if current is not None and current.who == who and start - heard <= pause:
+            current = Turn(who, current.start, end, current.gap)
+        else:
+            if current is not None:
+                yield current
+            current = Turn(who, start, end, start - heard)
+        heard = max(heard, end)
+    if current is not None:
+        yield current
