@@ -57,12 +57,14 @@ def speech_probabilities(wave: Tensor | np.ndarray, rate: int) -> Tensor:
     """The probability of speech in each 32 ms: (samples,) -> (N,)."""
     sound = resample(torch.as_tensor(wave, dtype=torch.float32), rate, RATE)  # (samples',)
     sound = pad(sound, (CONTEXT, -len(sound) % WINDOW))
+    if len(sound) == CONTEXT:
+        return torch.zeros(0)
     windows = sound.unfold(0, CONTEXT + WINDOW, WINDOW)  # (N, 576)
     state, found = None, []
     for start in range(0, len(windows), BLOCK):
         part, state = _network()(windows[start : start + BLOCK], state)
         found.append(part)
-    return torch.cat(found) if found else torch.zeros(0)
+    return torch.cat(found)
 
 
 def keep_speech(path: Path, wave: Tensor, rate: int, margin_ms: float) -> Tensor:
