@@ -1,0 +1,319 @@
+"""Learning records: every kind read, faulty lines set aside with their reason, engagement by hand-computed values."""
+
+from __future__ import annotations
+
+import csv
+import json
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.errors import ConfigError, FileError
+from domains.education import xapi
+from domains.education.engagement import activity, rewatch_curve, watch_time, watched
+from domains.education.records import Imported, import_records, main
+from domains.education.records_types import SetAside, read_seconds, read_time
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+VIDEO = "https://lectures.example/1"
+EXTENSION = "https://w3id.org/xapi/video/extensions/"
+VERB = "https://w3id.org/xapi/video/verbs/"
+EVENT = ["student_id", "time", "lecture", "verb", "start_s", "end_s", "object", "group", "clicks"]
+
+
+def statement(verb: str = VERB + "played", **changes: Any) -> dict[str, Any]:
+    plain: dict[str, Any] = {
+        "actor": {"account": {"homePage": "https://school.example", "name": "s1"}},
+        "verb": {"id": verb},
+        "object": {"id": VIDEO, "definition": {"type": xapi.VIDEO}},
+        "timestamp": "2026-03-01T10:00:00Z",
+    }
+    return {k: v for k, v in (plain | changes).items() if v is not None}
+
+
+def at(**seconds: object) -> dict[str, Any]:
+    return {"extensions": {EXTENSION + k.replace("_", "-"): v for k, v in seconds.items()}}
+
+
+def brought(source: Path, text: str, tmp_path: Path, **options: Any) -> Imported:
+    source.write_text(text, encoding="utf-8")
+    return import_records([source], tmp_path / "out", now=NOW, **options)
+
+
+def rows(found: Imported, name: str) -> list[dict[str, str]]:
+    file = found.folder / name
+    return list(csv.DictReader(file.open(encoding="utf-8"))) if file.is_file() else []
+
+
+def test_video_statements_become_events_with_their_seconds(tmp_path: Path) -> None:
+    made = [
+        statement(result=at(time=3.5)),
+        statement(VERB + "paused", result=at(time="12.250"), timestamp="2026-03-01T11:00:10+01:00"),
+        statement(VERB + "seeked", result=at(time_from=12.25, time_to=2)),
+        statement("http://adlnet.gov/expapi/verbs/completed", result=at(time=60) | {"score": {"raw": 7, "max": 10}}),
+    ]
+    found = brought(tmp_path / "log.jsonl", "\n".join(map(json.dumps, made)), tmp_path)
+    events = rows(found, "events.csv")
+    assert list(events[0]) == EVENT
+    assert [(e["verb"], e["start_s"], e["end_s"]) for e in events] == [
+        ("played", "3.5", ""), ("paused", "", "12.25"), ("seeked", "12.25", "2"), ("completed", "", "60"),
+    ]  # fmt: skip
+    assert events[1]["time"] == "2026-03-01T10:00:10Z"
+    assert {e["lecture"] for e in events} == {VIDEO}
+    score = rows(found, "scores.csv")[0]
+    assert (score["student_id"], score["score"], score["max_score"]) == ("s1", "7", "10")
+
+
+@pytest.mark.parametrize("form", ["lines", "array", "pretty", "store"])
+def test_every_form_of_statements_gives_the_same(form: str, tmp_path: Path) -> None:
+    made = [statement(result=at(time=i), id=f"{i}") for i in range(50)]
+    text = {
+        "lines": "\n".join(map(json.dumps, made)),
+        "array": json.dumps(made),
+        "pretty": json.dumps(made, indent=2),
+        "store": json.dumps({"statements": made, "more": "/next"}),
+    }[form]
+    found = brought(tmp_path / "log.json", text, tmp_path)
+    assert [e["start_s"] for e in rows(found, "events.csv")] == [str(i) for i in range(50)]
+    assert "set_aside.csv" not in found.rows
+
+
+FAULTY = {
+    "no actor": statement(actor=None),
+    "nobody can be told by it": statement(actor={"name": "somebody"}),
+    "no verb": statement(verb=None),
+    "no object": statement(object={"objectType": "Activity"}),
+    "no time": statement(timestamp=None),
+    "lies in the future (now is 2026-06-01)": statement(timestamp="2026-07-01T00:00:00Z"),
+    "the time 'yesterday' is none": statement(timestamp="yesterday"),
+    "time is '-4'; seconds are a number from 0": statement(result=at(time=-4)),
+    "time is 'NaN'": statement(result=at(time="NaN")),
+    "lies outside 0 to 1": statement(result={"score": {"scaled": 1.5}}),
+    "the score is no number": statement(result={"score": {"raw": "much", "max": 10}}),
+    "another statement voids this one": statement(id="gone"),
+}
+
+
+def test_faulty_statements_are_all_set_aside_with_reasons(tmp_path: Path) -> None:
+    voiding = statement("http://adlnet.gov/expapi/verbs/voided", object={"objectType": "StatementRef", "id": "gone"})
+    made = [*FAULTY.values(), voiding, statement(id="a", result=at(time=1)), statement(id="a"), ["no", "object"]]
+    text = "\n".join(map(json.dumps, made)) + '\n{"actor": \n'
+    found = brought(tmp_path / "log.jsonl", text, tmp_path)
+    aside = rows(found, "set_aside.csv")
+    for line, reason in enumerate(FAULTY, 1):
+        assert reason in aside[line - 1]["reason"], reason
+        assert aside[line - 1]["line"] == str(line)
+    assert [a["reason"].split(";")[0].split(" (")[0] for a in aside[len(FAULTY) :]] == [
+        "the id 'a' stands twice", "no xAPI statement", "not JSON",
+    ]  # fmt: skip
+    assert [e["start_s"] for e in rows(found, "events.csv")] == ["1"]
+
+
+def test_a_cut_array_keeps_what_was_whole(tmp_path: Path) -> None:
+    text = json.dumps([statement(result=at(time=i)) for i in range(3)])
+    found = brought(tmp_path / "log.json", text[:-20], tmp_path)
+    assert len(rows(found, "events.csv")) == 2
+    assert "not JSON from here on" in rows(found, "set_aside.csv")[0]["reason"]
+
+
+def test_no_mail_address_is_kept(tmp_path: Path) -> None:
+    mails = [statement(actor={"mbox": m}) for m in ("mailto:Ann@school.example", "mailto:ann@school.example")]
+    found = brought(tmp_path / "log.jsonl", "\n".join(map(json.dumps, mails)), tmp_path)
+    students = {e["student_id"] for e in rows(found, "events.csv")}
+    assert len(students) == 1
+    assert "ann" not in students.pop().lower()
+
+
+KEYS = ["actor", "verb", "id", "object", "account", "name", "result", "extensions", "score", "raw", "timestamp"]
+LEAF = st.none() | st.booleans() | st.floats() | st.text(max_size=8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.recursive(LEAF, lambda c: st.lists(c, max_size=3) | st.dictionaries(st.sampled_from(KEYS), c), max_leaves=8))
+def test_any_json_is_an_event_or_set_aside(value: Any) -> None:
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "x.jsonl"
+        file.write_text(json.dumps(value) + "\n", encoding="utf-8")
+        for record in xapi.read(file, NOW):
+            assert isinstance(record, SetAside) or record.student_id
+
+
+LOG = "user_id,timestamp,action,video,start,end,object\n"
+
+
+def test_an_activity_log_by_the_names_of_its_platform(tmp_path: Path) -> None:
+    text = (
+        LOG + "s1,1772359200,play,v1,0,,\ns2,2026-03-01,viewed,,,,page 3\n,2026-03-01,play,v1,0,,\n"
+        "s1,2026-03-01,play,v1,9,3,\ns1,2027-01-01,play,v1,0,,\ns1,2026-03-01,play,v1,x,,\ns1,2026-03-01,play\n"
+    )
+    found = brought(tmp_path / "log.csv", text, tmp_path)
+    assert [(e["student_id"], e["time"], e["verb"]) for e in rows(found, "events.csv")] == [
+        ("s1", "2026-03-01T10:00:00Z", "played"), ("s2", "2026-03-01T00:00:00Z", "opened"),
+    ]  # fmt: skip
+    reasons = [a["reason"] for a in rows(found, "set_aside.csv")]
+    assert reasons[0] == "no learner"
+    assert "end_s 3 lies before start_s 9" in reasons[1]
+    assert "lies in the future" in reasons[2]
+    assert "start_s is 'x'" in reasons[3]
+    assert reasons[4] == "3 cells where the header has 7; check commas and quotes"
+    assert "set_aside.csv: 5 rows" in found.text().replace(str(found.folder) + "/", "")
+
+
+def test_a_click_table_is_dated_from_the_start_of_its_course(tmp_path: Path) -> None:
+    text = (
+        "code_module,code_presentation,id_student,id_site,date,sum_click\n"
+        "AAA,2013J,7,546,-2,4\nAAA,2014B,7,546,0,1\nAAA,2013X,7,546,0,1\nAAA,2013J,7,546,1,-1\n"
+    )
+    found = brought(tmp_path / "clicks.csv", text, tmp_path)
+    assert [(e["time"], e["group"], e["clicks"]) for e in rows(found, "events.csv")] == [
+        ("2013-09-29T00:00:00Z", "AAA_2013J", "4"), ("2014-02-01T00:00:00Z", "AAA_2014B", "1"),
+    ]  # fmt: skip
+    assert ["presentation '2013X'" in a["reason"] or "count '-1'" in a["reason"] for a in rows(found, "set_aside.csv")]
+
+
+def test_a_learner_in_two_groups_is_set_aside_by_course(tmp_path: Path) -> None:
+    text = "student_id,group,course\ns1,A,maths\ns1,B,maths\ns1,C,physics\ns2,B,maths\ns1,A,maths\n"
+    found = brought(tmp_path / "enrolments.csv", text, tmp_path)
+    assert len(rows(found, "enrolments.csv")) == 4
+    aside = rows(found, "set_aside.csv")
+    assert [a["line"] for a in aside] == ["3"]
+    assert aside[0]["reason"] == "the learner 's1' is in two groups of 'maths': 'A' and here 'B'; keep one"
+
+
+ROSTER = {
+    "manifest.csv": "propertyName,value\noneroster.version,1.2\n",
+    "classes.csv": "sourcedId,status,dateLastModified,title,courseSourcedId\nk1,active,,Maths,m\nk2,active,,More,m\n",
+    "enrollments.csv": "sourcedId,status,dateLastModified,classSourcedId,schoolSourcedId,userSourcedId,role,primary,"
+    "beginDate,endDate\ne1,active,,k1,o,u1,student,,2026-01-01,2099-01-01\ne2,active,,k2,o,u1,student,,,\n"
+    "e3,active,,k1,o,t1,teacher,,,\n",
+    "lineItems.csv": "sourcedId,status,dateLastModified,title,classSourcedId,resultValueMin,resultValueMax\n"
+    "q1,active,,Quiz,k1,0,20\n",
+    "results.csv": "sourcedId,status,dateLastModified,lineItemSourcedId,studentSourcedId,scoreStatus,score,scoreDate,"
+    "comment\nr1,active,,q1,u1,fully graded,17,2026-02-01,\nr2,active,,q1,u1,exempt,,2026-02-01,\n"
+    "r3,active,,q9,u1,fully graded,1,2026-02-01,\nr4,tobedeleted,,q1,u1,fully graded,1,2026-02-01,\n"
+    "r5,active,,q1,u1,fully graded,21,2026-02-01,\nr6,active,,q1,u1,graded,2,2026-02-01,\n"
+    "r7,active,,q1,u1,fully graded,2,2026-12-01,\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_oneroster_results_and_enrolments(packed: bool, tmp_path: Path) -> None:
+    folder = tmp_path / "export"
+    folder.mkdir()
+    for name, text in ROSTER.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    source = folder
+    if packed:
+        source = tmp_path / "export.zip"
+        with zipfile.ZipFile(source, "w") as archive:
+            for name in ROSTER:
+                archive.write(folder / name, name)
+    found = import_records([source], tmp_path / "out", now=NOW)
+    assert [tuple(r.values()) for r in rows(found, "scores.csv")] == [
+        ("u1", "2026-02-01T00:00:00Z", "q1", "17", "20", "k1")
+    ]
+    assert [(r["student_id"], r["group"], r["course"], r["left"]) for r in rows(found, "enrolments.csv")] == [
+        ("u1", "k1", "m", "")
+    ]
+    reasons = " ".join(a["reason"] for a in rows(found, "set_aside.csv"))
+    for part in ("two groups of 'm'", "'q9' is not in lineItems.csv", "tobedeleted", "score 21 lies outside 0 to 20",
+                 "scoreStatus 'graded' is none of", "lies in the future"):  # fmt: skip
+        assert part in reasons
+
+
+def test_what_cannot_be_read_at_all_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="cannot be opened"):
+        import_records([tmp_path / "none.csv"], tmp_path / "out", now=NOW)
+    (tmp_path / "latin.csv").write_bytes(LOG.encode() + "sé,2026-03-01,play,v,0,,\n".encode("latin-1"))
+    with pytest.raises(FileError, match="not UTF-8"):
+        import_records([tmp_path / "latin.csv"], tmp_path / "out", now=NOW)
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    with pytest.raises(FileError, match="unknown kind; name it with --kind"):
+        import_records([tmp_path / "other.csv"], tmp_path / "out", now=NOW)
+    with pytest.raises(FileError, match="no column for student_id"):
+        import_records([tmp_path / "other.csv"], tmp_path / "out", kind="log", now=NOW)
+    with pytest.raises(ConfigError, match="Did you mean 'clicks'"):
+        import_records([], tmp_path / "out", kind="click", now=NOW)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileError, match=r"neither results\.csv nor enrollments\.csv"):
+        import_records([tmp_path / "empty"], tmp_path / "out", now=NOW)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_something_else_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("mine")
+    with pytest.raises(FileError, match=r"holds 'thesis\.txt', which no import made"):
+        brought(tmp_path / "log.csv", LOG, tmp_path)
+    assert (tmp_path / "out" / "thesis.txt").read_text() == "mine"
+
+
+def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "log.csv").write_text(LOG + "s1,2026-03-01,play,v1,0,,\n", encoding="utf-8")
+    main([str(tmp_path / "log.csv"), "--out", str(tmp_path / "out")])
+    assert "read as log" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match=r"error: .*cannot be opened"):
+        main([str(tmp_path / "none.csv"), "--out", str(tmp_path / "out")])
+
+
+def test_times_and_seconds_by_value() -> None:
+    assert read_time("2026-03-01 10:00:00.250", NOW) == "2026-03-01T10:00:00.250Z"
+    assert [read_seconds(v, "time") for v in (None, "", 0, "2.5004", 7.0)] == ["", "", "0", "2.5", "7"]
+    with pytest.raises(ValueError, match="seconds are a number from 0"):
+        read_seconds(True, "time")
+
+
+def events(*made: tuple[str, int, str, str, str]) -> pd.DataFrame:
+    """(student, second of the clock, verb, start_s, end_s) on one lecture."""
+    found = [
+        (s, f"2026-03-01T10:{t // 60:02d}:{t % 60:02d}Z", "v", verb, a, b, "", "", "1") for s, t, verb, a, b in made
+    ]
+    return pd.DataFrame(found, columns=EVENT)
+
+
+def stretches(table: pd.DataFrame) -> list[tuple[float, float]]:
+    return list(watched(table)[["start_s", "end_s"]].itertuples(index=False, name=None))
+
+
+def test_stretches_end_at_pause_jump_and_end() -> None:
+    table = events(
+        ("s1", 0, "played", "0", ""), ("s1", 30, "seeked", "30", "10"), ("s1", 50, "paused", "", "30"),
+        ("s1", 60, "seeked", "30", "50"), ("s1", 61, "played", "50", ""), ("s1", 71, "completed", "", "60"),
+    )  # fmt: skip
+    assert stretches(table) == [(0, 30), (10, 30), (50, 60)]
+    time = watch_time(watched(table)).iloc[0]
+    assert (time["played_s"], time["seen_s"], time["again_s"]) == (60, 40, 20)
+
+
+def test_what_was_not_recorded_is_not_invented() -> None:
+    assert stretches(events(("s1", 0, "played", "0", ""))) == []
+    assert stretches(events(("s1", 0, "played", "0", ""), ("s1", 10, "paused", "", "3000"))) == [(0, 40)]
+    assert stretches(events(("s1", 0, "paused", "", "9"), ("s1", 5, "completed", "", "9"))) == []
+    assert stretches(events(("s1", 0, "played", "5", "25"))) == [(5, 25)]
+    assert stretches(events(("s1", 0, "played", "5", ""), ("s1", 8, "paused", "", ""))) == [(5, 13)]
+
+
+def test_the_curve_counts_viewers_and_those_who_came_back() -> None:
+    table = events(
+        ("s1", 0, "played", "0", "20"), ("s1", 30, "played", "10", "20"), ("s2", 0, "played", "0", "12"),
+        ("s3", 0, "played", "10", "20"), ("s3", 20, "played", "12", "13"),
+    )  # fmt: skip
+    curve = rewatch_curve(watched(table), "v", 20, step=10)
+    assert curve["viewers"].tolist() == [2, 2]
+    assert curve["again"].tolist() == [0, 1]
+    assert curve["share_again"].tolist() == [0, 0.5]
+    assert rewatch_curve(watched(table), "other", 20)["viewers"].sum() == 0
+
+
+def test_activity_by_week() -> None:
+    table = events(("s1", 0, "opened", "", ""), ("s1", 60, "opened", "", ""), ("s2", 0, "opened", "", ""))
+    table.loc[2, "clicks"] = "5"
+    found = activity(table, "2026-02-20")
+    assert found.to_numpy().tolist() == [["s1", 1, 2, 1], ["s2", 1, 5, 1]]
