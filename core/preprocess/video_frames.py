@@ -1,10 +1,11 @@
 """Take single frames out of a video at given seconds, by seeking: one frame in memory, most of the file unread.
 
-So a file that is cut off after the last frame asked for is not noticed.
+So a file that is cut off after the last frame asked for is not noticed, unless ``grey_every`` walks all of it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -36,26 +37,55 @@ def frames_at(path: Path, seconds: Sequence[float]) -> Iterator[tuple[float, np.
     Raises:
         FileError: if the file is no video, has no frames, or is damaged or cut off; the message says where.
     """
+    shown = -1.0
+    for second, frame in _walk(path, seconds):
+        if second > shown:
+            shown = second
+            yield second, _upright(frame)
+
+
+def grey_every(path: Path, step: float, size: tuple[int, int], first: int = 0) -> Iterator[tuple[float, np.ndarray]]:
+    """A small grey picture every ``step`` seconds to the end, from step ``first`` on: (second, (H, W) uint8).
+
+    ``size``: (H, W), whatever the proportions of the video. A frame that is shown for long is given again. Frames that
+    no other frame needs are not decoded, so a picture may be some hundredths of a second older than its step.
+
+    Raises:
+        FileError: as ``frames_at``; the whole rest of the file is read, so also where it is cut off.
+    """
+    steps = max(1, math.ceil(duration(path) / step - 1e-6))
+    last, picture = -1.0, np.zeros(size, np.uint8)
+    for i, (second, frame) in enumerate(_walk(path, [i * step for i in range(first, steps)], skim=True), first):
+        if second != last:
+            small = frame.reformat(width=size[1], height=size[0], format="gray", interpolation="AREA")
+            last, picture = second, small.to_ndarray()
+        yield i * step, picture
+
+
+def _walk(path: Path, seconds: Sequence[float], skim: bool = False) -> Iterator[tuple[float, Any]]:
+    """The decoded frames shown at rising ``seconds``, with their own seconds.
+
+    ``skim``: seek to the first only, leave out frames that no other needs.
+    """
     import av
 
     with closing(open_media(path, "video")) as container:
         stream = container.streams.video[0]
+        if skim:
+            stream.thread_type, stream.codec_context.skip_frame = "AUTO", "NONREF"
         if not 0 < stream.width * stream.height <= MAX_PIXELS:
             raise FileError(f"{path}: frames of {stream.width} x {stream.height}; at most {MAX_PIXELS} pixels are read")
         reader = _Reader(container, stream)
-        shown = -1.0
         try:
-            for second in seconds:
-                frame = reader.shown_at(second)
+            for i, second in enumerate(seconds):
+                frame = reader.shown_at(second, seek=not skim or i == 0)
                 if frame is None:
                     raise FileError(f"{path}: no frame can be decoded; export the video again")
                 if reader.ended and reader.end < min(_stated(container), second) - SLACK_SECONDS:
                     raise FileError(
                         f"{path}: cut off, no frame is there at {second:.2f} of {_stated(container):.2f} s; copy again"
                     )
-                if (time := reader.time(frame)) > shown:
-                    shown = time
-                    yield time, _upright(frame)
+                yield reader.time(frame), frame
         except av.FFmpegError as error:
             where = f"after {reader.end:.2f} s" if reader.end else "at its start"
             raise FileError(f"{path}: damaged or cut off {where} ({error.strerror}); copy it again") from error
@@ -79,8 +109,8 @@ class _Reader:
     def time(self, frame: Any) -> float:
         return float(((frame.pts or 0) - self.start) * self.stream.time_base)
 
-    def shown_at(self, second: float) -> Any:
-        if self.current is not None and second - self.time(self.current) > SEEK_SECONDS:
+    def shown_at(self, second: float, seek: bool = True) -> Any:
+        if seek and self.current is not None and second - self.time(self.current) > SEEK_SECONDS:
             self.container.seek(self.start + int(second / self.stream.time_base), stream=self.stream)
             self.decoded = self.container.decode(self.stream)
             self.following = next(self.decoded, None)
