@@ -85,7 +85,7 @@ def _tables(folder: Path, learners: Sequence[Learner], seconds: Mapping[str, flo
            map(_question, sample_content.questions()))  # fmt: skip
     _write(folder / "answers.csv", ANSWER_COLUMNS, (row for x in learners for row in _answers(x)))
     _write(folder / "enrolments.csv", ENROLMENT_COLUMNS, map(_enrolment, learners))
-    events = sorted(e for x in learners for e in sample_records.events(x, seconds))
+    events = sorted((e for x in learners for e in sample_records.events(x, seconds)), key=lambda e: e.time)
     _write(folder / "events.csv", sample_records.EVENT_COLUMNS, map(sample_records.row, events))
     running = {x.id for x in learners if x.presentation == RUNNING}
     with (folder / "xapi.jsonl").open("w", encoding="utf-8") as file:
@@ -167,8 +167,9 @@ this project. Nobody stands behind the learners; their names are made up.
 | `enrolments.csv` | a learner: tutorial group, background, the day of leaving, the outcome (pass, fail, withdrawn) |
 | `truth/` | **never an input**: slide changes and clips, mastery and traits that the data were drawn from |
 
-`split` is by time: {RUNNING} is `test`; `group` in the answers is the learner, who stays on one side of it. Its answers use wordings that no earlier answer has. Figures measured here say
-that the software works, nothing about learners.
+`split` is by time: {RUNNING} is `test`; `group` in the answers is the learner, who stays on one side of it. The answers
+of {RUNNING} use wordings that no earlier answer has. Figures measured here say that the software works, nothing about
+learners.
 """
 
 
