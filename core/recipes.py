@@ -116,6 +116,8 @@ def _views(modality: Columns, preset: str, drop: tuple[str, ...]) -> tuple[ViewC
             words = ViewConfig("lexical", {"dropout": 0.3}, terms)
             model = text_model() if pretrained else None
             return (words,) if model is None else (words, sentence_view(model, drop))
+        case Modality.PAIR:
+            return pair_views(modality.columns, text_model() if pretrained else None)
         case Modality.IMAGE:
             name = image_model() if pretrained else None
             return (ViewConfig("resnet", {}, {"size": 64}) if name is None else image_view(name),)
@@ -143,6 +145,22 @@ def sentence_view(model: str, drop: Sequence[str] = ()) -> ViewConfig:
     """A text by a frozen pretrained transformer, named by folder or hub id; its features are cached."""
     tokens = {"tokens": "pretrained", "model": model, "max_tokens": 256, "drop": list(drop)}
     return ViewConfig("mlp", {"dropout": 0.2}, tokens, "pretrained", {"model": model, "pool": "mean"})
+
+
+def pair_views(columns: Sequence[str], model: str | None = None, context: str | None = None) -> tuple[ViewConfig, ...]:
+    """A text and what it is compared with: overlap, terms within each context, and meaning where there is a model.
+
+    ``context``: the column whose text makes the same word a term of its own; None: the last.
+    """
+    compared = {"compared": len(columns) - 1}
+    overlap = ViewConfig("mlp", {"hidden": [64], "normalise": "none"}, {"features": "overlap"} | compared)
+    within = {"features": "terms", "context": context or columns[-1]}
+    terms = ViewConfig("lexical", {"dropout": 0.3}, within)
+    if model is None:
+        return overlap, terms
+    sentences = {"features": "sentences", "model": model} | compared
+    meaning = ViewConfig("mlp", {"dropout": 0.3}, sentences, "sentence_pair", {"model": model} | compared)
+    return overlap, terms, meaning
 
 
 def image_view(backbone: str, **preprocess: Any) -> ViewConfig:

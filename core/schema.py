@@ -27,11 +27,12 @@ class Modality(StrEnum):
     AUDIO = "audio"
     VIDEO = "video"
     TABULAR = "tabular"
+    PAIR = "pair"  # a text and what it is compared with: an answer and its reference, a question and an article
 
     @property
     def is_file(self) -> bool:
         """Whether a cell of this kind names files."""
-        return self not in (Modality.TEXT, Modality.TABULAR)
+        return self not in (Modality.TEXT, Modality.TABULAR, Modality.PAIR)
 
 
 class TargetKind(StrEnum):

@@ -39,6 +39,7 @@ SIGNATURES = {
     Modality.TEXT: [Signature((), vocabulary=40), Signature((2,), vocabulary=40), FEATURES],
     Modality.AUDIO: [Signature((16,)), Signature(()), FEATURES],
     Modality.TABULAR: [Signature((7,), cardinalities=(3, 5)), Signature((4,))],
+    Modality.PAIR: [Signature((2,), vocabulary=40), Signature((3,), vocabulary=40), FEATURES],
 }
 PRETRAINED = {
     "bert": (Modality.TEXT, Signature((), vocabulary=40)),
@@ -93,6 +94,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     for name, model in made.items():
         folders[name] = str(tmp_path_factory.mktemp(name))
         model.save_pretrained(folders[name])
+    SMALL["sentence_pair"] = [{"model": folders["bert"]}, {"model": folders["bert"], "compared": 2}]
     SMALL["pretrained"] = [
         {"model": folders["bert"], "tune": "full"},
         {"model": folders["bert"], "tune": "lora", "pool": "mean", "layers": [-1, 1]},
@@ -127,6 +129,8 @@ def sample(signature: Signature, length: int) -> Tensor:
     """A sample (T, *shape) as preprocessing makes it."""
     if signature.vocabulary is not None:
         ids = torch.randint(1, signature.vocabulary, (length,))
+        if signature.shape == (3,):  # token, column and text of a pair
+            return torch.stack([ids, torch.arange(length) % 2, torch.arange(length) // 2], -1)
         return torch.stack([ids.float(), torch.rand(length)], -1) if signature.shape else ids
     x = torch.randn(length * (1 if signature.shape else SECONDS), *signature.shape)
     for i, codes in enumerate(reversed(signature.cardinalities), 1):

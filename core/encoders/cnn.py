@@ -44,7 +44,7 @@ class Cnn(nn.Module):
         ConfigError: for samples of another shape, or a value that does not exist.
     """
 
-    accepts: ClassVar = frozenset(Modality) - {Modality.TABULAR}
+    accepts: ClassVar = frozenset(Modality) - {Modality.TABULAR, Modality.PAIR}
 
     def __init__(
         self,

@@ -29,7 +29,7 @@ class Lexical(nn.Module):
         ConfigError: for samples without a vocabulary, or a value out of range.
     """
 
-    accepts: ClassVar = frozenset({Modality.TEXT})
+    accepts: ClassVar = frozenset({Modality.TEXT, Modality.PAIR})
 
     def __init__(self, signature: Signature, width: int | None, dropout: float = 0.1, init: float = 0.02) -> None:
         super().__init__()

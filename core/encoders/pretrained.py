@@ -41,7 +41,7 @@ class Pretrained(nn.Module):
         MissingExtraError: for "lora" without peft.
     """
 
-    accepts: ClassVar = frozenset(Modality) - {Modality.TABULAR}
+    accepts: ClassVar = frozenset(Modality) - {Modality.TABULAR, Modality.PAIR}
 
     def __init__(
         self,

@@ -32,7 +32,7 @@ class Rnn(nn.Module):
         ConfigError: for samples of another shape, or a value that does not exist.
     """
 
-    accepts: ClassVar = frozenset(Modality) - {Modality.TABULAR}
+    accepts: ClassVar = frozenset(Modality) - {Modality.TABULAR, Modality.PAIR}
 
     def __init__(
         self,

@@ -36,7 +36,7 @@ class Transformer(nn.Module):
         ConfigError: for samples of another shape, or a value that does not exist.
     """
 
-    accepts: ClassVar = frozenset(Modality) - {Modality.TABULAR}
+    accepts: ClassVar = frozenset(Modality) - {Modality.TABULAR, Modality.PAIR}
 
     def __init__(
         self,

@@ -12,8 +12,9 @@ The contract, held by ``tests/test_preprocess.py`` over every kind:
         def restore(self, state) -> None: ...
         def notes(self, cell) -> tuple[str, ...]: ...        # optional: what the result of a case must tell of its cell
 
-A cell is never absent here. Its type by kind: TEXT a str; TABULAR a dict of column to str ("" for a blank); all others
-a tuple of absolute ``Path``s, at least one; VOLUME also takes scans that are read already (``core.preprocess.grid``).
+A cell is never absent here. Its type by kind: TEXT a str; TABULAR and PAIR a dict of column to str ("" for a blank);
+all others a tuple of absolute ``Path``s, at least one; VOLUME also takes scans that are read already
+(``core.preprocess.grid``).
 """
 
 from __future__ import annotations

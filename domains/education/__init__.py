@@ -1,0 +1,1 @@
+"""Education: lectures, assignments and learning records on the shared engine."""

@@ -1,0 +1,87 @@
+"""The columns of a table of graded answers, by documented names, and the experiment that they make.
+
+answer                   what the learner wrote
+reference                what a right answer says; several are separated by |
+question                 what was asked
+earlier_answers, …       the learner's history before this answer, see ``LEARNER``; ``domains.education.assignments``
+                         computes it in order of time
+grade                    the answer: correct, partly, contradictory, incorrect; or points (a number); see ``TARGETS``
+answer_id, question_id, student_id, module, split    special columns: the answers of one group stay on one side of every
+                         split; the group is the column ``group`` (blank: an answer on its own), else the question
+
+The modality ``match`` says how far the answer agrees with reference and question: words, letters and numbers that they
+share, words within this very question, and meaning where the sentence encoder is installed (extra ``weights``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from core.config import ExperimentConfig, ModalityConfig, TableConfig, TargetConfig
+from core.errors import ConfigError, unknown
+from core.recipes import Columns, build_config
+from core.schema import Modality, TargetKind
+
+TARGETS = ("grade", "label", "label_3way", "label_2way", "points", "score", "percent")
+NUMBERS = ("points", "score", "percent")  # targets that are numbers unless the user says otherwise
+TEXTS = ("answer", "reference", "question")
+LEARNER = ("earlier_answers", "earlier_share", "earlier_here", "attempt")
+UNSEEN = {"answers": None, "learners": "student_id", "questions": "question_id", "modules": "module"}
+
+
+def build(
+    columns: Sequence[str],
+    *,
+    target: str | None = None,
+    preset: str = "default",
+    seed: int = 0,
+    unseen: str = "questions",
+    numbers: Sequence[str] = (),
+    categories: Sequence[str] = (),
+) -> ExperimentConfig:
+    """An experiment over the columns that a table has under their documented names.
+
+    ``unseen``: what held-out rows are to be new in, so what stays on one side of a split: "answers" (nothing does),
+    "learners", "questions" or "modules"; a column ``group`` wins. ``numbers`` and ``categories`` add columns about the
+    learner.
+
+    Raises:
+        ConfigError: if no target or no answer is found; the message lists what was looked for.
+    """
+    if unseen not in UNSEEN:
+        raise unknown("kind of unseen rows", unseen, UNSEEN)
+    column, kind = _target(columns, target)
+    if "answer" not in columns:
+        raise ConfigError(f"no column 'answer' is found; the table has {', '.join(columns)}: rename the learner's text")
+    modalities = {name: Columns(Modality.TEXT, (name,)) for name in TEXTS if name in columns}
+    if len(modalities) > 1:
+        modalities["match"] = Columns(Modality.PAIR, tuple(modalities))
+    if found := tuple(c for c in columns if c in (*LEARNER, *numbers, *categories) and c != column):
+        named = tuple(c for c in found if c not in categories)
+        modalities["learner"] = Columns(Modality.TABULAR, found, named, tuple(c for c in found if c in categories))
+    group = next((c for c in ("group", UNSEEN[unseen]) if c in columns), None)
+    table = TableConfig(
+        id="answer_id" if "answer_id" in columns else None, group=group, split="split" if "split" in columns else None
+    )
+    config = build_config(modalities, TargetConfig(column, kind), table, preset, seed=seed)
+    return dataclasses.replace(config, modalities=tuple(map(_without_vectors, config.modalities)))
+
+
+def _target(columns: Sequence[str], target: str | None) -> tuple[str, TargetKind]:
+    named = target or next((c for c in TARGETS if c in columns), None)
+    if named is None:
+        raise ConfigError(f"no target column is found; looked for {', '.join(TARGETS)}: name it with --target")
+    column, _, kind = named.partition(":")
+    if column not in columns:
+        raise unknown("target column", column, columns)
+    if kind and kind not in list(TargetKind):
+        raise unknown("target kind", kind, list(TargetKind))
+    return column, TargetKind(kind) if kind else TargetKind.NUMBER if column in NUMBERS else TargetKind.LABEL
+
+
+def _without_vectors(modality: ModalityConfig) -> ModalityConfig:
+    """Texts keep their terms alone: their meaning is read once, in ``match``, and stored once in the bundle."""
+    if modality.kind is not Modality.TEXT:
+        return modality
+    return dataclasses.replace(modality, views=modality.views[:1])
