@@ -92,12 +92,23 @@ class ModalityConfig(_FromJson):
 
 @dataclass(frozen=True)
 class TargetConfig(_FromJson):
-    """The column to predict. ``classes`` fixes labels and the order of grades; None: as in the training rows."""
+    """The column to predict. ``classes`` fixes labels and the order of grades; None: as in the training rows.
+
+    ``outside``: the label of cases that belong to none of the others; such cases are then told by a detector
+    (``core.evaluation.scope``), also where no row is labelled so.
+    """
 
     column: str
     kind: TargetKind = TargetKind.LABEL
     classes: tuple[str, ...] | None = None
     transform: str = "none"  # numbers only: "none" or "log1p"
+    outside: str | None = None
+    false_alarm: float = 0.05  # the share of other cases that may be marked as outside
+
+    def __post_init__(self) -> None:
+        _within("target.false_alarm", self.false_alarm, 0, 1)
+        if self.outside is not None and self.kind not in (TargetKind.LABEL, TargetKind.LABELS):
+            raise ConfigError(f"target.outside: one label or several can lie outside, a {self.kind} cannot")
 
 
 @dataclass(frozen=True)

@@ -117,4 +117,6 @@ class Prediction:
         default_factory=dict
     )  # the answer's probability (or the value) without that modality
     missing: tuple[str, ...] = ()  # modalities that this case does not have
+    outside: float | None = None  # share of inside cases that look more at home among the classes; None: not judged
+    is_outside: bool = False  # marked as belonging to none of the classes; ``label`` is then the outside label
     warnings: tuple[str, ...] = ()
