@@ -20,9 +20,9 @@ from domains.education import sample_content
 PRESENTATIONS = {"2023-autumn": datetime(2023, 10, 2, tzinfo=UTC), "2024-spring": datetime(2024, 2, 19, tzinfo=UTC),
                  "2024-autumn": datetime(2024, 9, 30, tzinfo=UTC)}  # fmt: skip
 WEEKS, LECTURE_WEEKS, FINAL_WEEK = 8, (1, 3, 5), 7
-HARD = {"mean and median": 0.1, "skewness": 0.35, "standard deviation": 0.3, "random sampling": 0.2,
+HARD = {"mean and median": 0.0, "skewness": 0.35, "standard deviation": 0.25, "random sampling": 0.05,
         "standard error": 0.75, "confidence interval": 0.6, "p-value": 0.85, "Bayes' rule": 0.7,
-        "correlation and causation": 0.25}  # fmt: skip
+        "correlation and causation": 0.1}  # fmt: skip
 _POINTS = {"correct": 1.0, "partly": 0.5}
 _FIRST = (
     "Ada", "Bram", "Chloe", "Dario", "Esra", "Femi", "Greta", "Hugo", "Ines", "Jonas", "Kemi", "Lior", "Maya", "Nils",
@@ -143,7 +143,7 @@ class _Course:
             concept, ends = slide["concept"], [slide["start"], slide["end"]]
             if concept and self.rng.random() < 0.35 * (1 - self.learner.diligence):
                 continue
-            unsure = concept and self.rng.random() < 0.45 * (1 - self.learner.mastery[concept])
+            unsure = concept and self.rng.random() < 0.6 * (1 - self.learner.mastery[concept]) ** 2
             for again in range(2 if unsure else 1):
                 if stretches and stretches[-1][1] == ends[0] and not again and self.rng.random() > 0.12:
                     stretches[-1][1] = ends[1]
@@ -171,7 +171,7 @@ class _Course:
         for question in asked:
             time += timedelta(seconds=int(self.rng.uniform(50, 200)))
             grade = self._answer(question, 1, time)
-            if again and grade != "correct" and self.rng.random() < 0.25 + 0.6 * self.learner.diligence:
+            if again and grade != "correct" and self.rng.random() < 0.1 + 0.6 * self.learner.diligence:
                 self._watch_again(question.concept, time + timedelta(minutes=float(self.rng.uniform(5, 60))))
                 self._answer(question, 2, time + timedelta(hours=float(self.rng.uniform(2, 20))))
 
