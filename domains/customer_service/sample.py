@@ -94,7 +94,7 @@ def _dialogue(number: int, customer: Customer, rng: np.random.Generator) -> list
         time += timedelta(seconds=int(rng.integers(20, 120)))
         urgency = _urgency(intent, rng)
         how = Speech(manner, urgency, customer.channel == "phone", customer.split == "test")
-        said, answered = say(intent, customer.person, how, rng), reply(intent, rng)
+        said, answered = say(intent, customer.person, how, rng), reply(intent, "\n".join(lines), rng)
         rows.append(_row(number, turn, customer, time, intent, how, said, lines, rng) | {"reply": answered})
         lines += [f"customer: {said}", f"agent: {answered}"]
     return rows

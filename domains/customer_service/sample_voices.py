@@ -66,7 +66,7 @@ class Line:
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Line:
         """A random speed, channel and level of noise."""
-        return cls(round(float(rng.uniform(0.85, 1.2)), 2), bool(rng.random() < 0.6), NOISE_DB[rng.integers(4)])
+        return cls(round(float(rng.uniform(0.85, 1.2)), 2), bool(rng.random() < 0.8), NOISE_DB[rng.integers(4)])
 
 
 def check_programs() -> None:

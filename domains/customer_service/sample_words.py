@@ -83,9 +83,10 @@ def greeting(rng: np.random.Generator) -> str:
     return str(rng.choice(phrases()["greeting"]))
 
 
-def reply(intent: str, rng: np.random.Generator) -> str:
-    """What an agent answered."""
-    return str(rng.choice(phrases()["intents"][intent]["replies"]))
+def reply(intent: str, before: str, rng: np.random.Generator) -> str:
+    """What an agent answered, and did not say ``before``."""
+    every = phrases()["intents"][intent]["replies"]
+    return str(rng.choice([r for r in every if r not in before] or every))
 
 
 def _core(intent: str, how: Speech, rng: np.random.Generator) -> str:

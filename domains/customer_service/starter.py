@@ -1,0 +1,50 @@
+"""The sample model of customer service, see ``core.starter``; ``POLYFUSE_SAMPLE_EPOCHS`` sets other epochs."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+from core import starter
+from core.config import ExperimentConfig
+from core.progress import Progress, silent
+from core.table import StringTable
+from domains.customer_service import recipe
+
+DOMAIN = "customer_service"
+EPOCHS = 10
+
+
+def home() -> Path:
+    """The user's folder for models, the record of decisions and the log of the app."""
+    return starter.home(DOMAIN)
+
+
+def sample_table() -> Path:
+    """The table of generated turns.
+
+    Raises:
+        FileError: if it is not there.
+    """
+    return starter.sample_table(DOMAIN)
+
+
+def sample_config() -> ExperimentConfig:
+    """What the sample model is: one seed and few epochs, so that it is there within a minute."""
+    config = recipe.build(StringTable.open(sample_table()).columns, target="intent", preset="fast")
+    epochs = int(os.environ.get("POLYFUSE_SAMPLE_EPOCHS") or EPOCHS)
+    return dataclasses.replace(config, training=dataclasses.replace(config.training, epochs=epochs), floor=False)
+
+
+SAMPLE = starter.SampleModel(DOMAIN, sample_table, sample_config)
+
+
+def ready() -> Path | None:
+    """The bundle of the sample model, or None where it has not been trained yet."""
+    return SAMPLE.ready()
+
+
+def ensure(progress: Progress = silent) -> Path:
+    """The bundle of the sample model, trained now where it is not there or does not open."""
+    return SAMPLE.ensure(progress)
