@@ -1,13 +1,13 @@
 """Where the slides of a lecture change, from small grey pictures, in one pass and constant memory.
 
-Method "lost ink": the picture is cut into blocks; a block with contrast holds ink. A slide ends when ink that it held is
-gone, once the picture has settled. So a slide that builds up stays one slide: its ink is kept, and more is added. Blocks
-that keep changing (an embedded clip, a speaker's window) are left out while they move and a while after; where most of
-the picture keeps changing and the slide's ink is not seen beside it, the scene is moving: a clip, a camera. Nothing
-falls back to equal pieces: a picture that never changes is one scene.
+Method "lost ink": the picture is cut into blocks; a block with contrast holds ink. A slide ends when ink that it held
+is gone, once the picture has settled. So a slide that builds up stays one slide: its ink is kept, and more is added.
+Blocks that keep changing (an embedded clip, a speaker's window, subtitles) are left out while they move and a while
+after; where most of the picture keeps changing and the slide's ink is not seen beside it, the scene is moving: a clip,
+a camera. Nothing falls back to equal pieces: a picture that never changes is one scene.
 
-Not told apart: a slide that only adds ink to the one before it is taken for its build-up, and slides shown for less than
-two seconds are passed over.
+Not told apart: a slide that only adds ink to the one before it is taken for its build-up, and slides shown for less
+than two seconds are passed over.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ _BLOCKS = (SIZE[0] // BLOCK, SIZE[1] // BLOCK)
 class Scene:
     """What is shown from ``start`` to ``end`` seconds: a slide or a moving picture.
 
-    ``look``: a second at which it is shown whole. ``slide``: its number from 0, the same where it comes back; None for a
-    moving picture.
+    ``look``: a second at which it is shown whole. ``slide``: its number from 0, the same where it comes back; None for
+    a moving picture.
     """
 
     start: float
@@ -204,4 +204,4 @@ class SlideDetector:
                 found = state[name]
                 setattr(self, name, found if isinstance(value, np.ndarray) else found.tolist())
         rows = np.asarray(self.scenes, float).reshape(-1, 4)
-        self.scenes = [Scene(*row[:3], None if row[3] < 0 else int(row[3])) for row in rows.tolist()]
+        self.scenes = [Scene(a, b, look, None if n < 0 else int(n)) for a, b, look, n in rows.tolist()]

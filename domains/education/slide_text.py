@@ -1,0 +1,99 @@
+"""Text on the picture of a slide, by rapidocr (PP-OCR models inside the package), kept by the picture's content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from core.cache import FeatureCache
+from core.errors import MissingExtraError
+from core.preprocess.image_file import read_image
+
+LONGEST_SIDE = 960  # pixels at which text is looked for
+TITLE_PART = 0.35  # of the picture, from the top, where a title stands
+TITLE_HEIGHT = 0.75  # of the tallest line there
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of text: ``top``, ``left`` and ``height`` as shares of the picture's height and width, and how sure."""
+
+    text: str
+    top: float
+    left: float
+    height: float
+    confidence: float
+
+
+def read_slide(picture: Path, cache: FeatureCache | None = None) -> list[Line]:
+    """The lines of text on a picture, from the top.
+
+    Raises:
+        MissingExtraError: without the extra ``lecture``.
+        FileError: if the picture cannot be read.
+    """
+    pixels = read_image(picture)  # (H, W) or (H, W, 3)
+    cache = cache or FeatureCache()
+    key = hashlib.sha256(f"{_version()} {LONGEST_SIDE} {pixels.shape}".encode() + pixels.tobytes()).hexdigest()
+    kept = cache.get(key)
+    if kept is None:
+        content = json.dumps([asdict(line) for line in _read(pixels)]).encode()
+        kept = torch.tensor(list(content), dtype=torch.uint8)
+        cache.put({key: kept})
+    return [Line(**line) for line in json.loads(bytes(kept.tolist()))]
+
+
+def title_of(lines: list[Line]) -> str:
+    """The first of the tall lines in the upper part of a slide, with those that go on in its size; "" without one."""
+    upper = [line for line in lines if line.top <= TITLE_PART]
+    if not upper:
+        return ""
+    tall = [line for line in upper if line.height >= TITLE_HEIGHT * max(u.height for u in upper)]
+    title = [tall[0]]
+    for line in tall[1:]:
+        if line.top - title[-1].top > 2 * title[-1].height or len(title) == 3:
+            break
+        title.append(line)
+    return " ".join(line.text for line in title)
+
+
+def _read(pixels: np.ndarray) -> list[Line]:
+    colour = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)  # (H, W, 3)
+    found = _engine()(np.ascontiguousarray(colour[..., ::-1]))  # it reads BGR
+    if found.boxes is None:
+        return []
+    height, width = pixels.shape[:2]
+    lines = [_line(*row, height, width) for row in zip(found.boxes, found.txts, found.scores, strict=True)]
+    return sorted(lines, key=lambda line: (round(line.top / 0.02), line.left))
+
+
+def _line(box: np.ndarray, text: str, score: float, height: int, width: int) -> Line:
+    """``box``: (4, 2) corners, x and y."""
+    (left, top), bottom = box.min(axis=0), box[:, 1].max()
+    shares = (top / height, left / width, (bottom - top) / height, score)
+    return Line(text.strip(), *(round(float(v), 4) for v in shares))
+
+
+def _version() -> str:
+    try:
+        return version("rapidocr")
+    except ImportError:
+        raise MissingExtraError("rapidocr", "lecture", "text on slides") from None
+
+
+@lru_cache(maxsize=1)
+def _engine() -> Any:
+    from rapidocr import RapidOCR
+
+    settings = {"Global.log_level": "error", "Global.use_cls": False}  # slides are upright
+    settings |= {"Det.limit_side_len": LONGEST_SIDE, "Det.limit_type": "max"}
+    settings |= {f"EngineConfig.onnxruntime.{k}_op_num_threads": torch.get_num_threads() for k in ("intra", "inter")}
+    return RapidOCR(params=settings)
