@@ -57,7 +57,8 @@ def build(
     modalities = {name: Columns(Modality.TEXT, (name,)) for name in TEXTS if name in columns}
     if len(modalities) > 1:
         modalities["match"] = Columns(Modality.PAIR, tuple(modalities))
-    if found := tuple(c for c in columns if c in (*LEARNER, *numbers, *categories) and c != column):
+    history = LEARNER if any(c in columns for c in LEARNER if c != "attempt") else ()
+    if found := tuple(c for c in columns if c in (*history, *numbers, *categories) and c != column):
         named = tuple(c for c in found if c not in categories)
         modalities["learner"] = Columns(Modality.TABULAR, found, named, tuple(c for c in found if c in categories))
     group = next((c for c in ("group", UNSEEN[unseen]) if c in columns), None)

@@ -1,0 +1,233 @@
+"""Answers in: the plain table, Moodle and Canvas exports, and the public layout, to the table that the grader reads.
+
+The plain table (CSV, UTF-8), a row an answer; ``question_id`` is needed in every row, and a score has a learner:
+
+    answer_id, student_id, question_id, question, reference, answer, concept, module, attempt, time, section, split,
+    grade (correct, partly, contradictory, incorrect) or points with max_points
+
+Scores without a text stay (they count for mastery and history). ``questions.csv`` (question_id, question, reference,
+concept, module) fills what a row leaves blank. Several references are separated by |. What cannot be used is set aside
+with its line and reason, all faults of the file at once.
+
+    python -m domains.education.assignments quiz.csv --out answers.csv
+    python -m domains.education.assignments answers.csv questions.csv --dataset beetle --unseen questions --out OUT.csv
+    polyfuse train OUT.csv --domain education --target label_2way --out RUN
+    polyfuse evaluate RUN/bundle OUT.csv --split test
+
+Besides the columns above the public layout (``student_answer``, ``all_references``, ``label_2way``, ``score`` …) is
+read; its official parts become ``part``, and ``split`` says train or test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from core.errors import FileError, PolyfuseError, unknown
+from domains.education import assignments_lms as lms
+from domains.education.assignments_check import Checker
+from domains.education.assignments_history import HISTORY, with_history
+from domains.education.assignments_lms import Line
+from domains.education.assignments_public import is_public, public_line
+from domains.education.recipe import UNSEEN
+from domains.education.records_types import SetAside, open_text
+
+KINDS = ("plain", "public", *lms.KINDS)
+COLUMNS = (
+    "answer_id", "student_id", "question_id", "question", "reference", "answer", "concept", "module", "attempt", "time",
+    "section", "grade", "points", "max_points", "split",
+)  # fmt: skip
+_ALWAYS = ("answer", "group", *HISTORY)  # columns that a model may ask for, whatever the rows of one file hold
+QUESTION = ("question", "reference", "concept", "module")
+
+
+@dataclass
+class Assignments:
+    """What was read: rows by column name (blank is ""), and the lines that were set aside."""
+
+    source: str
+    kind: str
+    rows: list[dict[str, str]] = field(default_factory=list)
+    aside: list[SetAside] = field(default_factory=list)
+
+    def table(self, unseen: str | None = None) -> pd.DataFrame:
+        """The rows with the learner's history, without columns that are blank throughout.
+
+        ``unseen`` writes the column ``group`` that training keeps together: see ``domains.education.recipe``. Test rows
+        whose group is in the training rows too are left out.
+        """
+        rows = with_history(self.rows)
+        if unseen is not None:
+            rows = _grouped(rows, unseen)
+        names = dict.fromkeys(name for row in rows for name in row)
+        kept = [n for n in names if n in _ALWAYS or any(row.get(n) for row in rows)]
+        return pd.DataFrame([[row.get(n, "") for n in kept] for row in rows], columns=kept, dtype=str)
+
+    def write(self, out: Path | str, unseen: str | None = None) -> Path:
+        """Write the table of all rows that have a text, and beside it ``NAME_set_aside.csv``; returns the latter."""
+        table = self.table(unseen)
+        if not len(table) or "answer" not in table:
+            raise FileError(f"{self.source}: no answer with a text is left to write\n{self.text()}")
+        path = Path(out)
+        table[table["answer"] != ""].to_csv(path, index=False)
+        aside = path.with_name(f"{path.stem}_set_aside.csv")
+        pd.DataFrame(self.aside, columns=SetAside._fields).to_csv(aside, index=False)
+        return aside
+
+    def text(self) -> str:
+        """What was read, for people."""
+        texts = sum(bool(row.get("answer")) for row in self.rows)
+        lines = [f"{self.source}: read as {self.kind}, {texts} answers, {len(self.rows) - texts} scores without text"]
+        reasons = Counter(a.reason for a in self.aside)
+        return "\n".join(lines + [f"  set aside {count} × {reason}" for reason, count in reasons.most_common(20)])
+
+
+def read_assignments(
+    source: Path | str,
+    questions: Path | str | None = None,
+    *,
+    kind: str | None = None,
+    encoding: str = "utf-8-sig",
+    dataset: str | None = None,
+    now: datetime | None = None,
+) -> Assignments:
+    """Read a file of answers or scores.
+
+    Args:
+        source: CSV (also ``.gz``).
+        questions: CSV of questions, to fill what the answers leave blank.
+        kind: one of ``KINDS``; None: told by the header.
+        encoding: of both files.
+        dataset: public layout only: the rows of this one.
+        now: nothing may be dated later; None: the clock.
+
+    Raises:
+        FileError: if a file cannot be read at all or its columns are none of the known ones.
+        ConfigError: for an unknown kind.
+    """
+    columns, rows = _open(Path(source), encoding)
+    found = Assignments(str(source), _kind(kind, columns, str(source)))
+    known = _questions(Path(questions), encoding, dataset) if questions is not None else {}
+    check = Checker(now or datetime.now(UTC))
+    for line, cells in _lines(found.kind, columns, rows, found.aside):
+        if dataset is not None and cells.get("dataset", dataset) != dataset:
+            continue
+        row = public_line(cells) if found.kind == "public" else cells
+        row |= {k: v for k, v in known.get(row.get("question_id", ""), {}).items() if v and not row.get(k)}
+        try:
+            found.rows.append(check(row))
+        except ValueError as error:
+            content = ", ".join(row.get(n, "") for n in ("answer_id", "student_id", "question_id"))
+            found.aside.append(SetAside(line, str(error), content))
+    found.rows = check.without_moved(found.rows, found.aside)
+    return found
+
+
+def _kind(kind: str | None, columns: Sequence[str], source: str) -> str:
+    if kind is not None:
+        if kind not in KINDS:
+            raise unknown("kind of assignments", kind, KINDS)
+        return kind
+    if is_public(columns):
+        return "public"
+    if "question_id" in columns and {"student_id", "answer"} & {*columns}:
+        return "plain"
+    if (found := lms.kind_of(columns)) is not None:
+        return found
+    raise FileError(
+        f"{source}: no known columns in {', '.join(columns[:12])}; export the quiz report 'Responses' (Moodle) or "
+        "'Student analysis' (Canvas), a gradebook, or write student_id, question_id, answer and grade or points"
+    )
+
+
+def _open(path: Path, encoding: str) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """The header and the numbered rows of a CSV file, decoded as a whole so that a wrong encoding is told at once."""
+    try:
+        with open_text(path) as file:
+            content = file.buffer.read()
+        text = content.decode(encoding)
+    except LookupError:
+        raise unknown("encoding", encoding, ("utf-8-sig", "cp1252", "latin-1", "utf-16")) from None
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise FileError(
+            f"{path}: is not {encoding} at line {line}; save it as 'CSV UTF-8', or name its encoding, such as "
+            "encoding='cp1252' for files of older spreadsheet programs"
+        ) from error
+    first = text.split("\n", 1)[0]
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=";" if first.count(";") > first.count(",") else ",")
+    columns = [c.strip() for c in next(reader, [])]
+    if not columns:
+        raise FileError(f"{path}: is empty; it needs a header and a row an answer")
+    return columns, ((reader.line_num, row) for row in reader if any(cell.strip() for cell in row))
+
+
+def _lines(
+    kind: str, columns: Sequence[str], rows: Iterator[tuple[int, list[str]]], aside: list[SetAside]
+) -> Iterator[Line]:
+    def whole() -> Iterator[tuple[int, list[str]]]:
+        for line, row in rows:
+            if len(row) == len(columns):
+                yield line, row
+            else:
+                reason = f"{len(row)} cells, the header has {len(columns)}; quote cells that hold the separator"
+                aside.append(SetAside(line, reason, ",".join(row)[:60]))
+
+    if kind in lms.KINDS:
+        return lms.read(kind, columns, whole())
+    return (Line(line, dict(zip(columns, row))) for line, row in whole())
+
+
+def _questions(path: Path, encoding: str, dataset: str | None) -> dict[str, Mapping[str, str]]:
+    columns, rows = _open(path, encoding)
+    if "question_id" not in columns:
+        raise FileError(f"{path}: no column 'question_id' among {', '.join(columns[:12])}; it names each question")
+    found: dict[str, Mapping[str, str]] = {}
+    for _, cells in rows:
+        row = dict(zip(columns, cells))
+        if dataset is None or row.get("dataset", dataset) == dataset:
+            row = public_line(row)
+            found[row["question_id"]] = {name: row.get(name, "") for name in QUESTION}
+    return found
+
+
+def _grouped(rows: Sequence[dict[str, str]], unseen: str) -> list[dict[str, str]]:
+    if unseen not in UNSEEN:
+        raise unknown("kind of unseen rows", unseen, UNSEEN)
+    by = UNSEEN[unseen]
+    trained = {row.get(by or "", "") for row in rows if row.get("split") != "test"} - {""}
+    kept = [row for row in rows if row.get("split") != "test" or by is None or row.get(by) not in trained]
+    return [row | {"group": row.get(by, "") if by else ""} for row in kept]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read a file of answers and write the table that ``polyfuse train --domain education`` reads."""
+    parser = argparse.ArgumentParser(prog="python -m domains.education.assignments", description=main.__doc__)
+    parser.add_argument("answers", type=Path)
+    parser.add_argument("questions", type=Path, nargs="?")
+    parser.add_argument("--out", type=Path, required=True, help="CSV to write; what is set aside goes beside it")
+    parser.add_argument("--kind", choices=KINDS, help="default: told by the header")
+    parser.add_argument("--encoding", default="utf-8-sig")
+    parser.add_argument("--dataset", help="public layout: only the rows of this data set")
+    parser.add_argument("--unseen", choices=tuple(UNSEEN), help="what held-out rows are to be new in")
+    o = parser.parse_args(arguments)
+    try:
+        found = read_assignments(o.answers, o.questions, kind=o.kind, encoding=o.encoding, dataset=o.dataset)
+        aside = found.write(o.out, o.unseen)
+    except (PolyfuseError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{found.text()}\n{o.out}; set aside: {aside}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
