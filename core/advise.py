@@ -1,13 +1,13 @@
-"""Advice before training: what each kind of data carries alone, what they add together, and the fusion that fits.
+"""Advice before training: the quality of the data, what each kind of data tells, and the fusion that fits.
 
-Measured with the cheap floor in cross-validation, in the spirit of the partial information decomposition (Liang et al.
-2023): a joint linear model beyond the best single one is complementary evidence; trees beyond the linear model are
-interactions, which decision-level and other additive fusions cannot express.
+Measured with the cheap floor in cross-validation: how much is told by several kinds, by one alone and only by them
+jointly (``core.information``). What is told only jointly, decision-level and other additive fusions cannot express.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,23 +15,30 @@ import numpy as np
 
 from core.cache import FeatureCache
 from core.config import ExperimentConfig
+from core.evaluation.calibration import fit_temperature, temper
 from core.experiment import Experiment
 from core.floor.fit import fit_floor
+from core.information import Information, decompose, gains, outcomes
 from core.manifest import Manifest
 from core.metrics import DEFAULT, score
 from core.progress import Progress, silent
+from core.quality.report import Quality, inspect
 from core.schema import TargetKind
+
+INTERACTION = 0.05  # bits a case, or of all the share: from here on a fusion must be able to express it
 
 
 @dataclass(frozen=True)
 class Advice:
-    """Cross-validated floor scores a modality and jointly, and what follows from them."""
+    """Cross-validated floor scores a modality and jointly, the parts of the information, and what follows."""
 
     metric: str
     alone: dict[str, float]
     together_linear: float
     together_trees: float | None
     chance: float
+    information: Information | None  # None with fewer than two modalities that the floor reads
+    quality: Quality
     advice: list[str]
 
     def to_json(self) -> dict[str, Any]:
@@ -40,40 +47,68 @@ class Advice:
 
     def text(self) -> str:
         """The figures for people."""
-        rows = [f"{self.metric}, cross-validated floor (chance {self.chance:.3f})"]
+        rows = [*self.quality.lines(), f"{self.metric}, cross-validated floor (chance {self.chance:.3f})"]
         rows += [f"  {name} alone: {value:.3f}" for name, value in self.alone.items()]
         rows.append(f"  together, linear: {self.together_linear:.3f}")
         if self.together_trees is not None:
             rows.append(f"  together, trees: {self.together_trees:.3f}")
+        rows += self.information.lines() if self.information else []
         return "\n".join([*rows, *(f"- {a}" for a in self.advice)])
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What the floor makes of some modalities, on rows that it was not fitted on."""
+
+    scores: dict[str, float]  # by floor
+    bits: np.ndarray  # (N,) of the floor that tells most
+    additive: np.ndarray  # (N,) of the linear floor
+    chance: float
+    outcome: np.ndarray  # (N,)
 
 
 def advise(
     manifest: Manifest, config: ExperimentConfig, *, progress: Progress = silent, cache: FeatureCache | None = None
 ) -> Advice:
-    """Fit the floor on each modality and on all, by cross-validation over the training rows.
+    """Inspect the data, then fit the floor on each modality and on all, by cross-validation over the training rows.
 
     Modalities that the floor cannot read (images, sound or video without a frozen backbone) are named in the advice.
+
+    Raises:
+        TableError: when too many files cannot be read; it names them all.
     """
+    quality = inspect(manifest, config, progress=progress)
     quick = dataclasses.replace(config, folds=5, floor=True)
-    scores: dict[str, dict[str, float]] = {}
-    unread, chance = [], 0.0
-    for names in [(m.name,) for m in config.modalities] + [tuple(m.name for m in config.modalities)]:
-        experiment = Experiment(manifest, quick.only(*names), progress=progress, cache=cache)
-        kind = experiment.target.kind
-        found = {e.kind: score(kind, None, experiment.held_y, a) for e, a in fit_floor(experiment)}
-        if not found:
-            unread.append(" + ".join(names))
-            continue
-        scores["together" if len(names) == len(config.modalities) else names[0]] = found
-        chance = score(kind, None, experiment.held_y, _constant(experiment))
-    kind = config.target.kind
-    together = scores.pop("together", {"linear": float("nan")})
-    alone = {name: max(found.values()) for name, found in scores.items()}
-    if len(config.modalities) == 1:
-        alone = {config.modalities[0].name: max(together.values())}
-    words = _words(alone, together, chance, unread, float(1 - manifest.present.mean()))
-    return Advice(DEFAULT[kind], alone, together["linear"], together.get("trees"), chance, words)
+    names = [m.name for m in config.modalities]
+    judged = {n: _judge(Experiment(manifest, quick.only(n), progress=progress, cache=cache)) for n in names}
+    alone = {n: j for n, j in judged.items() if j is not None}
+    together = (
+        _judge(Experiment(manifest, quick, progress=progress, cache=cache)) if len(names) > 1 else judged[names[0]]
+    )
+    scores = together.scores if together else {"linear": float("nan")}
+    found = None
+    if together is not None and len(alone) > 1:
+        found = decompose(together.outcome, {n: j.bits for n, j in alone.items()}, together.bits, together.additive)
+    best = {n: max(j.scores.values()) for n, j in alone.items()}
+    unread = [n for n, j in judged.items() if j is None]
+    chance = together.chance if together else 0.0
+    words = _words(best, scores, chance, found, unread, float(1 - manifest.present.mean()))
+    metric = DEFAULT[config.target.kind]
+    return Advice(metric, best, scores["linear"], scores.get("trees"), chance, found, quality, words)
+
+
+def _judge(experiment: Experiment) -> _Judged | None:
+    """The floor's scores and information; None where it can read nothing."""
+    kind, y = experiment.target.kind, experiment.held_y
+    floors = {e.kind: a for e, a in fit_floor(experiment)}
+    if not floors:
+        return None
+    constant = _constant(experiment)
+    honest = {n: temper(kind, a, fit_temperature(kind, y, a)) for n, a in floors.items()}
+    bits = {n: gains(kind, y, a, constant[0]) for n, a in honest.items()}
+    most = max(bits.values(), key=lambda b: float(b.mean()))
+    scores = {name: score(kind, None, y, a) for name, a in floors.items()}
+    return _Judged(scores, most, bits["linear"], score(kind, None, y, constant), outcomes(kind, y))
 
 
 def _constant(experiment: Experiment) -> np.ndarray:
@@ -83,23 +118,28 @@ def _constant(experiment: Experiment) -> np.ndarray:
 
 
 def _words(
-    alone: dict[str, float], together: dict[str, float], chance: float, unread: list[str], missing: float
+    alone: Mapping[str, float],
+    together: Mapping[str, float],
+    chance: float,
+    found: Information | None,
+    unread: list[str],
+    missing: float,
 ) -> list[str]:
-    found = []
+    words = []
     best = max(alone, key=lambda n: alone[n]) if alone else None
     if best is not None and len(alone) > 1:
         gain = max(together.values()) - alone[best]
         verb = f"adds {gain:+.3f} to {best} alone" if gain > 0.005 else f"adds nothing to {best} alone ({gain:+.3f})"
-        found.append(f"putting everything together {verb}")
-        found += [
+        words.append(f"putting everything together {verb}")
+        words += [
             f"{n} alone is near chance: it may still matter jointly" for n, v in alone.items() if v < chance + 0.02
         ]
-    if together.get("trees", float("-inf")) > together["linear"] + 0.02:
-        found.append("trees beat the linear model: interactions matter; try gated, deep, bottleneck or low_rank fusion")
-    elif together["linear"] == together["linear"]:
-        found.append("the linear model is as good as trees: additive fusion (product, decision, stacking) is enough")
+    if found is not None and found.interaction > INTERACTION * max(1.0, found.total):
+        words.append("interactions matter; try gated, deep, bottleneck or low_rank fusion")
+    elif found is not None:
+        words.append("no interactions to speak of: additive fusion (product, decision, stacking) is enough")
     if missing > 0.1:
-        found.append(f"{missing:.0%} of the modality cells are empty: keep modality_dropout at 0.3 or more")
+        words.append(f"{missing:.0%} of the modality cells are empty: keep modality_dropout at 0.3 or more")
     if unread:
-        found.append(f"not judged here, because only training reads them: {', '.join(unread)}")
-    return found
+        words.append(f"not judged here, because only training reads them: {', '.join(unread)}")
+    return words

@@ -1,0 +1,1 @@
+"""What is wrong with a table's data before anything is trained: types, unreadable files, duplicates, shortcuts."""
