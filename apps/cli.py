@@ -13,7 +13,6 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -183,14 +182,22 @@ def _evaluate(options: argparse.Namespace, command: str) -> int:
 
 
 def _predict(options: argparse.Namespace, command: str) -> int:
-    predictor, manifest = cli_spec.open_with_bundle(options, need_target=False)
-    with contextlib.ExitStack() as stack:
-        out = stack.enter_context(options.out.open("w", encoding="utf-8")) if options.out else sys.stdout
-        progress = stack.enter_context(_progress()) if options.out else None
-        for done, prediction in enumerate(predictor.predict_table(manifest, explain=options.explain), start=1):
-            print(json.dumps(_plain(asdict(prediction))), file=out)
-            if progress:
-                progress("answers", done, len(manifest))
+    from core.batch import Windows, answer_file, answer_lines
+    from core.cache import MemoryCache
+    from core.predict import Predictor
+    from core.table import StringTable
+
+    predictor = Predictor.load(options.bundle, MemoryCache())
+    table = StringTable.open(options.table)
+    windows = Windows(table, predictor, options.table.parent.absolute().resolve(), options.rejected)
+    if (left_out := len(table) - len(windows)) and not predictor.bundle.config.table.gather:
+        print(f"{left_out} faulty case(s) set aside in {options.rejected}", file=sys.stderr)
+    if not options.out:
+        for lines in answer_lines(windows, predictor, options.explain):
+            sys.stdout.write(lines)
+        return 0
+    with _progress() as progress:
+        answer_file(windows, predictor, options.out, explain=options.explain, progress=progress)
     return 0
 
 

@@ -25,6 +25,7 @@ from core.config import ExperimentConfig
 from core.ensemble import Ensemble, Expert, Network
 from core.errors import BundleError, ConfigError
 from core.evaluation.novelty import Novelty
+from core.evaluation.scope import Scope
 from core.floor.fit import floor_blocks, floor_views
 from core.floor.forest import Forest
 from core.floor.linear import Linear
@@ -47,6 +48,7 @@ class Bundle:
     ensemble: Ensemble
     threshold: float | None = None  # conformal score, see core.evaluation.conformal
     novelty: dict[str, Novelty] = field(default_factory=dict)  # by modality
+    scope: Scope | None = None  # where the target has an outside label
     facts: dict[str, Any] = field(default_factory=dict)  # metrics, versions, fingerprint, split, command
     card: str = ""
 
@@ -77,6 +79,7 @@ class Bundle:
                 "temperature": self.ensemble.temperature,
                 "threshold": self.threshold,
                 "novelty": list(self.novelty),
+                "scope": self.scope and self.scope.to_json(),
                 "facts": self.facts,
                 "files": {f.relative_to(new).as_posix(): _sha256(f) for f in sorted(new.rglob("*")) if f.is_file()},
             }
@@ -114,7 +117,8 @@ class Bundle:
             ensemble = Ensemble(target, names, experts, tuple(content["weights"]), content["temperature"])
             card = (folder / "card.md").read_text(encoding="utf-8")
             novelty = {name: Novelty.load(folder / "novelty", name) for name in content.get("novelty", ())}
-            return cls(config, views, ensemble, content["threshold"], novelty, content["facts"], card)
+            scope = Scope.from_json(content["scope"]) if content.get("scope") else None
+            return cls(config, views, ensemble, content["threshold"], novelty, scope, content["facts"], card)
         except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError, ConfigError) as error:
             raise BundleError(f"{folder}: the bundle is corrupt ({error}); save or copy it again") from error
 

@@ -75,6 +75,36 @@ class FeatureCache:
             )
 
 
+class MemoryCache(FeatureCache):
+    """The same in memory, for answering: nothing is written to disk, and beyond ``most`` bytes the oldest go."""
+
+    def __init__(self, most: int = 2**28) -> None:
+        self.most, self._held = most, 0
+        self._kept: dict[str, Tensor] = {}
+        self._lock = threading.Lock()
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._kept
+
+    def get(self, key: str) -> Tensor | None:
+        """The tensor under ``key``, or None."""
+        return self._kept.get(key)
+
+    def put(self, items: Mapping[str, Tensor]) -> None:
+        """Keep tensors under their keys."""
+        with self._lock:
+            for key, tensor in items.items():
+                if key not in self._kept:
+                    self._kept[key], self._held = tensor, self._held + tensor.nbytes
+            while self._held > self.most:
+                self._held -= self._kept.pop(next(iter(self._kept))).nbytes
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._kept, self._held = {}, 0
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path, timeout=60, check_same_thread=False)

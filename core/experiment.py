@@ -26,6 +26,7 @@ from core.evaluation.calibration import expected_calibration_error, fit_temperat
 from core.evaluation.conformal import fit_threshold
 from core.evaluation.intervals import interval
 from core.evaluation.novelty import Novelty, fit_all
+from core.evaluation.scope import Scope, figures
 from core.floor.fit import fit_floor, floor_views
 from core.manifest import Manifest
 from core.metrics import DEFAULT, METRICS, score, scores
@@ -212,10 +213,12 @@ class Experiment:
         bundle = Bundle(self.config, self._used_views(used), ensemble)
         bundle.novelty = self.novelty[0]
         bundle.threshold = fit_threshold(kind, self.held_y, held, self.config.coverage)
+        if (outside := self.config.target.outside) is not None:
+            bundle.scope = Scope.fit(self.target, self.held_y, held, outside, self.config.target.false_alarm)
         bundle.facts = self._facts(used, shares, command) | {
-            "held_out": self._figures(self.held, held),
+            "held_out": self._figures(self.held, held, bundle.scope),
             "held_out_by_expert": {g.name: score(kind, None, self.held_y, g.answers) for g in measured or used},
-            "test": self._figures(self.rows["test"], self.answers(bundle, self.rows["test"])),
+            "test": self._figures(self.rows["test"], self.answers(bundle, self.rows["test"]), bundle.scope),
             "novelty": self.novelty[1],
         }
         bundle.card = write_card(bundle)
@@ -229,17 +232,19 @@ class Experiment:
         """The bundle's answers on rows of this table: (N, classes) or (N, 1)."""
         return table_answers(bundle, self.manifest, rows)
 
-    def _figures(self, rows: Rows, answers: np.ndarray) -> dict[str, Any]:
+    def _figures(self, rows: Rows, answers: np.ndarray, scope: Scope | None) -> dict[str, Any]:
         if not len(rows):
             return {"cases": 0}
-        kind = self.target.kind
-        y = self.target.decoded(self.target.encode([self.manifest.targets[i] for i in rows]))
+        kind, truth = self.target.kind, [self.manifest.targets[i] for i in rows]
+        y = self.target.decoded(self.target.encode(truth))
         group = [self.manifest.groups[i] for i in rows]
-        figures: dict[str, Any] = {"cases": len(rows)} | scores(kind, y, answers)
-        figures["interval"] = {DEFAULT[kind]: interval(kind, None, y, answers, group)}
+        found: dict[str, Any] = {"cases": len(rows)} | scores(kind, y, answers)
+        found["interval"] = {DEFAULT[kind]: interval(kind, None, y, answers, group)}
         if kind in (TargetKind.LABEL, TargetKind.GRADE):
-            figures["expected_calibration_error"] = expected_calibration_error(y, answers)
-        return figures
+            found["expected_calibration_error"] = expected_calibration_error(y, answers)
+        if scope is not None:
+            found |= figures(scope, self.target, truth, answers)
+        return found
 
     def _facts(self, used: Sequence[Held], shares: np.ndarray, command: str) -> dict[str, Any]:
         return {

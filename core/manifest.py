@@ -39,15 +39,23 @@ class Manifest:
     """The cases of one table, checked. ``faults`` holds all that is wrong; see ``raise_faults``."""
 
     def __init__(
-        self, table: StringTable, config: ExperimentConfig, root: Path, need_target: bool, allow_outside: bool
+        self,
+        table: StringTable,
+        config: ExperimentConfig,
+        root: Path,
+        need_target: bool,
+        allow_outside: bool,
+        window: Sequence[int] | None = None,
     ) -> None:
-        """Use ``open``."""
+        """Use ``open``; ``window``: only these rows, counted from 0, as if the table had no others."""
         self.table, self.config, self.root = table, config, root
         self._need_target, self._allow_outside = need_target, allow_outside
         unknown = column_faults(table.columns, config, need_target)
         self._lacking = {f.column for f in unknown}
-        self._rows = self._gathered() if config.table.gather else [(i,) for i in range(len(table))]
-        self._number = np.arange(len(self._rows))  # a case's number in the whole table
+        taken = range(len(table)) if window is None else window
+        self._rows = self._gathered() if config.table.gather else [(i,) for i in taken]
+        # a case's number in the whole table
+        self._number = np.arange(len(self._rows)) if config.table.gather else np.asarray(taken, dtype=int)
         self._columns = list(dict.fromkeys(c for m in config.modalities for c in m.columns))
         self._blank = {c for c in self._columns if c not in table.columns}
         checked = list(self._check_cases())
@@ -166,12 +174,17 @@ class Manifest:
             if not more:
                 break
             faults += more
-        self._write_rejected(rejected, sorted(bad), faults)
+        self.write_rejected(rejected, sorted(bad), faults)
         kept = self.select(good)
         kept.faults = []
         return kept
 
-    def _write_rejected(self, path: Path, cases: Sequence[int], faults: Sequence[Fault]) -> None:
+    def write_rejected(self, path: Path, cases: Sequence[int], faults: Sequence[Fault]) -> None:
+        """Write the rows of these cases to a CSV, each with the reasons that ``faults`` give.
+
+        Raises:
+            FileError: if the file cannot be written.
+        """
         reasons: dict[int, list[str]] = {}
         for f in faults:
             reasons.setdefault(f.row, []).append(

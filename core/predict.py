@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -18,9 +19,10 @@ from core.cells import holds
 from core.config import ModalityConfig
 from core.dataset import Collate, Sample, prepare_row
 from core.ensemble import Ensemble
-from core.errors import ConfigError, unknown
+from core.errors import ConfigError, PolyfuseError, unknown
 from core.evaluation.conformal import prediction_set
 from core.evaluation.novelty import evidence
+from core.evaluation.scope import inside_answers
 from core.explanation.shapley import shares, subsets
 from core.manifest import Manifest
 from core.preprocess.grid import Volume
@@ -65,8 +67,8 @@ class Predictor:
         lacking = [m for m in self.bundle.config.modalities if m.name not in row.values]
         return [m.name for m in lacking if any(isinstance(case.get(k), str) for k in (m.name, *m.columns))]
 
-    def predict_table(self, manifest: Manifest, *, explain: bool = False, batch: int = 32) -> Iterator[Prediction]:
-        """Answer all cases of a table in order, in constant memory."""
+    def predict_table(self, manifest: Manifest, *, explain: bool = False, batch: int = 64) -> Iterator[Prediction]:
+        """Answer all cases of a table in order, in constant memory; see ``core.batch`` for long tables."""
         rows = (manifest.row(i) for i in range(len(manifest)))
         while part := list(islice(rows, batch)):
             yield from self.predict_rows(part, explain=explain)
@@ -90,6 +92,7 @@ class Predictor:
 
     def _samples(self, rows: Sequence[Row]) -> tuple[list[Sample], list[tuple[str, ...]]]:
         """Every row as tensors, and what the reader of its answer should know."""
+        self.warm(rows)
         samples, told = [], []
         for i, row in enumerate(rows):
             if not row.values:
@@ -103,6 +106,14 @@ class Predictor:
                 tuple(f"{m}: {note}" for m, cell in row.values.items() for note in self._notes(m, cell, prepared[m]))
             )
         return samples, told
+
+    def warm(self, rows: Sequence[Row]) -> None:
+        """Put the frozen features of many rows into the cache at once, which is faster than one by one."""
+        for view in self.bundle.views.values():
+            cells = [cell for row in rows if (cell := row.values.get(view.modality.name)) is not None]
+            if view.backbone is not None and len(cells) > 1:
+                with contextlib.suppress(PolyfuseError):  # what cannot be read is told with its row, in ``prepare_row``
+                    view.warm(cells, lambda count: None)
 
     def _notes(self, modality: str, cell: Any, prepared: Any) -> Iterator[str]:
         """How a cell was read, and whether it is unlike those of training; judged by the modality's first view."""
@@ -122,7 +133,7 @@ class Predictor:
         names = self.ensemble.modalities
         found = []
         for i, row in enumerate(rows):
-            present, top = _present(row, names), int(answers[i].argmax())
+            present, top = _present(row, names), int(self._judged(answers[i])[1].argmax())
             nothing: dict[frozenset[str], float] = {frozenset(): float(self.ensemble.target.nothing[top])}
             worth = nothing | {s: float(a[i, top]) for s, a in table.items()}
             scale = _log_odds if self.ensemble.target.kind is not TargetKind.NUMBER else float
@@ -141,13 +152,25 @@ class Predictor:
             interval = None if threshold is None else (value - threshold, value + threshold)
             return Prediction(row.id, None, {}, value, interval, coverage=promised, **explained)
         probabilities = {c: float(p) for c, p in zip(target.classes, answer)}
+        judged, best = self._judged(answer)
+        explained |= judged
         if target.kind is TargetKind.LABELS:
-            labels = tuple(c for c, p in probabilities.items() if p >= 0.5)
+            labels = tuple(c for c, p in zip(target.classes, best) if p >= 0.5)
             return Prediction(row.id, None, probabilities, labels=labels, **explained)
         possible = prediction_set(answer[None], threshold)[0] if threshold is not None else np.zeros(len(answer), bool)
         kept = tuple(c for c, is_in in zip(target.classes, possible) if is_in)
-        label = target.classes[int(answer.argmax())]
+        label = self.bundle.scope.label if self.bundle.scope and judged["is_outside"] else None
+        label = label or target.classes[int(best.argmax())]
         return Prediction(row.id, label, probabilities, conformal_set=kept, coverage=promised, **explained)
+
+    def _judged(self, answer: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
+        """Whether the case lies outside, and the answer without the outside label where that was judged."""
+        scope, target = self.bundle.scope, self.ensemble.target
+        if scope is None:
+            return {}, answer
+        score = scope.scores(target, answer[None])
+        judged = {"outside": float(scope.rarity(score)[0]), "is_outside": bool(score[0] > scope.threshold)}
+        return judged, inside_answers(target, answer[None], scope.label)[0]
 
 
 def as_row(case: Mapping[str, Any], modalities: Sequence[ModalityConfig], id: str = "case") -> Row:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
 from core.bundle import Bundle
-from core.errors import ConfigError, unknown
+from core.errors import ConfigError, Fault, TableError, unknown
 from core.evaluation.calibration import expected_calibration_error
 from core.evaluation.intervals import interval
+from core.evaluation.scope import figures as scope_figures
 from core.experiment import table_answers
 from core.manifest import Manifest
 from core.metrics import DEFAULT, score, scores
@@ -30,6 +32,7 @@ class Figures:
     confusion: list[list[int]] | None  # rows are true classes
     classes: tuple[str, ...]
     by_pattern: dict[str, dict[str, float]]  # modalities present → cases and the default metric
+    scope: dict[str, float] = field(default_factory=dict)  # cases outside of all classes, see core.evaluation.scope
 
     def to_json(self) -> dict[str, Any]:
         """The figures as JSON."""
@@ -43,6 +46,7 @@ class Figures:
             lines.append(f"  {name:20} {value:.4f}" + (f"  ({ends[0]:.4f} to {ends[1]:.4f})" if ends else ""))
         if self.calibration_error is not None:
             lines.append(f"  {'calibration error':20} {self.calibration_error:.4f}")
+        lines += [f"  {name:24} {value:.4f}" for name, value in self.scope.items()]
         for pattern, found in self.by_pattern.items():
             lines.append(f"  with {pattern}: " + ", ".join(f"{k} {v:.4g}" for k, v in found.items()))
         return "\n".join(lines)
@@ -52,11 +56,17 @@ def evaluate(bundle: Bundle, manifest: Manifest, split: str | None = None) -> Fi
     """Answer all rows (or those of one ``split``) and compare with their targets.
 
     Raises:
-        ConfigError: for a split that the table does not have, or a class that the model does not know.
+        ConfigError: for a split that the table does not have.
+        TableError: for classes that the model does not know, with their rows.
     """
     rows = _rows(manifest, split)
     target, kind = bundle.ensemble.target, bundle.ensemble.target.kind
-    answers = table_answers(bundle, manifest, rows)
+    _check_classes(bundle, manifest, rows)
+    answers, scope = table_answers(bundle, manifest, rows), dict[str, float]()
+    if bundle.scope is not None:
+        scope = scope_figures(bundle.scope, target, [manifest.targets[i] for i in rows], answers)
+        known = [not _is_alien(manifest.targets[i], target.classes) for i in rows]  # others are outsiders to the model
+        rows, answers = [i for i, k in zip(rows, known) if k], answers[known]
     y = target.decoded(target.encode([manifest.targets[i] for i in rows]))
     groups = [manifest.groups[i] for i in rows]
     wanted = [DEFAULT[kind], "accuracy"] if kind is not TargetKind.NUMBER else ["r2", "neg_rmse"]
@@ -70,7 +80,31 @@ def evaluate(bundle: Bundle, manifest: Manifest, split: str | None = None) -> Fi
         confusion_matrix(y, answers.argmax(axis=1), labels=codes).tolist() if one_label else None,
         target.classes,
         _by_pattern(bundle, manifest.present[rows], y, answers),
+        scope,
     )
+
+
+def _is_alien(raw: Any, classes: Sequence[str]) -> bool:
+    return not set(raw if isinstance(raw, tuple) else (raw,)) <= set(classes)
+
+
+def _check_classes(bundle: Bundle, manifest: Manifest, rows: Sequence[int]) -> None:
+    """Refuse labels that the model cannot give, all at once; the outside label is known where a detector is."""
+    target, column = bundle.ensemble.target, bundle.config.target.column
+    if target.kind is TargetKind.NUMBER:
+        return
+    known = {*target.classes, *([bundle.scope.label] if bundle.scope else [])}
+    faults = []
+    for i in rows:
+        raw = manifest.targets[i]
+        for label in raw if isinstance(raw, tuple) else (raw,):
+            if label not in known:
+                close = get_close_matches(str(label), known, n=1)
+                hint = f"did you mean {close[0]!r}?" if close else f"it knows {', '.join(sorted(known)[:20])}"
+                reason = f"the model does not know this class, it was not among its training rows; {hint}"
+                faults.append(Fault(manifest.row_numbers(i)[0], column, str(label), reason))
+    if faults:
+        raise TableError(manifest.table.source, faults)
 
 
 def _rows(manifest: Manifest, split: str | None) -> list[int]:

@@ -80,7 +80,9 @@ def _target(columns: Sequence[str], asked: str | None) -> TargetConfig:
         raise unknown("target kind", kind, list(TargetKind))
     if column == "urgency" and kind in ("", TargetKind.GRADE):
         return TargetConfig(column, TargetKind.GRADE, URGENCIES)
-    return TargetConfig(column, TargetKind(kind or TargetKind.LABEL))
+    asked_kind = TargetKind(kind or TargetKind.LABEL)
+    can_lie_outside = column == "intent" and asked_kind in (TargetKind.LABEL, TargetKind.LABELS)
+    return TargetConfig(column, asked_kind, outside=OUT_OF_SCOPE if can_lie_outside else None)
 
 
 def _inputs(

@@ -1,0 +1,138 @@
+"""Whether a case belongs to none of the classes: a score from its answer, a threshold for a stated false-alarm rate.
+
+Without labelled outsiders the score is how far the best class is from certain (Hendrycks and Gimpel, "A Baseline for
+Detecting Misclassified and Out-of-Distribution Examples", 2017). With them, where the label of outsiders is a class of
+the model, a logistic regression also weighs its probability and how undecided the other classes are. Everything is
+learned on held-out rows; the promise holds for cases like them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from core.schema import TargetKind
+from core.targets import Target
+
+LEAST = 20  # labelled outsiders that a regression is fitted on
+_KEPT = 1001  # quantiles of the held-out scores
+_PLAIN: tuple[float, ...] = (1.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A fitted detector. Letters as in ``core.schema``; a score is higher the less a case belongs to the classes."""
+
+    label: str  # what a case outside is called
+    false_alarm: float  # the stated share of inside cases that are marked all the same
+    threshold: float
+    usual: tuple[float, ...]  # scores of held-out inside cases in rising order
+    weights: tuple[float, ...] = _PLAIN  # of the three features of an answer
+    labelled: int = 0  # held-out outside rows that the weights were learned on; 0: none, the plain score
+
+    @classmethod
+    def fit(cls, target: Target, y: np.ndarray, answers: np.ndarray, label: str, false_alarm: float) -> Self | None:
+        """Learn from held-out answers (N, classes); None where no inside case or no such target is there."""
+        if target.kind not in (TargetKind.LABEL, TargetKind.LABELS):
+            return None
+        outside = is_outside(target, y, label)  # (N,)
+        if outside.all():
+            return None
+        found = _features(target, answers, label)  # (N, 3)
+        weights, labelled = _PLAIN, int(outside.sum())
+        if labelled >= LEAST:
+            model = LogisticRegression(class_weight="balanced").fit(found, outside)
+            weights = tuple(float(w) for w in model.coef_[0])
+        inside = np.sort((found @ np.array(weights))[~outside])
+        rank = int(np.ceil((len(inside) + 1) * (1 - false_alarm)))  # as a conformal quantile
+        threshold = float(inside[min(rank, len(inside)) - 1])
+        kept = inside if len(inside) <= _KEPT else np.quantile(inside, np.linspace(0, 1, _KEPT))
+        return cls(
+            label, false_alarm, threshold, tuple(map(float, kept)), weights, labelled if labelled >= LEAST else 0
+        )
+
+    def scores(self, target: Target, answers: np.ndarray) -> np.ndarray:
+        """(N, classes) calibrated answers to scores (N,)."""
+        return _features(target, answers, self.label) @ np.array(self.weights)
+
+    def marks(self, target: Target, answers: np.ndarray) -> np.ndarray:
+        """(N,) bool: which cases are taken to be outside."""
+        return self.scores(target, answers) > self.threshold
+
+    def rarity(self, scores: np.ndarray) -> np.ndarray:
+        """(N,) in [0, 1]: the share of inside cases that look more at home than this one."""
+        return np.searchsorted(self.usual, scores) / len(self.usual)
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON that ``from_json`` reads back."""
+        return {
+            "label": self.label,
+            "false_alarm": self.false_alarm,
+            "threshold": self.threshold,
+            "usual": list(self.usual),
+            "weights": list(self.weights),
+            "labelled": self.labelled,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """What ``to_json`` wrote."""
+        kept = dict(data) | {"usual": tuple(data["usual"]), "weights": tuple(data["weights"])}
+        return cls(**kept)
+
+
+def is_outside(target: Target, y: np.ndarray, label: str) -> np.ndarray:
+    """(N,) bool: which rows of decoded targets carry the outside label."""
+    if label not in target.classes:
+        return np.zeros(len(y), dtype=bool)
+    place = target.classes.index(label)
+    return y[:, place] == 1 if y.ndim == 2 else y == place
+
+
+def inside_answers(target: Target, answers: np.ndarray, label: str) -> np.ndarray:
+    """(N, classes) answers in which the outside label can never be the best."""
+    if label not in target.classes:
+        return answers
+    kept = answers.copy()
+    kept[:, target.classes.index(label)] = -1.0
+    return kept
+
+
+def figures(scope: Scope, target: Target, truth: Sequence[Any], answers: np.ndarray) -> dict[str, float]:
+    """Accuracy of the inside rows when a false alarm counts as wrong, the alarms, and how outsiders are told apart.
+
+    ``truth``: raw targets. Figures that need rows that are not there are left out.
+    """
+    several = target.kind is TargetKind.LABELS
+    outside = np.array([scope.label in t if several else t == scope.label for t in truth])  # (N,)
+    scores = scope.scores(target, answers)
+    marked, found = scores > scope.threshold, dict[str, float]()
+    if not outside.all():
+        found["false_alarms"] = float(marked[~outside].mean())
+        if not several:
+            best = inside_answers(target, answers, scope.label).argmax(axis=1)
+            right = np.array([target.classes[b] == t for b, t in zip(best, truth)])
+            found["inside_accuracy"] = float((right & ~marked)[~outside].mean())
+            found["inside_accuracy_unmarked"] = float(right[~outside].mean())
+    if outside.any():
+        found["outside_recall"] = float(marked[outside].mean())
+        if not outside.all():
+            found["outside_auroc"] = float(roc_auc_score(outside, scores))
+    return found
+
+
+def _features(target: Target, answers: np.ndarray, label: str) -> np.ndarray:
+    """(N, 3): −log of the best inside class, log-odds of the outside label (0 where it is no class), and entropy."""
+    names = np.array(target.classes) != label
+    inside = answers[:, names].clip(1e-9, 1 - 1e-9)
+    best = -np.log(inside.max(axis=1))
+    undecided = -(inside * np.log(inside)).sum(axis=1)
+    if names.all():
+        return np.stack([best, np.zeros(len(best)), undecided], axis=1)
+    p = answers[:, ~names][:, 0].clip(1e-9, 1 - 1e-9)
+    return np.stack([best, np.log(p / (1 - p)), undecided], axis=1)
