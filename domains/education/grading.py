@@ -1,0 +1,194 @@
+"""``Grader``: train on graded answers, grade one or a table. A mark is a proposal; the teacher decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar, Self
+
+import pandas as pd
+
+from core.answer import is_unsure
+from core.cache import FeatureCache
+from core.config import ExperimentConfig
+from core.errors import ConfigError
+from core.estimator import Estimator, Table
+from core.manifest import Manifest
+from core.progress import Progress, silent
+from core.schema import Prediction
+from core.table import StringTable
+from domains.education import recipe
+from domains.education.assignments_history import HISTORY, with_history
+from domains.education.grading_apart import Apart, evaluate_apart
+from domains.education.grading_nearest import GradedAnswers, Neighbour, beside
+from domains.education.grading_words import driving_words
+
+DISCLAIMER = "A proposal for the teacher, who decides. Grading people is a high-risk use: keep a person in the loop."
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A proposed mark: a label with calibrated probabilities, or points with their interval.
+
+    ``queue`` says why a teacher should look at it; empty: the model grades it by itself. ``words`` are those that drove
+    the mark (log-odds, or points, that the mark loses without each); ``nearest`` are graded answers to the same
+    question.
+    """
+
+    prediction: Prediction
+    queue: str = ""
+    words: tuple[tuple[str, float], ...] = ()
+    nearest: tuple[Neighbour, ...] = ()
+
+    @property
+    def grade(self) -> str | float:
+        """The label, or the points."""
+        found = self.prediction
+        return found.label if found.label is not None else float(found.value or 0.0)
+
+    @property
+    def possible(self) -> tuple[str, ...]:
+        """Labels that cannot be ruled out at the promised coverage."""
+        return self.prediction.conformal_set
+
+    @property
+    def abstains(self) -> bool:
+        """Whether the answer belongs into the teacher's queue."""
+        return bool(self.queue)
+
+
+class Grader(Estimator):
+    """Fused grading from answer, reference, question and the learner's history; see ``domains.education.recipe``.
+
+    Args:
+        target: the column to predict, as ``COLUMN`` or ``COLUMN:kind``; None: the first documented one.
+        unseen: what held-out rows are to be new in: answers, learners, questions, modules.
+        keep_answers: keep the graded answers beside the bundle, to show the nearest ones; off, as they are learners'
+            texts.
+        most_points: points only: widest interval, in points, that is graded without a teacher; None: no limit.
+        options: as ``core.estimator.Estimator``; ``numbers`` and ``categories`` name further columns of the learner.
+    """
+
+    recipe: ClassVar[ModuleType] = recipe
+
+    def __init__(
+        self,
+        target: str | None = None,
+        *,
+        keep_answers: bool = False,
+        most_points: float | None = None,
+        config: ExperimentConfig | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(target, config=config, **options)
+        self.keep_answers, self.most_points = keep_answers, most_points
+        self.graded: GradedAnswers | None = None
+
+    def fit(
+        self, table: Table, *, root: Path | None = None, out: Path | None = None, progress: Progress = silent
+    ) -> Self:
+        """Train on a table in the documented layout; the learner's history is computed where it has times.
+
+        Raises:
+            TableError: with all faults of the table.
+        """
+        frame = known_history(table)
+        super().fit(frame, root=root, out=out, progress=progress)
+        if self.keep_answers:
+            self.graded = GradedAnswers.of(frame, self.bundle.config.target.column)
+            if out is not None:
+                self.graded.save(beside(out / "bundle"))
+        return self
+
+    def grade(
+        self,
+        *,
+        answer: str,
+        question: str | None = None,
+        reference: str | None = None,
+        learner: Mapping[str, Any] | None = None,
+        why: bool = True,
+    ) -> Graded:
+        """Grade one answer.
+
+        Args:
+            reference: a right answer, or several separated by ``|``.
+            learner: the history by column, such as ``{"earlier_share": 0.6}``; left out where the model knows none.
+            why: also the share of each modality, the words that drove the mark and the nearest graded answers.
+
+        Raises:
+            ConfigError: for a blank answer, or without both question and reference.
+        """
+        if not answer.strip():
+            raise ConfigError("the answer is blank: there is nothing to grade; give no points, or ask the learner")
+        if not (question or "").strip() and not (reference or "").strip():
+            raise ConfigError("an answer with no question: give question=…, reference=… or both")
+        case = self._known({"answer": answer, "question": question, "reference": reference, "learner": learner})
+        found = self.predictor.predict(case, explain=why)
+        graded = Graded(found, self._queue(found))
+        if not why:
+            return graded
+        nearest = self.graded.nearest(case) if self.graded is not None else ()
+        return replace(graded, words=driving_words(self.predictor, case, found), nearest=nearest)
+
+    def grade_table(self, table: Table, *, progress: Progress = silent) -> list[Graded]:
+        """Grade all answers of a table, in order, without explanations; its target may be blank or missing.
+
+        Raises:
+            TableError: with all faults of the table.
+        """
+        manifest = Manifest.open(known_history(table), self.bundle.config, need_target=False)
+        manifest.raise_faults()
+        graded = []
+        for found in self.predictor.predict_table(manifest, batch=64):
+            graded.append(Graded(found, self._queue(found)))
+            progress("answers graded", len(graded), len(manifest))
+        return graded
+
+    def evaluate_apart(self, table: Table) -> dict[str, Apart]:
+        """Figures of the test rows, apart for unseen answers, questions and modules, with error against coverage."""
+        return evaluate_apart(self.bundle, known_history(table))
+
+    def save(self, folder: Path | str) -> None:
+        """Write the bundle and, where graded answers are kept, their file beside it."""
+        super().save(folder)
+        if self.graded is not None:
+            self.graded.save(beside(Path(folder)))
+
+    @classmethod
+    def load(cls, folder: Path | str, cache: FeatureCache | None = None) -> Self:
+        """Open a bundle, with the graded answers beside it where there are any."""
+        found = super().load(folder, cache)
+        if (kept := beside(Path(folder))).is_file():
+            found.graded, found.keep_answers = GradedAnswers.load(kept), True
+        return found
+
+    def _known(self, case: Mapping[str, Any]) -> dict[str, Any]:
+        """What the model reads of a case; it may have been trained without question or history."""
+        names = {m.name for m in self.bundle.config.modalities}
+        return {k: v for k, v in case.items() if v is not None and k in names}
+
+    def _queue(self, found: Prediction) -> str:
+        """Why a teacher should look at an answer; "" where nothing speaks for it."""
+        if is_unsure(found):
+            left = " or ".join(found.conformal_set) or "none of the grades"
+            return f"not sure: {left} at {found.coverage:.0%} coverage"
+        if found.interval is not None and self.most_points is not None:
+            width = found.interval[1] - found.interval[0]
+            if width > self.most_points:
+                return f"not sure: the interval is {width:.2g} points wide, at most {self.most_points:g} are allowed"
+        return found.warnings[0] if found.warnings else ""
+
+
+def known_history(table: Table) -> pd.DataFrame:
+    """A table of answers as text, with the learner's history where it has times or an order and no history yet."""
+    if isinstance(table, pd.DataFrame):
+        frame = table.fillna("").astype(str)
+    else:
+        read = StringTable.open(table)
+        frame = pd.DataFrame({name: [c for part in read.column(name) for c in part] for name in read.columns})
+    if any(c in frame for c in HISTORY) or not {"student_id"} & {*frame} or not {"time", "order"} & {*frame}:
+        return frame
+    return pd.DataFrame(with_history(frame.to_dict("records")), dtype=str)
