@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ RATES = (4000, 384000)  # Hz
 STREAMED = 0x7FFFF000  # from here on a length is what a program writes that does not know the length yet
 OWN_CODECS = ("vorbis", "opus", "flac")  # in Ogg, soundfile reads these itself; where it fails, the file is damaged
 
-Blocks = Iterator[np.ndarray]  # (samples, channels) float
+Blocks = Iterator[np.ndarray]  # (samples, channels) float, or (samples,) of one channel
 
 
 def read_audio(path: Path, rate: int, channel: str | int = "mix", max_seconds: float = 30.0) -> Tensor:
@@ -43,17 +43,31 @@ def read_audio(path: Path, rate: int, channel: str | int = "mix", max_seconds: f
     Raises:
         FileError: not sound, empty, cut off, too long, more than two channels to mix, NaN, or a rate out of range.
     """
+    with open_sound(path, channel, max_seconds) as (old, blocks):
+        return resample(torch.from_numpy(np.concatenate(list(blocks))), old, rate)
+
+
+@contextmanager
+def open_sound(path: Path, channel: str | int = "mix", max_seconds: float = 30.0) -> Iterator[tuple[int, Blocks]]:
+    """The rate in Hz of a sound file and its blocks (samples,) of one channel, checked as ``read_audio`` does.
+
+    Whatever is wrong behind the beginning is raised while the blocks are read.
+    """
     import soundfile
 
     check_file(path)
     try:
         file = soundfile.SoundFile(path)
     except (soundfile.LibsndfileError, TypeError):  # TypeError: a .raw file, which has no header
-        return _read_ffmpeg(path, rate, channel, max_seconds)
+        with closing(open_media(path, "audio")) as container:
+            stream = container.streams.audio[0]
+            blocks = _complete(path, container, _ffmpeg_blocks(path, container, stream))
+            yield stream.rate, _checked(path, blocks, stream.rate, channel, max_seconds)
+        return
     with file:
         _check_complete(path, file)
-        blocks = _gather(path, _soundfile_blocks(path, file), file.samplerate, channel, max_seconds)
-        return resample(torch.from_numpy(blocks), file.samplerate, rate)
+        blocks = _soundfile_blocks(path, file)
+        yield file.samplerate, _checked(path, blocks, file.samplerate, channel, max_seconds)
 
 
 def channel_count(path: Path) -> int:
@@ -62,14 +76,29 @@ def channel_count(path: Path) -> int:
     Raises:
         FileError: if it is not sound, or empty.
     """
+    return _header(path)[0]
+
+
+def seconds_claimed(path: Path) -> float:
+    """How long a sound file says that it is; 0 where it does not say.
+
+    Raises:
+        FileError: if it is not sound, or empty.
+    """
+    return _header(path)[1]
+
+
+def _header(path: Path) -> tuple[int, float]:
     import soundfile
 
     check_file(path)
     try:
-        return int(soundfile.info(path).channels)
+        found = soundfile.info(path)
+        return int(found.channels), found.frames / found.samplerate if found.frames < STREAMED else 0.0
     except (soundfile.LibsndfileError, TypeError):
         with closing(open_media(path, "audio")) as container:
-            return int(container.streams.audio[0].channels)
+            stream = container.streams.audio[0]
+            return int(stream.channels), _claimed_seconds(container, stream)
 
 
 def resample(wave: Tensor, old: int, new: int) -> Tensor:
@@ -110,17 +139,17 @@ def _soundfile_blocks(path: Path, file: Any) -> Blocks:
         raise FileError(f"{path}: damaged or cut off ({error.error_string}); copy it again") from error
 
 
-def _read_ffmpeg(path: Path, rate: int, channel: str | int, max_seconds: float) -> Tensor:
-    with closing(open_media(path, "audio")) as container:
-        stream = container.streams.audio[0]
-        if container.format.name == "ogg" and stream.codec_context.name.removeprefix("lib") in OWN_CODECS:
-            raise FileError(f"{path}: damaged or cut off ({stream.codec_context.name} in Ogg); copy it again")
-        wave = _gather(path, _ffmpeg_blocks(path, container, stream), stream.rate, channel, max_seconds)
-        claimed = _claimed_seconds(container, stream)
-        if claimed - len(wave) / stream.rate > 0.25:  # codecs pad and trim some 0.1 s at the ends
-            found = len(wave) / stream.rate
-            raise FileError(f"{path}: cut off, {found:.2f} of {claimed:.2f} s of sound are there; copy it again")
-        return resample(torch.from_numpy(wave), stream.rate, rate)
+def _complete(path: Path, container: Any, blocks: Blocks) -> Blocks:
+    """The same blocks, and an error where there are fewer than the container says."""
+    stream, count = container.streams.audio[0], 0
+    if container.format.name == "ogg" and stream.codec_context.name.removeprefix("lib") in OWN_CODECS:
+        raise FileError(f"{path}: damaged or cut off ({stream.codec_context.name} in Ogg); copy it again")
+    for block in blocks:
+        count += len(block)
+        yield block
+    claimed, found = _claimed_seconds(container, stream), count / stream.rate
+    if claimed - found > 0.25:  # codecs pad and trim some 0.1 s at the ends
+        raise FileError(f"{path}: cut off, {found:.2f} of {claimed:.2f} s of sound are there; copy it again")
 
 
 def _claimed_seconds(container: Any, stream: Any) -> float:
@@ -141,10 +170,11 @@ def _ffmpeg_blocks(path: Path, container: Any, stream: Any) -> Blocks:
         raise FileError(f"{path}: damaged or cut off ({error.strerror}); copy it again") from error
 
 
-def _gather(path: Path, blocks: Blocks, rate: int, channel: str | int, max_seconds: float) -> np.ndarray:
+def _checked(path: Path, blocks: Blocks, rate: int, channel: str | int, max_seconds: float) -> Blocks:
+    """(samples, channels) -> (samples,) of one channel, all numbers, and not too many."""
     if not RATES[0] <= rate <= RATES[1]:
         raise FileError(f"{path}: sample rate {rate} Hz; allowed are {RATES[0]} to {RATES[1]} Hz")
-    kept, count = [], 0
+    count = 0
     for block in blocks:
         one = _one_channel(path, block, channel)  # (samples,)
         if not np.isfinite(one).all():
@@ -156,10 +186,9 @@ def _gather(path: Path, blocks: Blocks, rate: int, channel: str | int, max_secon
                 f"{path}: longer than {max_seconds:g} s (found at least {count / rate:.1f} s); cut it or raise "
                 "max_seconds"
             )
-        kept.append(one)
+        yield one
     if not count:
         raise FileError(f"{path}: holds no samples; export it again")
-    return np.concatenate(kept)  # (samples,)
 
 
 def _one_channel(path: Path, block: np.ndarray, channel: str | int) -> np.ndarray:
