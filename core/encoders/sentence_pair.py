@@ -22,7 +22,7 @@ _KEPT = 4096  # texts whose vectors are remembered: the same reference is compar
 
 
 class SentencePair(nn.Module):
-    """The text u; for the first compared column its best match v as |u − v| and u · v; cosines of every column.
+    """Of the text u and its best match v in the first compared column |u − v| and u · v; cosines of every column.
 
     Reimers and Gurevych, "Sentence-BERT", 2019. Samples are (T, 3): token id, column (0 is the text) and number of the
     text within its column. A frozen backbone: vectors of texts are remembered.
@@ -49,7 +49,7 @@ class SentencePair(nn.Module):
         ids = Signature((), signature.vocabulary)
         self.sentences = Pretrained(ids, None, model, pool="mean", weights=weights)
         self.compared, self.size = whole("compared", compared), self.sentences.width
-        self.project, self.width = to_width(3 * self.size + 3 * compared, width)
+        self.project, self.width = to_width(2 * self.size + 3 * compared, width)
         self._known: OrderedDict[bytes, Tensor] = OrderedDict()
 
     def save_assets(self, folder: Path) -> None:
@@ -88,7 +88,7 @@ class SentencePair(nn.Module):
             self._known.popitem(last=False)
 
     def _features(self, columns: list[list[Tensor]]) -> Tensor:
-        """u, |u − v| and u · v of the first column's best match, then two cosines and a flag a column: (F,)."""
+        """|u − v| and u · v of the first column's best match, then two cosines and a flag a column: (F,)."""
         u = columns[0][0] if columns[0] else self._nothing()
         cosines = [torch.stack([u @ v for v in texts]) if texts else None for texts in columns[1:]]
         first = cosines[0]
@@ -96,7 +96,7 @@ class SentencePair(nn.Module):
         blank = u.new_zeros(3)
         scores = [blank if c is None else torch.stack([c.max(), c.mean(), c.new_ones(())]) for c in cosines]
         scale = self.size**0.5  # of unit vectors, so that a number is about 1
-        return torch.cat([u * scale, (u - v).abs() * scale, u * v * self.size, *scores])
+        return torch.cat([(u - v).abs() * scale, u * v * self.size, *scores])
 
     def _nothing(self) -> Tensor:
         return next(self.sentences.parameters()).new_zeros(self.size)

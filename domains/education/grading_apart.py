@@ -77,7 +77,7 @@ def parts_of(table: pd.DataFrame) -> np.ndarray:
     return np.where(seen, "", part)
 
 
-def coverage(y: np.ndarray, answers: np.ndarray, threshold: float | None) -> Coverage:
+def coverage(y: np.ndarray, answers: np.ndarray, threshold: float | tuple[float, ...] | None) -> Coverage:
     """Error against coverage of labels: y (N,), probabilities (N, classes), conformal threshold."""
     wrong = answers.argmax(axis=1) != y
     order = np.argsort(-answers.max(axis=1), kind="stable")
