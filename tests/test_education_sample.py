@@ -19,8 +19,10 @@ from core.manifest import Manifest
 from domains.education import recipe, sample_content, sample_learners, sample_video
 from domains.education.captions import read_captions
 from domains.education.records import import_records
-from domains.education.sample import ANSWER_COLUMNS, OURS, RUNNING, generate, main
+from domains.education.sample import OURS, generate, main
 from domains.education.sample_content import Question, SampleLecture, Slide
+from domains.education.sample_learners import RUNNING
+from domains.education.sample_tables import COLUMNS, FILES
 
 TRUTHS = json.loads((OURS / "truth" / "lectures.json").read_text(encoding="utf-8"))
 
@@ -180,14 +182,14 @@ def test_nothing_is_recorded_after_a_learner_has_left(learners: list[sample_lear
 def test_a_set_has_the_agreed_tables_and_begins_as_a_larger_one(tmp_path: Path) -> None:
     small, large = generate(tmp_path / "small", 6, 1), generate(tmp_path / "large", 9, 1)
     answers = rows(small / "answers.csv")
-    assert tuple(answers[0]) == ANSWER_COLUMNS
+    assert tuple(answers[0]) == COLUMNS["answers"]
     assert answers == rows(large / "answers.csv")[: len(answers)]
     assert {r["synthetic"] for r in answers + rows(small / "enrolments.csv") + rows(small / "questions.csv")} == {
         "true"
     }
-    assert {r["split"] for r in rows(large / "enrolments.csv") if r["presentation"] == RUNNING} == {"test"}
+    assert {r["split"] for r in rows(large / "enrolments.csv") if r["group"] == RUNNING} == {"test"}
     assert rows(generate(tmp_path / "other", 6, 2) / "answers.csv") != answers
-    config = recipe.build(list(ANSWER_COLUMNS), preset="fast")
+    config = recipe.build(list(COLUMNS["answers"]), preset="fast")
     assert Manifest.open(large / "answers.csv", config).faults == []
     generate(tmp_path / "large", 1, 1)  # its own folder is replaced
     assert len(rows(tmp_path / "large" / "enrolments.csv")) == 1
@@ -197,7 +199,7 @@ def test_xapi_and_table_tell_the_same_of_the_running_presentation(tmp_path: Path
     course = generate(tmp_path / "course", 9, 1)
     found = import_records([course / "xapi.jsonl"], tmp_path / "records", now=datetime(2026, 1, 1, tzinfo=UTC))
     assert not found.reasons
-    running = {r["student_id"] for r in rows(course / "enrolments.csv") if r["presentation"] == RUNNING}
+    running = {r["student_id"] for r in rows(course / "enrolments.csv") if r["group"] == RUNNING}
     expected = [r for r in rows(course / "events.csv") if r["student_id"] in running]
     events = rows(tmp_path / "records" / "events.csv")
     assert len(events) == len(expected) > 20
@@ -221,10 +223,10 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
 def test_the_committed_set_is_what_the_generator_makes_and_is_small(tmp_path: Path) -> None:
     facts = json.loads((OURS / "sample.json").read_text(encoding="utf-8"))
     again = generate(tmp_path / "again", facts["learners"], facts["seed"])
-    for name in ("questions.csv", "answers.csv", "enrolments.csv", "events.csv", "xapi.jsonl", "README.md"):
+    for name in (*FILES, "README.md"):
         assert (again / name).read_text(encoding="utf-8") == (OURS / name).read_text(encoding="utf-8"), name
     assert sum(f.stat().st_size for f in OURS.rglob("*") if f.is_file()) < 15e6
-    counts = Counter((r["presentation"], r["outcome"]) for r in rows(OURS / "enrolments.csv"))
+    counts = Counter((r["group"], r["outcome"]) for r in rows(OURS / "enrolments.csv"))
     assert min(counts.values()) > 10
-    groups = Counter(r["group"] for r in rows(OURS / "enrolments.csv") if r["presentation"] == RUNNING)
-    assert min(groups.values()) < 5  # so that a table has a group to leave out
+    tutorials = Counter(r["tutorial"] for r in rows(OURS / "enrolments.csv") if r["group"] == RUNNING)
+    assert min(tutorials.values()) < 5  # so that a table has a group to leave out

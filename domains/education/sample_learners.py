@@ -19,11 +19,12 @@ from domains.education import sample_content
 
 PRESENTATIONS = {"2023-autumn": datetime(2023, 10, 2, tzinfo=UTC), "2024-spring": datetime(2024, 2, 19, tzinfo=UTC),
                  "2024-autumn": datetime(2024, 9, 30, tzinfo=UTC)}  # fmt: skip
+RUNNING = list(PRESENTATIONS)[-1]
 WEEKS, LECTURE_WEEKS, FINAL_WEEK = 8, (1, 3, 5), 7
 HARD = {"mean and median": 0.0, "skewness": 0.35, "standard deviation": 0.25, "random sampling": 0.05,
         "standard error": 0.75, "confidence interval": 0.6, "p-value": 0.85, "Bayes' rule": 0.7,
         "correlation and causation": 0.1}  # fmt: skip
-_POINTS = {"correct": 1.0, "partly": 0.5}
+POINTS = {"correct": 1.0, "partly": 0.5}
 _FIRST = (
     "Ada", "Bram", "Chloe", "Dario", "Esra", "Femi", "Greta", "Hugo", "Ines", "Jonas", "Kemi", "Lior", "Maya", "Nils",
     "Oksana", "Paolo", "Quinn", "Rosa", "Sami", "Tove", "Uma", "Viktor", "Wren", "Yara", "Zane",
@@ -62,12 +63,14 @@ class Learner:
     id: str
     name: str
     presentation: str
-    group: str
+    registered: datetime
+    tutorial: str
     facts: dict[str, str]
     ability: float
     diligence: float
     mastery: dict[str, float] = field(default_factory=dict)
     watched: list[Watched] = field(default_factory=list)
+    visits: list[datetime] = field(default_factory=list)  # of the course's page
     given: list[Given] = field(default_factory=list)
     left: datetime | None = None
     outcome: str = ""
@@ -86,8 +89,14 @@ def draw(number: int, seed: int) -> Learner:
     ability = float(rng.normal(0.35 if prior else -0.2, 0.9))
     diligence = float(np.clip(rng.beta(2.2, 1.4) - 0.12 * part_time, 0.02, 0.98))
     first, last = str(rng.choice(_FIRST)), str(rng.choice(_LAST))
-    group = "Evening" if rng.random() < 0.02 else str(rng.choice(["Monday", "Tuesday", "Wednesday"]))  # one stays small
-    return Learner(f"S{number + 1:04d}", f"{first} {last}", presentation, group, facts, ability, diligence)
+    tutorial = (
+        "Evening" if rng.random() < 0.02 else str(rng.choice(["Monday", "Tuesday", "Wednesday"]))
+    )  # one stays small
+    early = timedelta(days=int(rng.integers(2, 40)))
+    registered = PRESENTATIONS[presentation] - early
+    return Learner(
+        f"S{number + 1:04d}", f"{first} {last}", presentation, registered, tutorial, facts, ability, diligence
+    )
 
 
 def simulate(learner: Learner, number: int, seed: int, truths: Sequence[dict[str, Any]]) -> Learner:
@@ -102,7 +111,7 @@ class _Course:
     def __init__(self, learner: Learner, rng: np.random.Generator, truths: Sequence[dict[str, Any]]) -> None:
         self.learner, self.rng, self.truths = learner, rng, truths
         self.begin = PRESENTATIONS[learner.presentation]
-        self.later = learner.presentation == list(PRESENTATIONS)[-1]
+        self.later = learner.presentation == RUNNING
         for concept in sample_content.concepts():
             start = 1 / (1 + np.exp(-(learner.ability - 0.9 - 1.6 * HARD[concept])))
             learner.mastery[concept] = float(start)
@@ -114,6 +123,8 @@ class _Course:
             if self.rng.random() < self._hazard(week):
                 self.learner.left = self._moment(week, 0)
                 break
+            for _ in range(self.rng.poisson(0.6 + 5 * self.learner.diligence)):
+                self.learner.visits.append(self._moment(week, float(self.rng.uniform(0, 6))))
             if week in LECTURE_WEEKS:
                 truth = self.truths[LECTURE_WEEKS.index(week)]
                 if self.rng.random() < 0.45 + 0.55 * self.learner.diligence:
@@ -195,7 +206,7 @@ class _Course:
             return "withdrawn"
         best: dict[str, float] = {}
         for g in self.learner.given:
-            best[g.question.id] = max(best.get(g.question.id, 0.0), _POINTS.get(g.grade, 0.0))
+            best[g.question.id] = max(best.get(g.question.id, 0.0), POINTS.get(g.grade, 0.0))
         return "pass" if sum(best.values()) >= 0.5 * len(sample_content.questions()) else "fail"
 
 

@@ -14,7 +14,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from domains.education.sample_learners import Learner, Watched
 
-EVENT_COLUMNS = ("student_id", "time", "lecture", "verb", "start_s", "end_s", "object")
+EVENT_COLUMNS = ("student_id", "time", "lecture", "verb", "start_s", "end_s", "object", "group", "clicks")
 _VIDEO = "https://w3id.org/xapi/video"
 _VERBS = {
     "opened": "http://adlnet.gov/expapi/verbs/initialized",
@@ -31,52 +31,61 @@ class Event(NamedTuple):
 
     time: datetime
     student: str
-    lecture: str
+    group: str
+    lecture: str  # "" for the course's page
     verb: str
     start: float | None
     end: float | None
 
 
 def events(learner: Learner, seconds: Mapping[str, float]) -> Iterator[Event]:
-    """What the player reported of a learner, sitting by sitting; ``seconds`` is how long each lecture lasts."""
+    """Visits of the course's page, and what the player reported; ``seconds`` is how long each lecture lasts."""
+    who = learner.id, learner.presentation
+    yield from (Event(time, *who, "", "opened", None, None) for time in learner.visits)
     before: Watched | None = None
     for w in sorted(learner.watched, key=lambda w: (w.lecture, w.time)):
         if before is None or before.last or before.lecture != w.lecture:
-            yield Event(w.time - timedelta(seconds=3), learner.id, w.lecture, "opened", None, None)
+            yield Event(w.time - timedelta(seconds=3), *who, w.lecture, "opened", None, None)
             before = None
         at = 0.0 if before is None else before.end
         if at != w.start:
-            yield Event(w.time - timedelta(seconds=1), learner.id, w.lecture, "seeked", at, w.start)
-        yield Event(w.time, learner.id, w.lecture, "played", w.start, None)
+            yield Event(w.time - timedelta(seconds=1), *who, w.lecture, "seeked", at, w.start)
+        yield Event(w.time, *who, w.lecture, "played", w.start, None)
         stopped = w.time + timedelta(seconds=round(w.end - w.start))
-        yield Event(stopped, learner.id, w.lecture, "paused", None, w.end)
+        yield Event(stopped, *who, w.lecture, "paused", None, w.end)
         if w.last and w.end >= seconds[w.lecture] - 1:
-            yield Event(stopped, learner.id, w.lecture, "completed", None, w.end)
+            yield Event(stopped, *who, w.lecture, "completed", None, w.end)
         before = w
 
 
 def row(event: Event) -> dict[str, str]:
     """An event as a row of the agreed table."""
     times = {"start_s": event.start, "end_s": event.end}
-    return {
+    cells = {
         "student_id": event.student, "time": _clock(event.time), "lecture": event.lecture, "verb": event.verb,
-        "object": "video", **{k: "" if v is None else f"{v:.2f}" for k, v in times.items()},
+        "object": "" if event.lecture else "course page", "group": event.group, "clicks": "1",
     }  # fmt: skip
+    return cells | {k: "" if v is None else f"{v:.2f}" for k, v in times.items()}
 
 
 def statement(event: Event, seconds: Mapping[str, float]) -> str:
     """An event as one line of xAPI JSON."""
     name = f"{event.student}/{event.lecture}/{event.verb}/{event.time.isoformat()}"
+    if not event.lecture:
+        thing = {"id": f"{HOME}/page", "definition": {"type": "http://activitystrea.ms/schema/1.0/page"}}
+    else:
+        thing = {"id": f"{HOME}/{event.lecture}", "definition": {"type": f"{_VIDEO}/activity-type/video"}}
     content: dict[str, Any] = {
         "id": str(uuid5(NAMESPACE_URL, name)),
         "actor": {"objectType": "Agent", "account": {"homePage": HOME, "name": event.student}},
         "verb": {"id": _VERBS[event.verb], "display": {"en": event.verb}},
-        "object": {"id": f"{HOME}/{event.lecture}", "definition": {"type": f"{_VIDEO}/activity-type/video"}},
+        "object": thing,
         "result": {"extensions": _extensions(event)},
-        "context": {"contextActivities": {"category": [{"id": _VIDEO}]},
-                    "extensions": {f"{_VIDEO}/extensions/length": round(seconds[event.lecture], 2)}},
         "timestamp": _clock(event.time),
     }  # fmt: skip
+    if event.lecture:
+        length = {f"{_VIDEO}/extensions/length": round(seconds[event.lecture], 2)}
+        content["context"] = {"contextActivities": {"category": [{"id": _VIDEO}]}, "extensions": length}
     return json.dumps({k: v for k, v in content.items() if v != {"extensions": {}}}, separators=(",", ":"))
 
 
