@@ -19,7 +19,7 @@ from core.preprocess.image_file import read_image
 
 LONGEST_SIDE = 960  # pixels at which text is looked for
 TITLE_PART = 0.35  # of the picture, from the top, where a title stands
-TITLE_HEIGHT = 0.75  # of the tallest line there
+TITLE_HEIGHT = 0.85  # of the tallest line there
 
 
 @dataclass(frozen=True)
@@ -52,16 +52,12 @@ def read_slide(picture: Path, cache: FeatureCache | None = None) -> list[Line]:
 
 
 def title_of(lines: list[Line]) -> str:
-    """The first of the tall lines in the upper part of a slide, with those that go on in its size; "" without one."""
-    upper = [line for line in lines if line.top <= TITLE_PART]
+    """The first of the tall lines in the upper part of a slide, with one that goes on in its size; "" without text."""
+    upper = [line for line in lines if line.top <= TITLE_PART] or lines
     if not upper:
         return ""
     tall = [line for line in upper if line.height >= TITLE_HEIGHT * max(u.height for u in upper)]
-    title = [tall[0]]
-    for line in tall[1:]:
-        if line.top - title[-1].top > 2 * title[-1].height or len(title) == 3:
-            break
-        title.append(line)
+    title = [line for line in tall[:2] if line.top - tall[0].top <= 1.6 * tall[0].height]
     return " ".join(line.text for line in title)
 
 

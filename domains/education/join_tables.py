@@ -1,0 +1,133 @@
+"""The tables of a course, read and checked: questions, answers, events, mastery; all faults of a table at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from core.errors import ConfigError, Fault, FileError, TableError
+from core.numbers import parse_number
+
+NEEDED = {
+    "questions": ("question_id", "question", "concept"),
+    "answers": ("answer_id", "student_id", "question_id"),
+    "events": ("student_id", "time", "lecture", "verb", "start_s", "end_s"),
+    "mastery": ("student_id", "concept", "probability", "evidence", "thin"),
+}
+SHARES = {"correct": 1.0, "partly": 0.5, "contradictory": 0.0, "incorrect": 0.0}  # of the points, by label
+Source: TypeAlias = Path | str | pd.DataFrame
+
+
+def read(what: str, source: Source) -> pd.DataFrame:
+    """A table, every cell as text, with the columns that ``NEEDED`` lists for ``what``.
+
+    Raises:
+        FileError: if it cannot be read.
+        TableError: if it lacks columns.
+    """
+    name = what if isinstance(source, pd.DataFrame) else str(source)
+    table = source if isinstance(source, pd.DataFrame) else _read_csv(Path(source))
+    if lacking := [c for c in NEEDED[what] if c not in table.columns]:
+        present = ", ".join(map(str, table.columns))
+        raise TableError(name, [Fault(0, c, "", f"is missing; the table has {present}") for c in lacking])
+    return table.astype(object).where(table.notna(), "").astype(str).reset_index(drop=True)
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FileError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from error
+    except (OSError, ValueError) as error:
+        raise FileError(f"{path}: cannot be read as CSV ({error}); give the path of a CSV file") from error
+
+
+def questions(source: Source) -> pd.DataFrame:
+    """The questions by their id, each with a concept; ``reference`` is blank where the table has none.
+
+    Raises:
+        ConfigError: without a question.
+        TableError: for a blank or repeated id, a blank question or concept.
+    """
+    table = read("questions", source)
+    if table.empty:
+        raise ConfigError("an empty course: the table of questions has no row; a course needs at least one question")
+    faults = [Fault(i + 1, c, "", "is blank; fill it in") for c in NEEDED["questions"] for i in _blank(table, c)]
+    twice = table["question_id"].duplicated() & (table["question_id"] != "")
+    faults += [
+        Fault(int(i) + 1, "question_id", table.at[i, "question_id"], "is there twice") for i in table.index[twice]
+    ]
+    if faults:
+        raise TableError("questions", faults)
+    return (table if "reference" in table else table.assign(reference="")).set_index("question_id", drop=False)
+
+
+def answers(source: Source, known: Collection[str]) -> pd.DataFrame:
+    """The graded answers, with ``share`` of the points from 0 to 1; those without a grade have NaN.
+
+    The grade is a label (``grade``: correct, partly, contradictory, incorrect) or ``points`` with ``max_points``. Rows
+    are in order of ``attempt`` and ``time`` where the table has them.
+
+    Raises:
+        TableError: for an answer to a question that is not ``known``, a label or number that cannot be read, or no
+            column of grades.
+    """
+    table = read("answers", source)
+    if "grade" not in table and not {"points", "max_points"} <= set(table.columns):
+        raise TableError("answers", [Fault(0, "grade", "", "is missing; give grade, or points and max_points")])
+    faults = [
+        Fault(i + 1, "question_id", q, "is not among the questions; add it there, or take the answer out")
+        for i, q in enumerate(table["question_id"])
+        if q not in known
+    ]
+    shares = [_share(row, i + 1, faults) for i, row in enumerate(table.to_dict("records"))]
+    if faults:
+        raise TableError("answers", faults)
+    table["share"] = np.array(shares, float)
+    order = [c for c in ("attempt", "time") if c in table]
+    if "attempt" in table:
+        table["attempt"] = pd.to_numeric(table["attempt"], errors="coerce")
+    return table.sort_values(order, kind="stable") if order else table
+
+
+def _share(row: dict[str, str], number: int, faults: list[Fault]) -> float:
+    if grade := row.get("grade", ""):
+        if grade not in SHARES:
+            faults.append(Fault(number, "grade", grade, f"is not one of {', '.join(SHARES)}"))
+        return SHARES.get(grade, np.nan)
+    if not row.get("points"):
+        return np.nan
+    try:
+        points, most = parse_number(row["points"]), parse_number(row.get("max_points", ""))
+    except ValueError:
+        points, most = -1.0, 0.0
+    if not 0 <= points <= most or most == 0:
+        found = f"{row['points']} of {row.get('max_points', '')}"
+        faults.append(Fault(number, "points", found, "must be a number from 0 to max_points, which is above 0"))
+        return np.nan
+    return points / most
+
+
+def mastery(source: Source) -> pd.DataFrame:
+    """The mastery table with ``probability`` and ``evidence`` as numbers and ``thin`` as bool.
+
+    Raises:
+        TableError: for a probability outside 0 to 1.
+    """
+    table = read("mastery", source)
+    table["probability"] = pd.to_numeric(table["probability"], errors="coerce")
+    wrong = table.index[~table["probability"].between(0, 1)]
+    if len(wrong):
+        faults = [Fault(int(i) + 1, "probability", "", "must be a number from 0 to 1") for i in wrong]
+        raise TableError("mastery", faults)
+    table["evidence"] = pd.to_numeric(table["evidence"], errors="coerce").fillna(0).astype(int)
+    table["thin"] = table["thin"].str.lower().isin(["true", "1", "yes"])
+    return table
+
+
+def _blank(table: pd.DataFrame, column: str) -> list[int]:
+    return [int(i) for i in table.index[table[column].str.strip() == ""]]
