@@ -42,16 +42,19 @@ def build(
     modalities: Sequence[str] | None = None,
     numbers: Sequence[str] = (),
     categories: Sequence[str] = (),
+    false_alarm: float = 0.05,
+    few_shot: bool = False,
 ) -> ExperimentConfig:
     """An experiment over the columns that a table has under their documented names.
 
     ``target`` is ``COLUMN`` or ``COLUMN:kind``; ``modalities`` limits which of speech, text, dialogue and behaviour are
-    used; ``numbers`` and ``categories`` add behaviour columns of other names.
+    used; ``numbers`` and ``categories`` add behaviour columns of other names. ``false_alarm`` is the share of turns
+    within scope that may be marked as out of scope. ``few_shot``: for five to ten turns an intent, all learned from.
 
     Raises:
         ConfigError: if no target or no input is found; the message lists what was looked for.
     """
-    asked = _target(columns, target)
+    asked = _target(columns, target, false_alarm)
     found = _inputs(columns, asked.column, numbers, categories)
     if modalities is not None:
         if alien := [m for m in modalities if m not in found]:
@@ -67,10 +70,17 @@ def build(
     )
     config = build_config(found, asked, table, preset, seed=seed)
     read = tuple(dataclasses.replace(m, first=m.name == "text") for m in config.modalities)
-    return dataclasses.replace(config, modalities=read)
+    config = dataclasses.replace(config, modalities=read)
+    return _few_shot(config) if few_shot else config
 
 
-def _target(columns: Sequence[str], asked: str | None) -> TargetConfig:
+def _few_shot(config: ExperimentConfig) -> ExperimentConfig:
+    """Every row is learned from: five members, each tried on its fifth of them."""
+    table = dataclasses.replace(config.table, fractions=(0.8, 0.2, 0.0))
+    return dataclasses.replace(config, table=table, seeds=1, folds=5, stack=False, floor=False)
+
+
+def _target(columns: Sequence[str], asked: str | None, false_alarm: float) -> TargetConfig:
     column, _, kind = (asked or next((c for c in TARGETS if c in columns), "")).partition(":")
     if not column:
         raise ConfigError(f"no target column is found; looked for {', '.join(TARGETS)}: name it with --target")
@@ -82,7 +92,9 @@ def _target(columns: Sequence[str], asked: str | None) -> TargetConfig:
         return TargetConfig(column, TargetKind.GRADE, URGENCIES)
     asked_kind = TargetKind(kind or TargetKind.LABEL)
     can_lie_outside = column == "intent" and asked_kind in (TargetKind.LABEL, TargetKind.LABELS)
-    return TargetConfig(column, asked_kind, outside=OUT_OF_SCOPE if can_lie_outside else None)
+    return TargetConfig(
+        column, asked_kind, None, outside=OUT_OF_SCOPE if can_lie_outside else None, false_alarm=false_alarm
+    )
 
 
 def _inputs(

@@ -1,0 +1,182 @@
+"""``IntentDetector``: what a customer wants, from speech, text, the dialogue so far and behaviour; any may be missing.
+
+It judges the matter of a turn, never the feelings of customers or agents.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from core.cache import FeatureCache, MemoryCache
+from core.errors import ConfigError
+from core.estimator import Estimator, Table
+from core.progress import Progress, silent
+from core.schema import Prediction
+from core.table import StringTable
+from domains.customer_service import hierarchy, recipe
+
+if TYPE_CHECKING:
+    from core.recognition import Recogniser
+
+DOUBTFUL = 0.6  # a recogniser's confidence below which the reader is told that words may be wrong
+TOP = 5
+
+
+@dataclass(frozen=True)
+class Detection(Prediction):
+    """A ``Prediction`` about a turn; ``label`` is the intent, ``shares`` are those of speech, text and behaviour."""
+
+    top: tuple[tuple[str, float], ...] = ()  # the most probable intents, out of scope not among them
+    domains: dict[str, float] = field(default_factory=dict)  # their groups, where a hierarchy was learned
+    text: str = ""  # what was read
+    recognised: bool = False  # whether a recogniser heard it
+    confidence: float | None = None  # of the recogniser, where it tells
+    seconds: dict[str, float] = field(default_factory=dict)  # spent on recognition and on the answer
+
+
+class IntentDetector(Estimator):
+    """Fused intent detection, in scikit-learn's manner: ``fit`` on a table of turns, ``detect`` on one.
+
+    Args:
+        target: the column to predict, see ``domains.customer_service.recipe``; None: the first documented one. An
+            ``intent`` column in which a cell names several, joined by '|', is read as several labels.
+        preset, seed, config: as in ``Estimator``.
+        hierarchy: a column with each intent's domain; answers then also say how probable each domain is.
+        recogniser: hears speech that comes without a text, see ``core.recognition``; None: speech stays speech.
+        options: ``few_shot``, ``modalities``, ``numbers``, ``categories``, ``false_alarm`` of ``recipe.build``.
+    """
+
+    recipe: ClassVar = recipe
+
+    def __init__(
+        self,
+        target: str | None = None,
+        *,
+        hierarchy: str | None = None,
+        recogniser: Recogniser | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(target, **options)
+        self.hierarchy, self.recogniser = hierarchy, recogniser
+
+    def fit(
+        self, table: Table, *, root: Path | None = None, out: Path | None = None, progress: Progress = silent
+    ) -> Self:
+        """Train on a CSV, Parquet or DataFrame, as ``Estimator.fit``.
+
+        Raises:
+            TableError: with all faults of the table.
+            ConfigError: for a hierarchy that is none: an intent in two domains.
+        """
+        if self.config is None:
+            self.target = _several(table, self.target)
+        parents = hierarchy.read(table, self._config(table).target.column, self.hierarchy)
+        super().fit(table, root=root, out=out, progress=progress)
+        if parents:
+            self.bundle.facts["hierarchy"] = parents
+            if out is not None:
+                self.bundle.save(out / "bundle")
+        self._remember_only()
+        return self
+
+    @classmethod
+    def load(cls, folder: Path | str, cache: FeatureCache | None = None, recogniser: Recogniser | None = None) -> Self:
+        """Open a bundle that ``save`` or ``polyfuse train`` wrote; features are kept in memory unless ``cache`` is."""
+        found = super().load(folder, cache or MemoryCache())
+        found.recogniser = recogniser
+        return found
+
+    def detect(
+        self,
+        *,
+        audio: str | Path | None = None,
+        text: str | None = None,
+        recognised: str | None = None,
+        dialogue: str | None = None,
+        behaviour: Mapping[str, Any] | None = None,
+        confidence: float | None = None,
+        explain: bool = True,
+    ) -> Detection:
+        """Answer one turn; what the model was not trained on, or is left out, counts as missing.
+
+        Args:
+            audio: a recording of the turn; with a recogniser and no text it is heard first.
+            text: as it was typed, or written down by a person.
+            recognised: as a recogniser heard it, with its ``confidence``; read where there is no ``text``.
+            dialogue: the turns before, one a line: ``customer: …``, ``agent: …``.
+            behaviour: values by column.
+            explain: also the share of each modality, and the answer without it.
+
+        Raises:
+            ConfigError: for a behaviour column that the model does not know, or when nothing is given that it reads.
+            FileError: if the recording cannot be read, with the reason.
+        """
+        start = time.perf_counter()
+        if not text and not recognised and audio is not None and self.recogniser is not None and self._reads("text"):
+            heard = self.recogniser.transcribe(Path(audio))
+            recognised, confidence = heard.text, heard.confidence
+        hearing = time.perf_counter() - start
+        case = self._case({"audio": audio, "dialogue": dialogue}, text or recognised, behaviour or {})
+        found = self.predictor.predict(case, explain=explain, id="turn")
+        was_heard = not text and bool(recognised)
+        told = found.warnings + (_heard(confidence) if was_heard else ())
+        seconds = {"recognition": hearing, "answer": time.perf_counter() - start - hearing}
+        return self._detection(
+            dataclasses.replace(found, warnings=told),
+            text=text or recognised or "",
+            recognised=was_heard,
+            confidence=confidence if was_heard else None,
+            seconds=seconds,
+        )
+
+    def _detection(self, found: Prediction, **more: Any) -> Detection:
+        parents = self.bundle.facts.get("hierarchy", {})
+        inside = [(c, p) for c, p in found.probabilities.items() if c != recipe.OUT_OF_SCOPE]
+        top = tuple(sorted(inside, key=lambda item: -item[1])[:TOP])
+        fields = {f.name: getattr(found, f.name) for f in dataclasses.fields(found)}
+        return Detection(**fields, top=top, domains=hierarchy.totals(inside, parents), **more)
+
+    def _reads(self, modality: str) -> bool:
+        return any(m.name == modality for m in self.bundle.config.modalities)
+
+    def _case(self, given: dict[str, Any], text: str | None, behaviour: Mapping[str, Any]) -> dict[str, Any]:
+        """What is given, by the names of the modalities that the model has."""
+        named = {"audio": "speech", "dialogue": "dialogue"}
+        case: dict[str, Any] = {named[k]: v for k, v in given.items() if v is not None and self._reads(named[k])}
+        if text and self._reads("text"):
+            case["text"] = text
+        if behaviour and self._reads("behaviour"):
+            case["behaviour"] = dict(behaviour)
+        if not case:
+            names = ", ".join(m.name for m in self.bundle.config.modalities)
+            raise ConfigError(f"nothing is given that this model reads; give one of {names}")
+        return case
+
+    def _remember_only(self) -> None:
+        """From now on frozen features are kept in memory: what customers say stays off the disk."""
+        memory = MemoryCache()
+        for view in self.bundle.views.values():
+            view.cache = memory
+
+
+def _several(table: Table, target: str | None) -> str | None:
+    """The target with its kind, where the table names several intents in one cell."""
+    if target not in (None, "intent"):
+        return target
+    columns = StringTable.open(table)
+    if "intent" not in columns.columns:
+        return target
+    return "intent:labels" if any("|" in cell for part in columns.column("intent") for cell in part) else "intent"
+
+
+def _heard(confidence: float | None) -> tuple[str, ...]:
+    """What the reader of an answer should know about a text that a recogniser heard."""
+    if confidence is None:
+        return ("text: heard by a recogniser, words may be wrong",)
+    doubt = "; words may be wrong, listen to the recording" if confidence < DOUBTFUL else ""
+    return (f"text: heard by a recogniser with confidence {confidence:.2f}{doubt}",)

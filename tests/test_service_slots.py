@@ -1,0 +1,103 @@
+"""Slots: a tagger that learns labelled words and is saved without code, and patterns where none was trained."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.config import ConfigError
+from core.errors import BundleError, TableError
+from domains.customer_service import patterns
+from domains.customer_service.slots import LabelledText, SlotTagger, read_labelled, span_f1
+
+CITIES = ("Paris", "Rome", "Oslo", "Lima", "New York", "Hong Kong")
+
+
+def turns(count: int, seed: int = 0) -> list[LabelledText]:
+    """Flights from city to city: which is which depends on the word before."""
+    rng, found = np.random.default_rng(seed), []
+    for _ in range(count):
+        start, end = rng.choice(CITIES, 2)
+        number = f"{rng.choice(['BA', 'LH', 'KL'])}{rng.integers(100, 999)}"
+        parts = [("please", "O"), ("book", "O"), (number, "flight"), ("from", "O")]
+        parts += [(w, "departure") for w in start.split()] + [("to", "O")] + [(w, "arrival") for w in end.split()]
+        found.append(LabelledText(*zip(*parts)))
+    return found
+
+
+@pytest.fixture(scope="module")
+def tagger() -> SlotTagger:
+    return SlotTagger(epochs=6).fit(turns(200))
+
+
+def test_it_finds_slots_of_fresh_turns(tagger: SlotTagger) -> None:
+    fresh = turns(100, seed=1)
+    assert span_f1(fresh, [tagger.labels(t.words) for t in fresh]) > 0.95
+
+
+def test_a_slot_says_where_it_stands_and_how_sure_it_is(tagger: SlotTagger) -> None:
+    text = "please  book KL123 from New York to Oslo"
+    found = tagger.find(text)
+    assert [(s.name, s.text) for s in found] == [("flight", "KL123"), ("departure", "New York"), ("arrival", "Oslo")]
+    assert all(text[s.start : s.end] == s.text for s in found)
+    assert all(0.5 < s.probability <= 1 and s.source == "model" for s in found)
+    assert tagger.find("  ") == ()
+
+
+def test_it_is_saved_as_tensors_and_json(tagger: SlotTagger, tmp_path) -> None:
+    tagger.save(tmp_path / "slots")
+    assert {f.name for f in (tmp_path / "slots").iterdir()} == {"slots.json", "slots.safetensors"}
+    text = "book LH777 from Rome to Hong Kong"
+    assert SlotTagger.load(tmp_path / "slots").find(text) == tagger.find(text)
+
+
+def test_a_damaged_tagger_is_refused(tagger: SlotTagger, tmp_path) -> None:
+    tagger.save(tmp_path / "slots")
+    (tmp_path / "slots" / "slots.safetensors").write_bytes(b"no")
+    with pytest.raises(BundleError, match="no slot tagger can be opened there"):
+        SlotTagger.load(tmp_path / "slots")
+    with pytest.raises(ConfigError, match="is not trained"):
+        SlotTagger().find("anything")
+
+
+def test_rows_with_another_number_of_labels_are_told_at_once() -> None:
+    table = pd.DataFrame({"text": ["to Oslo now", "hello", "a b"], "slot_labels": ["O city", "", "O"]})
+    with pytest.raises(TableError) as told:
+        read_labelled(table)
+    assert [(f.row, f.reason) for f in told.value.faults] == [
+        (1, "2 labels for 3 words; give each word one, 'O' for none"),
+        (3, "1 labels for 2 words; give each word one, 'O' for none"),
+    ]
+
+
+def test_too_little_to_learn_from_is_refused() -> None:
+    with pytest.raises(ConfigError, match="expected 20 labelled turns"):
+        SlotTagger().fit(turns(3))
+
+
+def test_a_slot_counts_only_whole() -> None:
+    truth = [LabelledText(("New", "York", "x"), ("city", "city", "O"))]
+    assert span_f1(truth, [["city", "city", "O"]]) == 1
+    assert span_f1(truth, [["city", "O", "O"]]) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("I paid $20.50 on 3rd May 2025", [("amount", "$20.50"), ("date", "3rd May 2025")]),
+        ("1,200.00 euros since 2025-01-31", [("amount", "1,200.00 euros"), ("date", "2025-01-31")]),
+        ("order number 123456 and AB-1234-X", [("order_number", "123456"), ("order_number", "AB-1234-X")]),
+        ("it came yesterday, 3 days late", [("date", "yesterday")]),
+        ("I may have two cards", []),
+    ],
+)
+def test_patterns_find_what_has_a_form(text: str, found: list) -> None:
+    slots = patterns.find(text)
+    assert [(s.name, s.text) for s in slots] == found
+    assert all((s.source, s.probability) == ("pattern", None) for s in slots)
+
+
+@given(st.text(max_size=200))
+def test_patterns_take_any_text(text: str) -> None:
+    assert all(text[s.start : s.end] == s.text for s in patterns.find(text))
