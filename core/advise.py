@@ -100,7 +100,7 @@ def advise(
 def _judge(experiment: Experiment) -> _Judged | None:
     """The floor's scores and information; None where it can read nothing."""
     kind, y = experiment.target.kind, experiment.held_y
-    floors = {e.kind: a for e, a in fit_floor(experiment)}
+    floors = {f.model.kind: f.answers for f in fit_floor(experiment)}
     if not floors:
         return None
     constant = _constant(experiment)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,7 +25,9 @@ from core.cache import FeatureCache
 from core.config import ExperimentConfig
 from core.ensemble import Ensemble, Expert, Network
 from core.errors import BundleError, ConfigError
+from core.evaluation.conformal import Threshold, as_threshold
 from core.evaluation.novelty import Novelty
+from core.evaluation.patterns import Calibration, apply_temperatures
 from core.evaluation.scope import Scope
 from core.floor.fit import floor_blocks, floor_views
 from core.floor.forest import Forest
@@ -46,11 +49,17 @@ class Bundle:
     config: ExperimentConfig
     views: dict[str, View]
     ensemble: Ensemble
-    threshold: float | None = None  # conformal score, see core.evaluation.conformal
+    threshold: Threshold = None  # conformal score, see core.evaluation.conformal
     novelty: dict[str, Novelty] = field(default_factory=dict)  # by modality
     scope: Scope | None = None  # where the target has an outside label
+    patterns: list[Calibration] = field(default_factory=list)  # of cases without some modalities
     facts: dict[str, Any] = field(default_factory=dict)  # metrics, versions, fingerprint, split, command
     card: str = ""
+
+    def threshold_of(self, present: Sequence[bool]) -> Threshold:
+        """The threshold for cases that have exactly these modalities, in the ensemble's order."""
+        own = {p.pattern: p.threshold for p in self.patterns}
+        return own.get(tuple(map(bool, present)), self.threshold)
 
     def save(self, folder: Path) -> None:
         """Write the bundle as a whole; what was at ``folder`` before survives a failure.
@@ -78,6 +87,7 @@ class Bundle:
                 "weights": list(self.ensemble.weights),
                 "temperature": self.ensemble.temperature,
                 "threshold": self.threshold,
+                "patterns": [p.to_json() for p in self.patterns],
                 "novelty": list(self.novelty),
                 "scope": self.scope and self.scope.to_json(),
                 "facts": self.facts,
@@ -118,7 +128,10 @@ class Bundle:
             card = (folder / "card.md").read_text(encoding="utf-8")
             novelty = {name: Novelty.load(folder / "novelty", name) for name in content.get("novelty", ())}
             scope = Scope.from_json(content["scope"]) if content.get("scope") else None
-            return cls(config, views, ensemble, content["threshold"], novelty, scope, content["facts"], card)
+            patterns = [Calibration.from_json(p) for p in content.get("patterns", ())]
+            apply_temperatures(ensemble, patterns)
+            threshold = as_threshold(content["threshold"])
+            return cls(config, views, ensemble, threshold, novelty, scope, patterns, content["facts"], card)
         except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError, ConfigError) as error:
             raise BundleError(f"{folder}: the bundle is corrupt ({error}); save or copy it again") from error
 

@@ -23,6 +23,7 @@ def write_card(bundle: Bundle) -> str:
     alone = ", ".join(f"{name} {value:.3f}" for name, value in facts["held_out_by_expert"].items())
     names = list(dict.fromkeys([*_names(facts["held_out"]), *_names(facts["test"])]))
     bounded = f"bounded (coverage {config.coverage:.0%})" if bundle.threshold is not None else "not bounded"
+    patterns = f", apart for {len(bundle.patterns)} patterns of present modalities" if bundle.patterns else ""
     return f"""# Model card
 
 Predicts **{config.target.column}** ({config.target.kind}); {config.fusion} fusion of the modalities below.
@@ -50,7 +51,7 @@ Experts and their weights: {experts}. Each alone on held-out rows: {alone}.{spre
 
 ## Limits
 Calibrated (temperature {bundle.ensemble.temperature:.2f}) and {bounded} on held-out
-rows of this table: on cases unlike them neither holds. Seeds {config.seed} to {config.seed + config.seeds - 1}.
+rows of this table{patterns}: on cases unlike them neither holds. Seeds {config.seed} to {config.seed + config.seeds - 1}.
 {_novelty(facts)}
 
 ## Made by

@@ -185,6 +185,7 @@ class ExperimentConfig(_FromJson):
     floor: bool = True  # also fit the cheap linear and tree baseline
     stack: bool = False  # let the floor join the ensemble with a weight learned on held-out rows
     coverage: float = 0.9  # promised coverage of conformal sets
+    coverage_by_class: bool = False  # promised for the cases of each class alone
 
     def __post_init__(self) -> None:
         for name, least in (("width", 1), ("seed", 0), ("seeds", 1), ("folds", 1)):

@@ -7,9 +7,9 @@ averaged with weights learned on held-out rows, then calibrated.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -22,6 +22,8 @@ from core.evaluation.calibration import temper
 from core.model import FusionModel
 from core.schema import Batch, Signature, TargetKind
 from core.targets import Target
+
+Pattern: TypeAlias = tuple[bool, ...]  # which modalities are present, in the order of the ensemble's
 
 
 class Expert(Protocol):
@@ -71,13 +73,17 @@ class Network:
 
 @dataclass
 class Ensemble:
-    """Experts, the weight of each (they add up to 1) and the temperature of their joint answer."""
+    """Experts, the weight of each (they add up to 1) and the temperature of their joint answer.
+
+    ``temperatures``: of patterns of present modalities that have their own.
+    """
 
     target: Target
     modalities: tuple[str, ...]
     experts: list[Expert]
     weights: tuple[float, ...]
     temperature: float = 1.0
+    temperatures: dict[Pattern, float] = field(default_factory=dict)
 
     def answers(self, batch: Batch, keeps: Sequence[Tensor] | None = None) -> list[np.ndarray]:
         """Calibrated answers for each ``keep`` (B, M); all that is present where None is given.
@@ -91,9 +97,22 @@ class Ensemble:
             expert.answers(batch, masks) if weight > 0 else [] for expert, weight in zip(self.experts, self.weights)
         ]
         joint = [sum(w * f[i] for w, f in zip(self.weights, found) if w > 0) for i in range(len(masks))]
-        here = torch.stack([x.present for x in batch.inputs.values()]).any(dim=0).numpy()[:, None]  # (B, 1)
-        tempered = [temper(self.target.kind, np.asarray(a), self.temperature) for a in joint]
-        return [np.where(here, a, self.target.nothing) for a in tempered]
+        here = self.present(batch)  # (B, M)
+        at = [self._temperatures(here & mask.cpu().numpy()) for mask in masks]  # (B, 1) each
+        tempered = [temper(self.target.kind, np.asarray(a), t) for a, t in zip(joint, at)]
+        return [np.where(here.any(axis=1, keepdims=True), a, self.target.nothing) for a in tempered]
+
+    def present(self, batch: Batch) -> np.ndarray:
+        """(B, M) bool: which modalities each case has, in any of its views."""
+        found = np.zeros((len(batch.ids), len(self.modalities)), dtype=bool)
+        for view, samples in batch.inputs.items():
+            name = view.partition(".")[0].removesuffix("~")
+            found[:, self.modalities.index(name)] |= samples.present.cpu().numpy()
+        return found
+
+    def _temperatures(self, patterns: np.ndarray) -> np.ndarray:
+        """(B, M) patterns to the temperature of each row (B, 1)."""
+        return np.array([[self.temperatures.get(tuple(map(bool, row)), self.temperature)] for row in patterns])
 
 
 def learn_weights(kind: TargetKind, y: np.ndarray, answers: Sequence[np.ndarray]) -> np.ndarray:

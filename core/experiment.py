@@ -26,6 +26,7 @@ from core.evaluation.calibration import expected_calibration_error, fit_temperat
 from core.evaluation.conformal import fit_threshold
 from core.evaluation.intervals import interval
 from core.evaluation.novelty import Novelty, fit_all
+from core.evaluation.patterns import MOST, Calibration, apply_temperatures, cut_down, fit_patterns, patterns_of
 from core.evaluation.scope import Scope, figures
 from core.floor.fit import fit_floor, floor_views
 from core.manifest import Manifest
@@ -50,6 +51,7 @@ class Held:
     name: str
     experts: list[Expert]
     answers: np.ndarray  # (N, classes) or (N, 1)
+    by: list[tuple[Expert, np.ndarray, float]]  # who gave them: positions among those rows, and weight
     by_seed: list[float] = field(default_factory=list)  # each seed's score on those rows, networks only
 
 
@@ -139,7 +141,8 @@ class Experiment:
         """The fused networks, then the linear and the tree floor where they are asked for."""
         groups = [self.networks()]
         if self.config.floor or self.config.stack:
-            groups += [Held(e.kind, [e], a) for e, a in fit_floor(self)]
+            for model, answers, by in fit_floor(self):
+                groups.append(Held(model.kind, [model], answers, [(m, rows, 1.0) for m, rows in by]))
         return groups
 
     def networks(self) -> Held:
@@ -155,7 +158,7 @@ class Experiment:
         pool = self.fitted_on if config.folds > 1 else self.rows["train"] + self.rows["val"]
         place = {row: i for i, row in enumerate(self.held)}
         answers = np.zeros((len(self.held), len(self.target.classes) or 1))
-        experts: list[Expert] = []
+        by: list[tuple[Expert, np.ndarray, float]] = []
         by_seed: list[float] = []
         kind, metric = self.target.kind, config.training.metric
         for seed in range(config.seed, config.seed + config.seeds):
@@ -163,11 +166,12 @@ class Experiment:
             for f, (a, b) in enumerate(parts):
                 rows = [pool[i] for i in a], [pool[i] for i in b]
                 network, found = self._network(seed, f, *rows)
-                one[[place[r] for r in rows[1]]] = found
-                experts.append(network)
+                at = np.array([place[r] for r in rows[1]])
+                one[at] = found
+                by.append((network, at, 1 / config.seeds))
             by_seed.append(score(kind, metric, self.held_y, one))
             answers += one / config.seeds
-        return Held("network", experts, answers, by_seed)
+        return Held("network", [network for network, _, _ in by], answers, by, by_seed)
 
     def _network(self, seed: int, fold: int, train: Rows, val: Rows) -> tuple[Network, np.ndarray]:
         config, views = self.config, self.cases.views
@@ -210,9 +214,11 @@ class Experiment:
         held = temper(kind, joint, temperature)
         names = tuple(m.name for m in self.config.modalities)
         ensemble = Ensemble(self.target, names, [e for g in used for e in g.experts], weights, temperature)
-        bundle = Bundle(self.config, self._used_views(used), ensemble)
+        patterns = self._patterns(used, shares)
+        apply_temperatures(ensemble, patterns)
+        bundle = Bundle(self.config, self._used_views(used), ensemble, patterns=patterns)
         bundle.novelty = self.novelty[0]
-        bundle.threshold = fit_threshold(kind, self.held_y, held, self.config.coverage)
+        bundle.threshold = fit_threshold(kind, self.held_y, held, self.config.coverage, self.config.coverage_by_class)
         if (outside := self.config.target.outside) is not None:
             bundle.scope = Scope.fit(self.target, self.held_y, held, outside, self.config.target.false_alarm)
         bundle.facts = self._facts(used, shares, command) | {
@@ -223,6 +229,27 @@ class Experiment:
         }
         bundle.card = write_card(bundle)
         return bundle
+
+    def _patterns(self, used: Sequence[Held], shares: np.ndarray) -> list[Calibration]:
+        """Calibrations of the answers with modalities switched off, on at most so many held-out rows."""
+        patterns = patterns_of(self._present(self.held))
+        if not patterns:
+            return []
+        some = np.random.default_rng(self.config.seed).permutation(len(self.held))[:MOST]
+        place = np.full(len(self.held), -1)
+        place[some] = np.arange(len(some))
+        by = [(e, place[at], w * s) for g, s in zip(used, shares) if s > 0 for e, at, w in g.by]
+        rows = [self.held[i] for i in some]
+        every = CaseDataset(self.manifest, self._used_views(used), memory=0)
+        answers = cut_down([(e, at[at >= 0], w) for e, at, w in by], every, rows, patterns, len(self.target.nothing))
+        kind, by_class = self.target.kind, self.config.coverage_by_class
+        present = self._present(rows)
+        return fit_patterns(kind, self.held_y[some], answers, present, patterns, self.config.coverage, by_class)
+
+    def _present(self, rows: Rows) -> np.ndarray:
+        """(N, M) bool: the modalities of this experiment that rows have."""
+        columns = [m.name for m in self.manifest.config.modalities]
+        return self.manifest.present[np.ix_(list(rows), [columns.index(m.name) for m in self.config.modalities])]
 
     def _used_views(self, used: Sequence[Held]) -> dict[str, View]:
         floors = any(g.name != "network" for g in used)

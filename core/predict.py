@@ -144,12 +144,13 @@ class Predictor:
     def _prediction(
         self, row: Row, answer: np.ndarray, share: dict[str, float], without: dict[str, float]
     ) -> Prediction:
-        target, threshold, coverage = self.ensemble.target, self.bundle.threshold, self.bundle.config.coverage
+        target, coverage = self.ensemble.target, self.bundle.config.coverage
+        threshold = self.bundle.threshold_of([m in row.values for m in self.ensemble.modalities])
         explained: dict[str, Any] = {"shares": share, "without": without}
         promised = coverage if threshold is not None else None
         if target.kind is TargetKind.NUMBER:
             value = float(answer[0])
-            interval = None if threshold is None else (value - threshold, value + threshold)
+            interval = (value - threshold, value + threshold) if isinstance(threshold, float) else None
             return Prediction(row.id, None, {}, value, interval, coverage=promised, **explained)
         probabilities = {c: float(p) for c, p in zip(target.classes, answer)}
         judged, best = self._judged(answer)

@@ -26,9 +26,9 @@ def fit_temperature(kind: TargetKind, y: np.ndarray, answers: np.ndarray) -> flo
     return float(np.exp(found.x))
 
 
-def temper(kind: TargetKind, answers: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities (N, classes) at a temperature; numbers pass through."""
-    if kind is TargetKind.NUMBER or temperature == 1.0:
+def temper(kind: TargetKind, answers: np.ndarray, temperature: float | np.ndarray) -> np.ndarray:
+    """Probabilities (N, classes) at one temperature, or at one a row (N, 1); numbers pass through."""
+    if kind is TargetKind.NUMBER or np.all(temperature == 1.0):
         return answers
     p = answers.clip(1e-12, 1 - 1e-12)
     if kind is TargetKind.LABELS:

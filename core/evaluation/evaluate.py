@@ -13,6 +13,7 @@ from sklearn.metrics import confusion_matrix
 from core.bundle import Bundle
 from core.errors import ConfigError, Fault, TableError, unknown
 from core.evaluation.calibration import expected_calibration_error
+from core.evaluation.conformal import prediction_set
 from core.evaluation.intervals import interval
 from core.evaluation.scope import figures as scope_figures
 from core.experiment import table_answers
@@ -33,6 +34,7 @@ class Figures:
     classes: tuple[str, ...]
     by_pattern: dict[str, dict[str, float]]  # modalities present → cases and the default metric
     scope: dict[str, float] = field(default_factory=dict)  # cases outside of all classes, see core.evaluation.scope
+    coverage: dict[str, float] = field(default_factory=dict)  # of sets or intervals: promised, found, mean size
 
     def to_json(self) -> dict[str, Any]:
         """The figures as JSON."""
@@ -47,6 +49,9 @@ class Figures:
         if self.calibration_error is not None:
             lines.append(f"  {'calibration error':20} {self.calibration_error:.4f}")
         lines += [f"  {name:24} {value:.4f}" for name, value in self.scope.items()]
+        if self.coverage:
+            promised, held, size = (self.coverage[k] for k in ("promised", "found", "size"))
+            lines.append(f"  {'coverage of the sets':24} {held:.4f}  (promised {promised:.2f}; mean size {size:.3g})")
         for pattern, found in self.by_pattern.items():
             lines.append(f"  with {pattern}: " + ", ".join(f"{k} {v:.4g}" for k, v in found.items()))
         return "\n".join(lines)
@@ -81,6 +86,7 @@ def evaluate(bundle: Bundle, manifest: Manifest, split: str | None = None) -> Fi
         target.classes,
         _by_pattern(bundle, manifest.present[rows], y, answers),
         scope,
+        _coverage(bundle, manifest.present[rows], y, answers),
     )
 
 
@@ -130,4 +136,24 @@ def _by_pattern(
         here = labels == label
         if here.sum() >= least:
             found[str(label)] = {"cases": float(here.sum()), DEFAULT[kind]: score(kind, None, y[here], answers[here])}
+            if bounds := _coverage(bundle, present[here], y[here], answers[here]):
+                found[str(label)]["coverage"] = bounds["found"]
     return found
+
+
+def _coverage(bundle: Bundle, present: np.ndarray, y: np.ndarray, answers: np.ndarray) -> dict[str, float]:
+    """How often the set or interval holds the truth, and how large it is; empty where nothing is promised."""
+    held, size = [], []
+    for row, true, answer in zip(present, y, answers):
+        threshold = bundle.threshold_of(row)
+        if threshold is None:
+            return {}
+        if bundle.ensemble.target.kind is TargetKind.NUMBER:
+            assert isinstance(threshold, float)
+            held.append(abs(true - answer[0]) <= threshold)
+            size.append(2 * threshold)
+        else:
+            kept = prediction_set(answer[None], threshold)[0]
+            held.append(bool(kept[int(true)]))
+            size.append(float(kept.sum()))
+    return {"promised": bundle.config.coverage, "found": float(np.mean(held)), "size": float(np.mean(size))}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
@@ -26,6 +26,15 @@ if TYPE_CHECKING:
 MOST_ROWS = 50_000  # the floor holds its rows in memory, so a larger table is sampled
 MOST_CLASSES = 20  # a tree for each class and round, a value for each class and leaf: more takes too long
 Floor = Linear | Trees | Forest
+_Held: TypeAlias = tuple[np.ndarray, list[tuple[Floor, np.ndarray]]]
+
+
+class FittedFloor(NamedTuple):
+    """A floor, its answers on the held-out rows, and the models that gave them, each with positions among the rows."""
+
+    model: Floor
+    answers: np.ndarray  # (N, classes) or (N, 1)
+    by: list[tuple[Floor, np.ndarray]]
 
 
 def floor_views(config: ExperimentConfig, cache: FeatureCache) -> dict[str, View]:
@@ -44,7 +53,7 @@ def floor_blocks(config: ExperimentConfig, views: dict[str, View]) -> list[Block
     return blocks_of({n: v.signature for n, v in views.items()}, {n: places[v.modality.name] for n, v in views.items()})
 
 
-def fit_floor(experiment: Experiment) -> list[tuple[Floor, np.ndarray]]:
+def fit_floor(experiment: Experiment) -> list[FittedFloor]:
     """Linear, boosted and forest floor, each with its answers on the held-out rows; none without readable views."""
     blocks = floor_blocks(experiment.config, experiment.views)
     if not blocks:
@@ -56,10 +65,10 @@ def fit_floor(experiment: Experiment) -> list[tuple[Floor, np.ndarray]]:
         held = _out_of_fold(experiment, rows, blocks, x, y)
         fitted = _fit(experiment, blocks, x, y)
         _answer_rest(experiment, rows, blocks, fitted, held)
-        return list(zip(fitted, held))
+        return [FittedFloor(model, *found) for model, found in zip(fitted, held)]
+    held_x, every = _matrices(experiment, experiment.held, blocks), np.arange(len(experiment.held))
     fitted = _fit(experiment, blocks, x, y)
-    held_x = _matrices(experiment, experiment.held, blocks)
-    return [(f, unscale(target, _scores(f, held_x))) for f in fitted]
+    return [FittedFloor(f, unscale(target, _scores(f, held_x)), [(f, every)]) for f in fitted]
 
 
 def _out_of_fold(
@@ -68,7 +77,8 @@ def _out_of_fold(
     blocks: list[Block],
     x: tuple[sp.csr_matrix, sp.csr_matrix],
     y: np.ndarray,
-) -> list[np.ndarray]:
+) -> list[_Held]:
+    """For each floor its answers on the held-out rows, and the models of the folds."""
     manifest, place = experiment.manifest, {row: i for i, row in enumerate(experiment.held)}
     parts = folds(
         [manifest.targets[i] for i in rows],
@@ -76,18 +86,21 @@ def _out_of_fold(
         experiment.config.folds,
         experiment.config.seed,
     )
-    held = [np.full((len(experiment.held), len(experiment.target.classes) or 1), np.nan) for _ in range(3)]
+    outputs = len(experiment.target.classes) or 1
+    held: list[_Held] = [(np.full((len(experiment.held), outputs), np.nan), []) for _ in range(3)]
     for f, (a, b) in enumerate(parts):
         experiment.progress("floor", f, len(parts))
-        for i, model in enumerate(_fit(experiment, blocks, (x[0][a], x[1][a]), y[a])):
-            held[i][[place[rows[r]] for r in b]] = unscale(experiment.target, _scores(model, (x[0][b], x[1][b])))
+        at = np.array([place[rows[r]] for r in b])
+        for (answers, by), model in zip(held, _fit(experiment, blocks, (x[0][a], x[1][a]), y[a])):
+            answers[at] = unscale(experiment.target, _scores(model, (x[0][b], x[1][b])))
+            by.append((model, at))
     experiment.progress("floor", len(parts), len(parts))
     tried = [place[row] for row in rows]
-    return [h for h in held if np.isfinite(h[tried]).all()]
+    return [h for h in held if np.isfinite(h[0][tried]).all()]
 
 
 def _answer_rest(
-    experiment: Experiment, rows: Sequence[int], blocks: list[Block], fitted: list[Floor], held: list[np.ndarray]
+    experiment: Experiment, rows: Sequence[int], blocks: list[Block], fitted: list[Floor], held: list[_Held]
 ) -> None:
     """Held-out rows of a long table that the floor was not fitted on at all are answered by the final models."""
     place, fitted_on = {row: i for i, row in enumerate(experiment.held)}, set(rows)
@@ -95,8 +108,10 @@ def _answer_rest(
     for start in range(0, len(rest), MOST_ROWS):
         part = rest[start : start + MOST_ROWS]
         x = _matrices(experiment, part, blocks)
-        for model, answers in zip(fitted, held):
-            answers[[place[row] for row in part]] = unscale(experiment.target, _scores(model, x))
+        at = np.array([place[row] for row in part])
+        for model, (answers, by) in zip(fitted, held):
+            answers[at] = unscale(experiment.target, _scores(model, x))
+            by.append((model, at))
 
 
 def _fit(
