@@ -1,0 +1,179 @@
+"""Early warning: who is at risk of failing or leaving, day by day, from what was known on that day.
+
+    python -m domains.education.risk table FOLDER risk.csv --day 0 30 60 90  # or an Open University set
+    python -m domains.education.risk train risk.csv --out runs/risk          # by time: the latest start is held out
+    polyfuse evaluate runs/risk/bundle later.csv                             # a table of later presentations
+    python -m domains.education.risk warn runs/risk/bundle risk.csv --capacity 20
+
+A probability is a reason to call, not a verdict; a teacher decides. Nothing here is used to mark anybody.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import torch
+
+from core.dataset import Collate, Sample, prepare_row
+from core.errors import ConfigError, PolyfuseError
+from core.estimator import Estimator, Table
+from core.experiment import table_answers
+from core.manifest import Manifest
+from core.predict import as_row
+from core.progress import Bars
+from core.table import StringTable
+from domains.education import risk_oulad, risk_recipe
+from domains.education.risk_features import RiskTables, snapshots
+
+
+class EarlyWarning(Estimator):
+    """The risk of every enrolment at a day; rows as ``risk_features.snapshots`` makes them.
+
+    Options: ``demographics=False`` leaves out who the learner is; ``numbers``, ``categories`` name further columns.
+    """
+
+    recipe: ClassVar[ModuleType] = risk_recipe
+
+    def risks(self, table: Table, batch: int = 1024) -> np.ndarray:
+        """The probability of every row: (N,)."""
+        manifest = Manifest.open(table, self.bundle.config, Path(), need_target=False)
+        manifest.raise_faults()
+        return table_answers(self.bundle, manifest, range(len(manifest)), batch)[:, 1]
+
+    def warn(self, table: Table, capacity: int, *, explain: bool = True, at_once: int = 3) -> pd.DataFrame:
+        """The ``capacity`` rows with the highest risk, highest first: ids, risk, and with ``explain`` the reasons.
+
+        ``share_…``: what each kind of data adds to the risk, in log-odds (exact Shapley shares). ``strongest``: the
+        ``at_once`` columns whose absence would change the risk most, with their values and that change in log-odds.
+
+        Raises:
+            ConfigError: for a capacity below 1.
+        """
+        if capacity < 1:
+            raise ConfigError(f"capacity: expected how many learners can be called, at least 1, found {capacity}")
+        rows = _frame(table)
+        risk = self.risks(rows)
+        top = np.argsort(-risk, kind="stable")[:capacity]
+        named = [c for c in ("case_id", "enrolment_id", "student_id", "group", "day") if c in rows]
+        found = rows.iloc[top][named].assign(risk=risk[top].round(4)).reset_index(drop=True)
+        if not explain:
+            return found
+        columns = [c for m in self.bundle.config.modalities for c in m.columns]
+        cases = rows.iloc[top][columns].to_dict("records")
+        answers = self.predictor.predict_rows([as_row(c, self.bundle.config.modalities) for c in cases])
+        for m in self.bundle.config.modalities:
+            signed = [a.shares.get(m.name, 0.0) * (1 if a.label == "1" else -1) for a in answers]
+            found[f"share_{m.name}"] = np.round(signed, 3)
+        found["strongest"] = [
+            "; ".join(f"{c} = {v} ({d:+.2f})" for c, v, d in self.strongest(c, at_once)) for c in cases
+        ]
+        return found
+
+    def strongest(self, case: dict[str, Any], most: int = 3) -> list[tuple[str, str, float]]:
+        """(column, value, change): how much each known value moves the risk of a case, in log-odds, largest first.
+
+        The change is against the same case with that one cell blank.
+        """
+        modalities = self.bundle.config.modalities
+        known = [c for m in modalities for c in m.columns if str(case.get(c, "") or "") != ""]
+        rows = [as_row(case | dict.fromkeys([c]), modalities) for c in known]
+        samples = []
+        for i, row in enumerate([as_row(case, modalities), *rows]):
+            ready = {n: self.bundle.views[n].finish(p) for n, p in prepare_row(row, self.bundle.views).items()}
+            samples.append(Sample(row.id, i, ready, None))
+        batch = Collate(self.bundle.views, None)(samples)
+        keep = torch.ones(len(samples), len(modalities), dtype=torch.bool)
+        p = self.bundle.ensemble.answers(batch, [keep])[0][:, 1].clip(1e-6, 1 - 1e-6)  # (1 + columns,)
+        odds = np.log(p / (1 - p))
+        change = odds[0] - odds[1:]
+        order = np.argsort(-np.abs(change), kind="stable")[:most]
+        return [(known[i], str(case[known[i]]), float(change[i])) for i in order]
+
+
+def by_time(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with a split by time: groups of the latest start are "test", all others "train".
+
+    Raises:
+        ConfigError: if all groups start on one day.
+    """
+    starts = sorted(table["start"].unique())
+    if len(starts) < 2:
+        raise ConfigError(f"all groups start on {starts[0]}: a split by time needs an earlier one to learn from")
+    return table.assign(split=np.where(table["start"] == starts[-1], "test", "train"))
+
+
+def read_tables(folder: Path) -> RiskTables:
+    """The four tables of a folder, or the Open University set where it holds that one.
+
+    Raises:
+        FileError: if it holds neither.
+        TableError: with all faults of the tables.
+    """
+    if (folder / "oulad_enrolments.csv.gz").is_file():
+        return risk_oulad.read(folder)
+    return RiskTables.read(folder)
+
+
+def _frame(table: Table) -> pd.DataFrame:
+    """A table as text cells."""
+    read = StringTable.open(table)
+    return pd.DataFrame({c: [cell for part in read.column(c) for cell in part] for c in read.columns})
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m domains.education.risk", description="Early warning.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    table = commands.add_parser("table", help="what was known of every enrolment at given days")
+    table.add_argument("folder", type=Path)
+    table.add_argument("out", type=Path)
+    table.add_argument("--day", type=int, nargs="+", default=[0, 30, 60, 90])
+    table.add_argument("--start", help="only groups that start on or after this date")
+    train = commands.add_parser("train", help="train; a table without split is split by time")
+    train.add_argument("table", type=Path)
+    train.add_argument("--out", type=Path, required=True)
+    train.add_argument("--preset", default="best")
+    train.add_argument("--all", action="store_true", help="hold no presentation out")
+    train.add_argument("--without-demographics", action="store_true")
+    warn = commands.add_parser("warn", help="whom to call")
+    warn.add_argument("bundle", type=Path)
+    warn.add_argument("table", type=Path)
+    warn.add_argument("--capacity", type=int, default=20)
+    options = parser.parse_args(arguments)
+    try:
+        {"table": _table, "train": _train, "warn": _warn}[options.command](options)
+    except PolyfuseError as error:
+        raise SystemExit(f"error: {error}") from None
+
+
+def _table(options: argparse.Namespace) -> None:
+    found = snapshots(read_tables(options.folder), options.day)
+    if options.start:
+        found = found[found["start"] >= options.start]
+    found.to_csv(options.out, index=False)
+    print(f"{options.out}: {len(found)} rows of {found['group'].nunique()} groups at days {options.day}")
+
+
+def _train(options: argparse.Namespace) -> None:
+    rows = _frame(options.table)
+    if "split" not in rows and not options.all:
+        rows = by_time(rows)
+    model = EarlyWarning(preset=options.preset, demographics=not options.without_demographics)
+    with Bars() as bars:
+        model.fit(rows[rows["at_risk"] != ""], out=options.out, progress=bars)
+    print(model.bundle.card)
+
+
+def _warn(options: argparse.Namespace) -> None:
+    found = EarlyWarning.load(options.bundle).warn(options.table, options.capacity)
+    print(found.to_csv(index=False), end="")
+
+
+if __name__ == "__main__":
+    main()
