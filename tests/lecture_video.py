@@ -11,7 +11,7 @@ import av
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-WORDS = (
+WORDS = (  # noqa: SIM905
     "mean median variance sample prior evidence likelihood posterior random event chance outcome test error power "
     "interval estimate bias model weight graph curve table column square sum product limit slope axis value"
 ).split()
@@ -59,7 +59,7 @@ def random_parts(seed: int, count: int = 8) -> list[Part]:
         return " ".join(rng.choice(WORDS, n)).capitalize()
 
     parts = []
-    for i in range(count):
+    for _ in range(count):
         lines = [words(int(rng.integers(3, 6))) for _ in range(int(rng.integers(2, 6)))]
         parts.append(Part(words(2), lines, float(rng.integers(8, 20)), fade=float(rng.choice([0.0, 0.0, 0.8]))))
     parts[count // 3].clip = True

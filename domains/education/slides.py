@@ -20,16 +20,17 @@ import numpy as np
 
 from core.preprocess.video_frames import duration, grey_every
 from core.progress import Progress, silent
-from domains.education.ink import BLOCK, LOST_PICTURE, SIZE, changed, has_ink, lost, replaced, same_slide, turning
+from domains.education.ink import BLOCK, SIZE, changed, has_ink, lost, replaced, same_slide, turning
 
 METHOD = "lost ink"
 STEP = 0.5  # seconds between the pictures looked at
 AHEAD = 40  # steps seen before and after the one that is judged
-MOVING, RECENT = 6, 10  # a block moves that changes in 6 of 10 steps around
+MOVING, RECENT = 8, 14  # a block moves that changes in 8 of 14 steps around: longer than slides dissolve
 REST, REST_SUBTITLES = 40, 240  # steps after which a block that moved, or held subtitles, is looked at again
 QUIET, SETTLED = 4, 3  # blocks that may change, as under a pointer, and steps without more: then it has settled
 MOSTLY, CALM = 0.5, 0.25  # share of moving blocks of a moving scene, and below which it is over
 LASTING = 10  # steps that most of the picture moves before it is a moving scene
+FILLED = 12  # blocks that change when a slide follows a blank one
 FADE = 2.0  # seconds that a slide takes at most to go
 TEMPLATE = 2  # ink that outlived so many slides belongs to the template
 KEEP_EVERY = 120  # steps between two states kept on disk
@@ -65,9 +66,9 @@ def find_scenes(path: Path, checkpoint: Path | None = None, progress: Progress =
     for _, picture in grey_every(path, STEP, SIZE, detector.steps):
         detector.see(picture)
         if detector.steps % KEEP_EVERY == 0:
-            progress("slides", detector.steps, total)
             if checkpoint is not None:
                 detector.save(checkpoint)
+            progress("slides", detector.steps, total)
     progress("slides", total, total)
     return detector.close(duration(path))
 
@@ -81,8 +82,8 @@ class SlideDetector:
     def __init__(self) -> None:
         self.scenes: list[Scene] = []
         self.steps = 0  # pictures seen
-        self._pictures = np.zeros((0, *SIZE), np.uint8)  # those still needed
-        self._moved = np.zeros((0, *_BLOCKS), bool)  # which blocks changed from the picture before
+        self._pictures: list[np.ndarray] = []  # those still needed
+        self._moved: list[np.ndarray] = []  # which blocks changed from the picture before
         self.at = 0.0  # second of the picture judged
         self._start, self._look, self._slide = 0.0, 0.0, -1  # of the scene shown; slide -1: it moves
         self._settled = False  # whether a first scene has begun
@@ -100,8 +101,8 @@ class SlideDetector:
         before = self._pictures[-1] if self.steps else picture
         self._held = self._held if self.steps else picture
         self.steps += 1
-        self._pictures = np.concatenate([self._pictures, picture[None]])[-2 * AHEAD - 1 :]
-        self._moved = np.concatenate([self._moved, changed(before, picture)[None]])[-2 * AHEAD - 1 :]
+        self._pictures = [*self._pictures, picture][-2 * AHEAD - 1 :]
+        self._moved = [*self._moved, changed(before, picture)][-2 * AHEAD - 1 :]
         if self.steps > AHEAD:
             self._judge_at(len(self._pictures) - 1 - AHEAD)
 
@@ -116,9 +117,9 @@ class SlideDetector:
         """Judge picture ``i`` of those at hand."""
         self.at = (self.steps - len(self._pictures) + i) * STEP
         picture, moved = self._pictures[i], self._moved[i]
-        near = self._moved[max(0, i - RECENT // 2 + 1) : i + RECENT // 2 + 1]
-        moving = near.sum(axis=0) >= MOVING  # (R, C)
-        subtitles = turning(self._moved)
+        around = np.stack(self._moved)  # (N, R, C)
+        moving = around[max(0, i - RECENT // 2 + 1) : i + RECENT // 2 + 1].sum(axis=0) >= MOVING  # (R, C)
+        subtitles = turning(around)
         hidden = np.maximum(self._hidden - 1, np.where(subtitles, REST_SUBTITLES, np.where(moving, REST, 0)))
         self._take_over(picture, (hidden == 0) & (self._hidden > 0))
         self._hidden, seen = hidden, hidden == 0
@@ -134,7 +135,8 @@ class SlideDetector:
         """Begin a new scene where the one shown has ended."""
         is_settled = self._quiet >= SETTLED
         if not self._settled or self._slide < 0:  # nothing yet, or a moving scene
-            if is_settled and moving < CALM:
+            at_rest = self.at - self._stirred_at >= (SETTLED - 1) * STEP
+            if is_settled and at_rest and moving < CALM:
                 self._begin(self._stirred_at if self._settled else 0.0, picture)
             elif not self._settled and self._stirring >= LASTING:
                 self._begin(0.0, None)
@@ -158,7 +160,7 @@ class SlideDetector:
         found = replaced(self._held, picture, seen, self._survived >= TEMPLATE)
         if found is not None:
             return found
-        filled = (changed(self._held, picture) & seen).mean() >= LOST_PICTURE  # from blank to a slide
+        filled = (changed(self._held, picture) & seen).sum() >= FILLED  # from blank to a slide
         return bool(self._lost_at >= 0 or self._stirring > 0 or filled)
 
     def _begin(self, second: float, picture: np.ndarray | None) -> None:
@@ -202,6 +204,7 @@ class SlideDetector:
         with np.load(path, allow_pickle=False) as state:
             for name, value in vars(self).items():
                 found = state[name]
-                setattr(self, name, found if isinstance(value, np.ndarray) else found.tolist())
+                plain = found if isinstance(value, np.ndarray) else found.tolist()
+                setattr(self, name, list(found) if name in ("_pictures", "_moved") else plain)
         rows = np.asarray(self.scenes, float).reshape(-1, 4)
         self.scenes = [Scene(a, b, look, None if n < 0 else int(n)) for a, b, look, n in rows.tolist()]
