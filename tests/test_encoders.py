@@ -450,7 +450,7 @@ def test_whisper_tiny_knows_its_package(monkeypatch: pytest.MonkeyPatch) -> None
         spectrum = whisper_spectrum(wave, model.network.filters)
     theirs = ctranslate2.models.Whisper(str(installed_model()), compute_type="float32", intra_threads=1)
     expected = np.asarray(theirs.encode(ctranslate2.StorageView.from_array(spectrum.numpy())))
-    assert np.abs(ours.numpy() - expected).max() < 1e-3
+    assert np.abs(ours.numpy() - expected).max() < 1e-2
     monkeypatch.setattr("core.encoders.whisper_tiny.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"polyfuse\[speech\]"):
         encoders.build("whisper_tiny", Modality.AUDIO, Signature(()), None, {})
