@@ -7,7 +7,6 @@ is byte for byte that of a run without a stop.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import math
@@ -163,7 +162,7 @@ def answer_file(
 
 def to_line(found: Prediction) -> str:
     """An answer as one line of JSON; a figure that is not defined is null."""
-    return json.dumps(_plain(dataclasses.asdict(found)))
+    return json.dumps(_plain(vars(found)))
 
 
 def _plain(data: Any) -> Any:

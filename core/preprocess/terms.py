@@ -42,9 +42,9 @@ class TermBlock:
 
     def encode(self, text: str) -> tuple[np.ndarray, np.ndarray]:
         """Ids (T,) in rising order and weights (T,)."""
-        found = Counter(self._ids[t] for t in self.analyzer(text) if t in self._ids)
-        ids = np.array(sorted(found), dtype=np.int64)  # (T,)
-        weights = np.array([1 + math.log(found[i]) for i in ids.tolist()]) * self.idf[ids]  # (T,)
+        known = [i for i in map(self._ids.get, self.analyzer(text)) if i is not None]
+        ids, counts = np.unique(np.array(known, dtype=np.int64), return_counts=True)  # (T,), (T,)
+        weights = (1 + np.log(counts)) * self.idf[ids]  # (T,)
         return ids, weights / max(float(np.linalg.norm(weights)), 1e-12)
 
     def state(self) -> dict[str, Any]:

@@ -1,1 +1,5 @@
 """What a customer wants, where it goes and what to answer, from speech, text, the dialogue so far and behaviour."""
+
+from domains.customer_service.intent import Detection, IntentDetector
+
+__all__ = ["Detection", "IntentDetector"]
