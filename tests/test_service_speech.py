@@ -1,0 +1,136 @@
+"""Speech of customers: answers while they speak, and what is wrong with a recording told in words."""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from core import recipes
+from core.config import ExperimentConfig
+from core.errors import ConfigError, FileError
+from core.schema import Modality
+from domains.customer_service.intent import IntentDetector
+from domains.customer_service.streaming import TurnStream, detect_growing
+from tests.spoken import RATE, babble, silence, write
+
+VIEW = {
+    "encoder": "cnn",
+    "options": {"channels": [8], "spatial_dims": 1},
+    "preprocess": {"mels": 32, "normalise": "none", "trim_db": 35},
+}
+SETTINGS = {
+    "modalities": [{"name": "speech", "kind": "audio", "columns": ["audio"], "views": [VIEW]}],
+    "target": {"column": "intent"},
+    "table": {"id": "turn_id"},
+    "width": 16,
+    "floor": False,
+    "training": {"epochs": 12, "batch_size": 8, "learning_rate": 0.02, "augment": False, "patience": 0},
+}
+
+
+@pytest.fixture(scope="module")
+def detector(tmp_path_factory: pytest.TempPathFactory) -> IntentDetector:
+    """Low voices order, high voices cancel."""
+    folder, rows = tmp_path_factory.mktemp("turns"), []
+    for i in range(40):
+        pitch = (100 if i % 2 else 210) + i
+        name = write(folder / f"{i}.wav", babble(0.6 + 0.04 * i, pitch)).name
+        rows.append((f"t{i}", name, "order" if i % 2 else "cancel"))
+    table = pd.DataFrame(rows, columns=["turn_id", "audio", "intent"])
+    return IntentDetector(config=ExperimentConfig.from_json(SETTINGS)).fit(table, root=folder)
+
+
+def blocks(*parts: np.ndarray, size: int = 1600) -> list[np.ndarray]:
+    wave = np.concatenate(parts)
+    return [wave[i : i + size] for i in range(0, len(wave), size)]
+
+
+def test_growing_sound_is_answered_early_and_at_the_end_as_the_whole(detector: IntentDetector, tmp_path: Path) -> None:
+    wave = babble(3, 115)
+    answers = list(detect_growing(detector, blocks(silence(1), wave), RATE, sure=0.6))
+    assert len(answers) >= 5
+    assert [a.final for a in answers] == [False] * (len(answers) - 1) + [True]
+    assert all(a.answer.label == "order" for a in answers[1:])
+    assert answers[0].heard >= 1.5
+    assert not answers[0].settled, "one answer alone is not settled"
+    assert answers[-1].settled
+    whole = detector.detect(audio=write(tmp_path / "whole.wav", silence(1), wave, subtype="FLOAT"))
+    assert answers[-1].answer.probabilities == pytest.approx(whole.probabilities, abs=1e-4)
+    assert answers[-1].confidence == pytest.approx(max(whole.probabilities.values()), abs=1e-4)
+
+
+def test_a_pause_or_the_longest_length_ends_the_turn(detector: IntentDetector) -> None:
+    stream = TurnStream(detector, 8000)
+    for block in blocks(babble(2, 230)[::2], silence(1)[::2], size=800):
+        if not stream.is_over:
+            stream.hear(block)
+    assert stream.is_over
+    assert stream.last is not None
+    assert stream.last.answer.label == "cancel"
+    assert stream.last.heard == pytest.approx(3, abs=0.5)
+    assert stream.finish() is stream.last
+    with pytest.raises(ConfigError, match="the turn is over; begin another TurnStream"):
+        stream.hear(np.zeros(100))
+    long = TurnStream(detector, RATE, every=15)
+    for block in blocks(babble(32), size=RATE):
+        if not long.is_over:
+            long.hear(block)
+    assert long.last is not None
+    assert long.last.final
+    assert long.last.heard <= 31
+
+
+def test_nobody_speaking_gets_no_answer_and_wrong_pieces_are_refused(detector: IntentDetector) -> None:
+    noise = 0.05 * np.random.default_rng(0).standard_normal(3 * RATE)
+    assert list(detect_growing(detector, blocks(noise), RATE)) == []
+    with pytest.raises(ConfigError, match=r"expected one channel of numbers \(samples,\), found the shape \(10, 2\)"):
+        TurnStream(detector, RATE).hear(np.zeros((10, 2)))
+    with pytest.raises(ConfigError, match="expected one channel of numbers"):
+        TurnStream(detector, RATE).hear(np.array([0.0, np.nan]))
+    with pytest.raises(ConfigError, match="stream rate: expected 4000 to 384000 Hz, found 100"):
+        TurnStream(detector, 100)
+    with pytest.raises(ConfigError, match=r"found sure=0, every=0\.5"):
+        TurnStream(detector, RATE, sure=0)
+
+
+def hours(path: Path, count: float) -> Path:
+    """A WAV of so many hours that takes no room: 8 kHz, 8 bits, and a hole for the sound."""
+    size = round(count * 3600 * 8000)
+    with path.open("wb") as file:
+        form = struct.pack("<IHHIIHH", 16, 1, 1, 8000, 8000, 1, 8)
+        file.write(b"RIFF" + struct.pack("<I", size + 36) + b"WAVEfmt " + form + b"data" + struct.pack("<I", size))
+        file.truncate(44 + size)
+    return path
+
+
+def test_a_bad_recording_is_told_in_words(detector: IntentDetector, tmp_path: Path) -> None:
+    def refused(path: Path) -> str:
+        with pytest.raises(FileError) as error:
+            detector.detect(audio=path)
+        return str(error.value)
+
+    assert "silent.wav: silent, no sound above -70 dBFS" in refused(write(tmp_path / "silent.wav", silence(2)))
+    (tmp_path / "empty.wav").touch()
+    assert "empty.wav: the file is empty (0 bytes); copy it again" in refused(tmp_path / "empty.wav")
+    (tmp_path / "mail.mp3").write_text("Dear customer service, " * 50)
+    assert "mail.mp3: not a sound or video file" in refused(tmp_path / "mail.mp3")
+    assert "day.wav: longer than 30 s" in refused(hours(tmp_path / "day.wav", 20))
+    soundfile.write(tmp_path / "three.wav", np.stack([babble(1)] * 3, axis=1), RATE)
+    assert "three.wav: 3 channels; at most 2 are mixed" in refused(tmp_path / "three.wav")
+    broken = babble(1)
+    broken[4000] = np.nan
+    assert "nan.wav: holds a value that is not a number at 0.250 s" in refused(
+        write(tmp_path / "nan.wav", broken, subtype="FLOAT")
+    )
+
+
+def test_the_recipe_of_sound_keeps_preset_fast_and_adds_what_is_pretrained_where_it_is_installed() -> None:
+    named = {"speech": recipes.Columns(Modality.AUDIO, ("audio",))}
+    target = ExperimentConfig.from_json(SETTINGS).target
+    fast, default = (recipes.build_config(named, target, preset=p).modalities[0].views for p in ("fast", "default"))
+    assert [v.encoder for v in fast] == ["conv_speech"]
+    pretrained = [v.backbone for v in default if v.backbone]
+    assert pretrained == ([recipes.speech_model()] if recipes.speech_model() else [])
