@@ -1,0 +1,1 @@
+"""The education front end: ``streamlit run apps/education``."""

@@ -1,0 +1,201 @@
+"""Grading: answers that wait for a teacher, what speaks for each proposed mark, and the teacher's decision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from apps import ui
+from apps.education import session, studios
+from apps.education.pages import PAGES
+from core.answer import headline
+from domains.education import course_marks, starter
+from domains.education.course_folder import CourseFolder
+from domains.education.grading import Graded, Grader
+from domains.education.join_tables import SHARES
+from domains.education.review_queue import ReviewQueue, Waiting
+
+_WORDS = 8  # words of an answer that are coloured, the strongest
+
+
+def show() -> None:
+    """The page."""
+    if session.start("Grading") is None:
+        return
+    folder, grader = session.opened(), studios.GRADING.model()
+    assert folder is not None
+    if grader is None:
+        st.info("No grading model is trained yet.", icon=":material/model_training:")
+        st.page_link(PAGES.page("train"), label="Train one")
+        return
+    found, queue = course_marks.proposals(folder), folder.queue()
+    waiting, decided = queue.waiting(), queue.decisions()
+    _counts(folder, grader, found, waiting, decided)
+    look, done, again = st.tabs(["Waiting for you", "Proposed and decided", "Train again"])
+    with look, PAGES.boundary():
+        _queue(grader, queue, waiting)
+    with done, PAGES.boundary():
+        _decided(found, queue)
+    with again, PAGES.boundary():
+        _train(folder, grader, len(decided))
+
+
+def _counts(
+    folder: CourseFolder, grader: Grader, found: pd.DataFrame | None, waiting: list[Waiting], decided: dict[str, Any]
+) -> None:
+    new = len(course_marks.without_mark(folder))
+    cells = st.columns([1, 1, 1, 1, 1.6], vertical_alignment="center")
+    sure = 0 if found is None else int((found["queue"] == "").sum())
+    counts = {
+        "Answers without a mark": new,
+        "Model is sure": sure,
+        "Wait for you": len(waiting),
+        "Decided": len(decided),
+    }
+    for cell, (name, value) in zip(cells, counts.items()):
+        cell.metric(name, value)
+    label = "Grade the answers without a mark" if found is None else "Grade them again with the open model"
+    if cells[-1].button(label, disabled=not new, key="propose", icon=":material/grading:", width="stretch"):
+        with ui.Steps("Grading") as steps:
+            course_marks.propose(folder, grader, steps)
+        st.rerun()
+    if not new:
+        st.caption("Answers with a blank column grade are graded here; import them on the page Import.")
+
+
+def _queue(grader: Grader, queue: ReviewQueue, waiting: list[Waiting]) -> None:
+    if not waiting:
+        st.success("No answer waits for you.", icon=":material/check_circle:")
+        return
+    listed, case = st.columns([1, 1.75], gap="large")
+    with listed:
+        rows = [_listed(w) for w in waiting]
+        picked: Any = st.dataframe(
+            rows, hide_index=True, height=430, on_select="rerun", selection_mode="single-row-required", key="waiting",
+            column_config={"sure": st.column_config.NumberColumn(format="percent")}, alt="Answers that wait",
+            selection_default={"selection": {"rows": [0]}},
+        )  # fmt: skip
+        chosen = picked.selection.rows or [0]
+    with case:
+        _case(grader, queue, waiting[min(chosen[0], len(waiting) - 1)])
+
+
+def _listed(wait: Waiting) -> dict[str, Any]:
+    sure = None if wait.probability is None else round(wait.probability, 2)
+    learner = session.who(str(wait.case.get("student_id", "")))
+    return {
+        "question": wait.case.get("question_id", ""),
+        "proposed": str(wait.proposed),
+        "sure": sure,
+        "learner": learner,
+    }
+
+
+def _case(grader: Grader, queue: ReviewQueue, wait: Waiting) -> None:
+    """One answer: what was asked, what was written, the proposal and its reasons, the teacher's mark."""
+    graded = _graded(grader, wait)
+    st.markdown(f"**{ui.escape(str(wait.case.get('question', '')))}**")
+    if reference := wait.case.get("reference"):
+        st.markdown(f":gray[Reference: {ui.escape(str(reference))}]")
+    with st.container(border=True):
+        st.markdown(_coloured(str(wait.case["answer"]), graded))
+    _decide(queue, wait, graded)
+    bars, near = st.columns([1, 1.35], gap="medium")
+    with bars:
+        ui.chart(
+            ui.bars(graded.prediction.probabilities, marked=graded.possible), "Probability of each grade", "grades"
+        )
+    with near:
+        st.markdown("Nearest answers that have a mark")
+        for n in graded.nearest:
+            st.markdown(f":gray-badge[{n.grade}] {ui.escape(n.answer)} :gray[({n.likeness:.2f})]")
+        if not graded.nearest:
+            st.caption("This model keeps no graded answers.")
+
+
+def _graded(grader: Grader, wait: Waiting) -> Graded:
+    """The open model's mark with its reasons; asked once."""
+    kept: dict[str, Graded] = st.session_state.setdefault("graded", {})
+    key = f"{wait.answer_id}"
+    if key not in kept:
+        case = wait.case
+        kept[key] = grader.grade(
+            answer=str(case["answer"]), question=case.get("question"), reference=case.get("reference")
+        )
+    return kept[key]
+
+
+def _coloured(answer: str, graded: Graded) -> str:
+    """The answer with its strongest words: green speaks for the proposed mark, red against it."""
+    left, out = answer, ""
+    for word, worth in _in_order(answer, graded):
+        before, _, left = left.partition(word)
+        colour = "green" if worth > 0 else "red"
+        out += f"{ui.escape(before)}:{colour}-background[{ui.escape(word)}]"
+    legend = "  \n:gray[Green words speak for the proposed mark, red ones against it.]" if out else ""
+    return f"{out}{ui.escape(left)}{legend}"
+
+
+def _in_order(answer: str, graded: Graded) -> list[tuple[str, float]]:
+    """The strongest words, as they come in the answer."""
+    strong = [(w, v) for w, v in graded.words[:_WORDS] if abs(v) > 0.05]
+    found: list[tuple[int, str, float]] = []
+    for word, worth in strong:
+        taken = [p for p, w, _ in found if w == word]
+        place = answer.find(word, taken[-1] + 1 if taken else 0)
+        if place >= 0:
+            found.append((place, word, worth))
+    return [(word, worth) for _, word, worth in sorted(found)]
+
+
+def _decide(queue: ReviewQueue, wait: Waiting, graded: Graded) -> None:
+    why = ui.escape(graded.queue or wait.reason)
+    st.markdown(f"Proposed: **{ui.escape(headline(graded.prediction))}**  :orange[:material/person_alert: {why}]")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        grade = st.segmented_control(
+            "Your mark", list(SHARES), default=str(wait.proposed) if str(wait.proposed) in SHARES else None,
+            key=f"mark_{wait.answer_id}",
+        )  # fmt: skip
+        if st.button("Store mark", type="primary", key="store", disabled=grade is None) and grade is not None:
+            queue.decide(wait.answer_id, grade)
+            st.toast(f"Stored: {grade}. It counts as the mark, and at the next training.", icon=":material/check:")
+            st.rerun()
+
+
+def _decided(found: pd.DataFrame | None, queue: ReviewQueue) -> None:
+    decided = queue.decisions()
+    rows = [
+        {name: e.case.get(name, "") for name in ("answer_id", "student_id", "question_id", "answer")}
+        | {"proposed": e.answer["grade"], "decided": e.decision[queue.target], "time": e.time}
+        for e in queue.record.rows("grade")
+    ]
+    st.markdown(f"**Decided by a teacher** · {len(decided)} answers, every decision with its time")
+    st.dataframe(_shown(rows), hide_index=True, height=160, alt="Decisions", placeholder="–")
+    session.export("Decisions as CSV", rows, "decisions", "export_decisions")
+    sure = [] if found is None else found[(found["queue"] == "") & ~found["answer_id"].isin(decided)].to_dict("records")
+    st.markdown(f"**Proposed, the model is sure** · {len(sure)} answers; look at some before you use them")
+    st.dataframe(sure, hide_index=True, height=160, alt="Proposals")
+    session.export("Proposals as CSV", sure, "proposals", "export_proposals")
+
+
+def _shown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    drop = ("answer_id",) if session.hidden() else ()
+    return [{k: session.who(v) if k == "student_id" else v for k, v in r.items() if k not in drop} for r in rows]
+
+
+def _train(folder: CourseFolder, grader: Grader, decided: int) -> None:
+    st.markdown(
+        f"A new model learns from all marks of this course, your **{decided}** decision{'s' * (decided != 1)} among "
+        "them. The open model stays as it is; compare both on the page Model."
+    )
+    name = f"grading-with-{decided}-decisions"
+    ready = (starter.home() / name / "bundle" / "bundle.json").is_file()
+    if st.button("Train again", type="primary", key="train_again", disabled=not decided or ready):
+        with ui.Steps("Training") as steps:
+            course_marks.train_again(folder, grader, starter.home() / name, steps)
+        studios.GRADING.use_model(starter.home() / name / "bundle")
+        st.rerun()
+    if ready:
+        st.success(f"{name} is trained; choose it on the page Model.", icon=":material/check_circle:")

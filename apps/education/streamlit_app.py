@@ -1,0 +1,13 @@
+"""Entry of the education app: ``streamlit run apps/education``. Pages and nothing else."""
+
+import os
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing is fetched while records of learners are open
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+import streamlit as st
+
+from apps.education import pages
+
+st.set_page_config("Polyfuse education", ":material/school:", layout="wide")
+st.navigation(pages.PAGES.all_pages(), position="top").run()

@@ -1,0 +1,110 @@
+"""A course as a folder: indexed lectures and the tables of its learners, of which any but questions may be missing.
+
+lectures/NAME/lecture.json   questions.csv   answers.csv   events.csv   enrolments.csv   work.csv   scores.csv
+course.json                  what is to be told of it: whether it is synthetic, what it was made of
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from core.errors import FileError
+from domains.education.course import Course
+from domains.education.join_tables import SHARES
+from domains.education.review_queue import ReviewQueue
+
+TABLES = ("questions", "answers", "events", "enrolments", "work", "scores", "mastery")
+
+
+@dataclass(frozen=True)
+class CourseFolder:
+    """One course of the user's folder."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    def lectures(self) -> list[Path]:
+        """The indexed lectures in order of their names."""
+        return sorted(f.parent for f in self.folder.glob("lectures/*/lecture.json"))
+
+    def table(self, name: str) -> pd.DataFrame | None:
+        """A table, every cell as text; None where the course has none."""
+        path = self.folder / f"{name}.csv"
+        return pd.read_csv(path, dtype=str, keep_default_na=False) if path.is_file() else None
+
+    def groups(self) -> list[str]:
+        """The groups of its enrolments, the latest first."""
+        enrolled = self.table("enrolments")
+        if enrolled is None or "group" not in enrolled:
+            return []
+        order = enrolled.sort_values("start", ascending=False) if "start" in enrolled else enrolled
+        return list(dict.fromkeys(order["group"]))
+
+    def members(self, group: str | None) -> list[str] | None:
+        """The learners of a group; None: everybody."""
+        enrolled = self.table("enrolments")
+        if enrolled is None or group is None:
+            return None
+        return list(enrolled.loc[enrolled["group"] == group, "student_id"])
+
+    def queue(self) -> ReviewQueue:
+        """The answers that wait for a teacher, and what was decided."""
+        return ReviewQueue(self.folder / "review.sqlite", "grade", SHARES)
+
+    def open(self, group: str | None = None) -> Course:
+        """The course with the records of one group, or of everybody.
+
+        Raises:
+            FileError: without a table of questions.
+            ConfigError: without a lecture.
+            TableError: for faults of a table.
+        """
+        questions = self.table("questions")
+        if questions is None:
+            raise FileError(f"{self.folder}: no questions.csv; a course needs its questions with their concepts")
+        members = self.members(group)
+        answers = self.table("answers")
+        if answers is not None and "answer_id" in answers and "grade" in answers:
+            answers = self.queue().with_overrides(answers)
+        events, mastery = self.table("events"), self.table("mastery")
+        own = (_of(table, members) for table in (answers, events, mastery))
+        return Course(self.lectures(), questions, *own)
+
+    def names(self) -> dict[str, str]:
+        """The names of learners by id, where the enrolments have a column ``name``."""
+        enrolled = self.table("enrolments")
+        if enrolled is None or "name" not in enrolled:
+            return {}
+        return dict(zip(enrolled["student_id"], enrolled["name"]))
+
+    def describe(self, **facts: Any) -> None:
+        """Write what is to be told of the course."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "course.json").write_text(json.dumps(facts) + "\n", encoding="utf-8")
+
+    def made_of(self) -> str:
+        """What a prepared course was made of; "" for any other."""
+        return str(self._facts().get("made_of", ""))
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether its learners are generated."""
+        return bool(self._facts().get("synthetic"))
+
+    def _facts(self) -> dict[str, Any]:
+        path = self.folder / "course.json"
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
+def _of(table: pd.DataFrame | None, members: list[str] | None) -> pd.DataFrame | None:
+    """The rows of some learners; None: of all."""
+    return table if table is None or members is None else table[table["student_id"].isin(members)]
