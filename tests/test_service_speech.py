@@ -11,8 +11,11 @@ import soundfile
 from core import recipes
 from core.config import ExperimentConfig
 from core.errors import ConfigError, FileError
+from core.preprocess.audio_io import read_audio
+from core.recognition import Recogniser, Segment, Word
 from core.schema import Modality
 from domains.customer_service.intent import IntentDetector
+from domains.customer_service.noisy import noisy_copies
 from domains.customer_service.streaming import TurnStream, detect_growing
 from tests.spoken import RATE, babble, silence, write
 
@@ -134,3 +137,42 @@ def test_the_recipe_of_sound_keeps_preset_fast_and_adds_what_is_pretrained_where
     assert [v.encoder for v in fast] == ["conv_speech"]
     pretrained = [v.backbone for v in default if v.backbone]
     assert pretrained == ([recipes.speech_model()] if recipes.speech_model() else [])
+
+
+class Echo(Recogniser):
+    """Hears how long the sound is."""
+
+    name = "echo"
+    calls = 0
+
+    def hear(self, wave: np.ndarray) -> list[Segment]:
+        self.calls += 1
+        return [Segment("so long", 0, 1, (Word("so", 0, 0.5, 1.0), Word("long", 0.5, 1, 1.0)))]
+
+
+def test_noisy_copies_keep_their_row_and_are_made_once(tmp_path: Path) -> None:
+    voice = write(tmp_path / "a.wav", babble(2), subtype="FLOAT")
+    rows = [("t1", "a.wav", "I wrote it", "", "cancel", "ann"), ("t2", "", "typed", "", "order", "bob")]
+    table = pd.DataFrame(rows, columns=["turn_id", "audio", "text", "recognised", "intent", "speaker"])
+    echo = Echo()
+    options = {"root": tmp_path, "levels": (20, 0), "recogniser": echo}
+    copies = noisy_copies(table, tmp_path / "copies", every_level=True, **options)
+    assert copies["turn_id"].tolist() == ["t1-20", "t1-0"]
+    assert copies["text"].tolist() == ["", ""]
+    assert copies["recognised"].tolist() == ["so long"] * 2
+    assert copies["speaker"].tolist() == ["ann"] * 2
+    clean = read_audio(voice, RATE)
+    for row in copies.to_dict("records"):
+        noise = read_audio(Path(row["audio"]), RATE) - clean
+        ratio = 10 * np.log10(clean.square().mean() / noise.square().mean())
+        assert ratio == pytest.approx(row["noise_db"], abs=0.2)
+        spectrum = np.abs(np.fft.rfft(noise.numpy())) ** 2
+        assert spectrum[200:2000].mean() > 5 * spectrum[8000:16000].mean(), "pink: more below"
+    calls, again = echo.calls, noisy_copies(table, tmp_path / "copies", every_level=True, **options)
+    assert again.equals(copies)
+    assert echo.calls == calls
+    assert noisy_copies(table, tmp_path / "sound", root=tmp_path, levels=(5,))["text"].tolist() == ["I wrote it"]
+    with pytest.raises(ConfigError, match="needs the columns turn_id and audio, but has no 'audio'"):
+        noisy_copies(table[["turn_id"]], tmp_path)
+    with pytest.raises(ConfigError, match=r"one recording a turn is needed, found 'a\.wav\|a\.wav'"):
+        noisy_copies(table.assign(audio="a.wav|a.wav"), tmp_path, root=tmp_path)

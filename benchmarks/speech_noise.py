@@ -1,0 +1,43 @@
+"""Spoken turns at several levels of noise, and what the recogniser hears in each: made once, kept beside the features.
+
+``python -m benchmarks.speech_noise barista`` makes them ahead of a benchmark, and goes on where it stopped.
+"""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.report import public_data
+from core import recognition
+from core.cache import default_folder
+from core.progress import Bars
+from domains.customer_service.noisy import LEVELS, noisy_copies
+
+
+def noisy_table(root: Path, part: str) -> pd.DataFrame:
+    """A row a recording and level; ``noise_db`` is "clean" or the level.
+
+    Clean recordings have the recognition of the data itself, noisy ones that of the noisy sound. Training rows come at
+    one level besides clean, all others at every level.
+    """
+    table = pd.read_csv(root / f"speech/{part}/manifest.csv", dtype=str, keep_default_na=False)
+    table = table.rename(columns={"utt_id": "turn_id", "asr_tiny_en": "recognised"}).drop(columns="transcript")
+    table["turn"] = table["turn_id"]
+    learned = table["split"] == "train"
+    folder, recogniser = default_folder() / "benchmarks" / part, recognition.build("faster_whisper", threads=1)
+    with Bars() as progress:
+        made = [
+            noisy_copies(rows, folder, root=root, every_level=every, recogniser=recogniser, progress=progress)
+            for rows, every in ((table[~learned], True), (table[learned], False))
+        ]
+    clean = table.assign(noise_db="clean", audio=[str(root / a) for a in table["audio"]])
+    found = pd.concat([clean, *made], ignore_index=True)
+    return found.assign(noise_db=found["noise_db"].map(lambda x: x if x == "clean" else f"{x:g}"))
+
+
+NAMES = ("clean", *(f"{x:g}" for x in LEVELS))
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or ["barista"]:
+        noisy_table(public_data("service"), name)
