@@ -16,6 +16,7 @@ and to weigh network and floors; nothing was chosen on the rows that are reporte
 domains are not used here. ``weighted_f1`` is compared for two classes, macro ``f1`` for three, ``pearson`` for points.
 """
 
+import dataclasses
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -31,6 +32,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from benchmarks.report import public_data, save, timed
 from core.config import ExperimentConfig
 from core.dataset import CaseDataset, Collate
+from core.ensemble import Ensemble
 from core.evaluation.calibration import expected_calibration_error
 from core.evaluation.intervals import interval
 from core.experiment import Experiment
@@ -88,7 +90,11 @@ def fold(manifest: Manifest, config: ExperimentConfig, rows: dict[str, list[int]
         groups = experiment.train_groups()
         bundle = experiment.combine(groups)
         found = {"fused": experiment.answers(bundle, rows["test"])}
-        found |= {g.name: experiment.answers(experiment.combine([g]), rows["test"]) for g in groups}
+        for g in groups:
+            own = Ensemble(
+                bundle.ensemble.target, bundle.ensemble.modalities, g.experts, (1 / len(g.experts),) * len(g.experts)
+            )
+            found[g.name] = experiment.answers(dataclasses.replace(bundle, ensemble=own), rows["test"])
     for m in config.modalities if alone else ():
         found[f"{m.name} alone"] = linear_alone(experiment, m.name, rows)
     print(f"{len(rows['train'])} train, {len(rows['test'])} test: {bundle.facts['expert_weights']}", flush=True)
@@ -137,7 +143,7 @@ def figures(kind: TargetKind, metric: str, y: np.ndarray, answers: Answers, grou
             one["expected_calibration_error"] = expected_calibration_error(y, a)
         found["variants"][name] = one
     if kind is TargetKind.LABEL:
-        curve = coverage(y, answers["fused"], None)
+        curve = coverage(y, answers["fused"], np.zeros(len(y), bool))
         found["error_against_coverage"] = dict(zip(map(str, curve.shares), curve.errors))
     return found
 

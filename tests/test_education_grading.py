@@ -166,7 +166,7 @@ def test_parts_follow_question_and_module() -> None:
 
 def test_coverage_by_hand() -> None:
     answers = np.array([[0.9, 0.1], [0.2, 0.8], [0.45, 0.55], [0.6, 0.4]])
-    found = coverage(np.array([0, 1, 0, 1]), answers, 0.42)
+    found = coverage(np.array([0, 1, 0, 1]), answers, np.array([True, True, False, True]))
     assert found.errors[0] == 0.5
     assert found.errors[-1] == 0.0
     assert found.own_share == 0.75

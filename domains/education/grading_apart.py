@@ -77,15 +77,13 @@ def parts_of(table: pd.DataFrame) -> np.ndarray:
     return np.where(seen, "", part)
 
 
-def coverage(y: np.ndarray, answers: np.ndarray, threshold: float | tuple[float, ...] | None) -> Coverage:
-    """Error against coverage of labels: y (N,), probabilities (N, classes), conformal threshold."""
+def coverage(y: np.ndarray, answers: np.ndarray, alone: np.ndarray) -> Coverage:
+    """Error against coverage of labels: y (N,), probabilities (N, classes), and which the model grades alone (N,)."""
     wrong = answers.argmax(axis=1) != y
     order = np.argsort(-answers.max(axis=1), kind="stable")
-    counts = [max(1, round(s * len(y))) for s in SHARES]
-    single = np.zeros(len(y), bool) if threshold is None else prediction_set(answers, threshold).sum(axis=1) == 1
-    own_error = float(wrong[single].mean()) if single.any() else float("nan")
-    errors = tuple(float(wrong[order[:n]].mean()) for n in counts)
-    return Coverage(SHARES, errors, float(single.mean()), own_error)
+    errors = tuple(float(wrong[order[: max(1, round(s * len(y)))]].mean()) for s in SHARES)
+    own_error = float(wrong[alone].mean()) if alone.any() else float("nan")
+    return Coverage(SHARES, errors, float(alone.mean()), own_error)
 
 
 def _coverage(bundle: Bundle, manifest: Manifest) -> Coverage | None:
@@ -94,7 +92,9 @@ def _coverage(bundle: Bundle, manifest: Manifest) -> Coverage | None:
         return None
     answers = table_answers(bundle, manifest, range(len(manifest)))
     y = target.decoded(target.encode(manifest.targets))
-    return coverage(y, answers, bundle.threshold)
+    thresholds = [bundle.threshold_of(row) for row in manifest.present]
+    alone = [t is not None and prediction_set(a[None], t).sum() == 1 for a, t in zip(answers, thresholds)]
+    return coverage(y, answers, np.array(alone, dtype=bool))
 
 
 def text(found: dict[str, Apart], metric: str) -> str:
