@@ -26,6 +26,7 @@ from core.config import ExperimentConfig
 from core.ensemble import Ensemble, Expert, Network
 from core.errors import BundleError, ConfigError
 from core.evaluation.conformal import Threshold, as_threshold
+from core.evaluation.nearest import Nearest
 from core.evaluation.novelty import Novelty
 from core.evaluation.patterns import Calibration, apply_temperatures
 from core.evaluation.scope import Scope
@@ -52,6 +53,7 @@ class Bundle:
     threshold: Threshold = None  # conformal score, see core.evaluation.conformal
     novelty: dict[str, Novelty] = field(default_factory=dict)  # by modality
     scope: Scope | None = None  # where the target has an outside label
+    nearest: Nearest | None = None  # training cases that ``scope`` measures distances to
     patterns: list[Calibration] = field(default_factory=list)  # of cases without some modalities
     facts: dict[str, Any] = field(default_factory=dict)  # metrics, versions, fingerprint, split, command
     card: str = ""
@@ -72,6 +74,8 @@ class Bundle:
                 (new / part).mkdir()
             for name, novelty in self.novelty.items():
                 novelty.save(new / "novelty", name)
+            if self.nearest is not None:
+                self.nearest.save(new / "nearest.safetensors")
             for view in self.views.values():
                 view.save(new / "views")
             for i, expert in enumerate(self.ensemble.experts):
@@ -90,6 +94,7 @@ class Bundle:
                 "patterns": [p.to_json() for p in self.patterns],
                 "novelty": list(self.novelty),
                 "scope": self.scope and self.scope.to_json(),
+                "nearest": self.nearest is not None,
                 "facts": self.facts,
                 "files": {f.relative_to(new).as_posix(): _sha256(f) for f in sorted(new.rglob("*")) if f.is_file()},
             }
@@ -131,7 +136,8 @@ class Bundle:
             patterns = [Calibration.from_json(p) for p in content.get("patterns", ())]
             apply_temperatures(ensemble, patterns)
             threshold = as_threshold(content["threshold"])
-            return cls(config, views, ensemble, threshold, novelty, scope, patterns, content["facts"], card)
+            near = Nearest.load(folder / "nearest.safetensors") if content.get("nearest") else None
+            return cls(config, views, ensemble, threshold, novelty, scope, near, patterns, content["facts"], card)
         except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError, ConfigError) as error:
             raise BundleError(f"{folder}: the bundle is corrupt ({error}); save or copy it again") from error
 

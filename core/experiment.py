@@ -25,6 +25,7 @@ from core.errors import ConfigError, unknown
 from core.evaluation.calibration import expected_calibration_error, fit_temperature, temper
 from core.evaluation.conformal import fit_threshold
 from core.evaluation.intervals import interval
+from core.evaluation.nearest import Nearest
 from core.evaluation.novelty import Novelty, fit_all
 from core.evaluation.patterns import MOST, Calibration, apply_temperatures, cut_down, fit_patterns, patterns_of
 from core.evaluation.scope import Scope, figures
@@ -42,6 +43,7 @@ from core.training.optimizer import initialise
 from core.view import View, build_views
 
 Rows = Sequence[int]
+MOST_JUDGED = 5000  # held-out rows that the detector of outsiders is fitted on
 
 
 @dataclass
@@ -219,16 +221,27 @@ class Experiment:
         bundle = Bundle(self.config, self._used_views(used), ensemble, patterns=patterns)
         bundle.novelty = self.novelty[0]
         bundle.threshold = fit_threshold(kind, self.held_y, held, self.config.coverage, self.config.coverage_by_class)
-        if (outside := self.config.target.outside) is not None:
-            bundle.scope = Scope.fit(self.target, self.held_y, held, outside, self.config.target.false_alarm)
+        self._fit_scope(bundle, held)
         bundle.facts = self._facts(used, shares, command) | {
-            "held_out": self._figures(self.held, held, bundle.scope),
+            "held_out": self._figures(bundle, self.held, held),
             "held_out_by_expert": {g.name: score(kind, None, self.held_y, g.answers) for g in measured or used},
-            "test": self._figures(self.rows["test"], self.answers(bundle, self.rows["test"]), bundle.scope),
+            "test": self._figures(bundle, self.rows["test"], self.answers(bundle, self.rows["test"])),
             "novelty": self.novelty[1],
         }
         bundle.card = write_card(bundle)
         return bundle
+
+    def _fit_scope(self, bundle: Bundle, held: np.ndarray) -> None:
+        """The detector of cases outside of all classes, where the target names a label for them."""
+        if (outside := self.config.target.outside) is None:
+            return
+        learned = self.fitted_on if self.config.folds > 1 else self.rows["train"]
+        inside = [i for i in learned if outside not in _labels(self.manifest.targets[i])]
+        bundle.nearest = Nearest.fit(bundle.views, self.manifest, inside, self.config.seed)
+        some = np.sort(np.random.default_rng(self.config.seed).permutation(len(self.held))[:MOST_JUDGED])
+        far = table_far(bundle, self.manifest, [self.held[i] for i in some], own=True)
+        rate = self.config.target.false_alarm
+        bundle.scope = Scope.fit(self.target, self.held_y[some], held[some], outside, rate, far)
 
     def _patterns(self, used: Sequence[Held], shares: np.ndarray) -> list[Calibration]:
         """Calibrations of the answers with modalities switched off, on at most so many held-out rows."""
@@ -259,7 +272,7 @@ class Experiment:
         """The bundle's answers on rows of this table: (N, classes) or (N, 1)."""
         return table_answers(bundle, self.manifest, rows)
 
-    def _figures(self, rows: Rows, answers: np.ndarray, scope: Scope | None) -> dict[str, Any]:
+    def _figures(self, bundle: Bundle, rows: Rows, answers: np.ndarray) -> dict[str, Any]:
         if not len(rows):
             return {"cases": 0}
         kind, truth = self.target.kind, [self.manifest.targets[i] for i in rows]
@@ -269,8 +282,9 @@ class Experiment:
         found["interval"] = {DEFAULT[kind]: interval(kind, None, y, answers, group)}
         if kind in (TargetKind.LABEL, TargetKind.GRADE):
             found["expected_calibration_error"] = expected_calibration_error(y, answers)
-        if scope is not None:
-            found |= figures(scope, self.target, truth, answers)
+        if (scope := bundle.scope) is not None:
+            far = table_far(bundle, self.manifest, rows, own=True)
+            found |= figures(scope, self.target, truth, answers, far)
         return found
 
     def _facts(self, used: Sequence[Held], shares: np.ndarray, command: str) -> dict[str, Any]:
@@ -284,6 +298,10 @@ class Experiment:
             "expert_weights": {g.name: float(s) for g, s in zip(used, shares)},
             "seeds": _spread([s for g in used for s in g.by_seed]),
         }
+
+
+def _labels(raw: Any) -> tuple[str, ...]:
+    return raw if isinstance(raw, tuple) else (raw,)
 
 
 def _check_names(config: ExperimentConfig) -> None:
@@ -308,7 +326,16 @@ def table_answers(bundle: Bundle, manifest: Manifest, rows: Rows, batch: int = 6
         return np.zeros((0, len(bundle.ensemble.target.classes) or 1))
     data, collate = CaseDataset(manifest, bundle.views, memory=0), Collate(bundle.views, None)
     parts = [list(rows[i : i + batch]) for i in range(0, len(rows), batch)]
+    for view in bundle.views.values():
+        view.warm(cells_of(manifest, view.modality.name, rows)(), lambda count: None)
     return np.concatenate([bundle.ensemble.answers(collate([data[i] for i in part]))[0] for part in parts])
+
+
+def table_far(bundle: Bundle, manifest: Manifest, rows: Rows, own: bool = False) -> np.ndarray | None:
+    """How far rows are from the nearest training case (N,), where the bundle can tell; see ``Nearest.of_rows``."""
+    if (nearest := bundle.nearest) is None:
+        return None
+    return nearest.of_rows(bundle.views[nearest.view], manifest, rows, own)
 
 
 def train(

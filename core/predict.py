@@ -82,10 +82,15 @@ class Predictor:
         wanted = [frozenset(names), *(parts if explain else [])]
         keeps = [torch.tensor([[m in s for m in names]] * len(rows)) for s in wanted]
         answers, *others = self.ensemble.answers(batch, keeps)  # (B, classes) or (B, 1) each; encoded once
-        explained = self._explain(rows, answers, dict(zip(parts, others))) if explain else [({}, {})] * len(rows)
+        judged, best = self._judge(samples, answers)
+        explained = self._explain(rows, best, dict(zip(parts, others))) if explain else [{}] * len(rows)
         return [
             dataclasses.replace(
-                self._prediction(row, answers[i], *explained[i]), missing=_missing(row, names), warnings=told[i]
+                self._prediction(row, answers[i], best[i], bool(judged[i].get("is_outside"))),
+                missing=_missing(row, names),
+                warnings=told[i],
+                **judged[i],
+                **explained[i],
             )
             for i, row in enumerate(rows)
         ]
@@ -128,50 +133,48 @@ class Predictor:
 
     def _explain(
         self, rows: Sequence[Row], answers: np.ndarray, table: Mapping[frozenset[str], np.ndarray]
-    ) -> list[tuple[dict[str, float], dict[str, float]]]:
+    ) -> list[dict[str, Any]]:
         """Shapley shares, and the answer without each modality, of every case from the ``table`` of all subsets."""
         names = self.ensemble.modalities
         found = []
         for i, row in enumerate(rows):
-            present, top = _present(row, names), int(self._judged(answers[i])[1].argmax())
+            present, top = _present(row, names), int(answers[i].argmax())
             nothing: dict[frozenset[str], float] = {frozenset(): float(self.ensemble.target.nothing[top])}
             worth = nothing | {s: float(a[i, top]) for s, a in table.items()}
             scale = _log_odds if self.ensemble.target.kind is not TargetKind.NUMBER else float
             share = shares(present, {s: scale(worth[s]) for s in subsets(present)})
-            found.append((share, {m: worth[frozenset(present) - {m}] for m in present}))
+            found.append({"shares": share, "without": {m: worth[frozenset(present) - {m}] for m in present}})
         return found
 
-    def _prediction(
-        self, row: Row, answer: np.ndarray, share: dict[str, float], without: dict[str, float]
-    ) -> Prediction:
+    def _prediction(self, row: Row, answer: np.ndarray, best: np.ndarray, is_outside: bool) -> Prediction:
+        """``best``: the answer in which the outside label cannot win."""
         target, coverage = self.ensemble.target, self.bundle.config.coverage
         threshold = self.bundle.threshold_of([m in row.values for m in self.ensemble.modalities])
-        explained: dict[str, Any] = {"shares": share, "without": without}
         promised = coverage if threshold is not None else None
         if target.kind is TargetKind.NUMBER:
             value = float(answer[0])
             interval = (value - threshold, value + threshold) if isinstance(threshold, float) else None
-            return Prediction(row.id, None, {}, value, interval, coverage=promised, **explained)
+            return Prediction(row.id, None, {}, value, interval, coverage=promised)
         probabilities = {c: float(p) for c, p in zip(target.classes, answer)}
-        judged, best = self._judged(answer)
-        explained |= judged
+        outside = self.bundle.scope.label if self.bundle.scope and is_outside else None
         if target.kind is TargetKind.LABELS:
-            labels = tuple(c for c, p in zip(target.classes, best) if p >= 0.5)
-            return Prediction(row.id, None, probabilities, labels=labels, **explained)
+            labels = (outside,) if outside else tuple(c for c, p in zip(target.classes, best) if p >= 0.5)
+            return Prediction(row.id, None, probabilities, labels=labels)
         possible = prediction_set(answer[None], threshold)[0] if threshold is not None else np.zeros(len(answer), bool)
         kept = tuple(c for c, is_in in zip(target.classes, possible) if is_in)
-        label = self.bundle.scope.label if self.bundle.scope and judged["is_outside"] else None
-        label = label or target.classes[int(best.argmax())]
-        return Prediction(row.id, label, probabilities, conformal_set=kept, coverage=promised, **explained)
+        label = outside or target.classes[int(best.argmax())]
+        return Prediction(row.id, label, probabilities, conformal_set=kept, coverage=promised)
 
-    def _judged(self, answer: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
-        """Whether the case lies outside, and the answer without the outside label where that was judged."""
-        scope, target = self.bundle.scope, self.ensemble.target
+    def _judge(self, samples: Sequence[Sample], answers: np.ndarray) -> tuple[list[dict[str, Any]], np.ndarray]:
+        """Whether each case lies outside, and the answers without the outside label where that was judged."""
+        scope, target, nearest = self.bundle.scope, self.ensemble.target, self.bundle.nearest
         if scope is None:
-            return {}, answer
-        score = scope.scores(target, answer[None])
-        judged = {"outside": float(scope.rarity(score)[0]), "is_outside": bool(score[0] > scope.threshold)}
-        return judged, inside_answers(target, answer[None], scope.label)[0]
+            return [{}] * len(samples), answers
+        far = None if nearest is None else nearest.of_samples([s.views.get(nearest.view) for s in samples])
+        scores = scope.scores(target, answers, far)  # (B,)
+        told = zip(scope.rarity(scores).tolist(), (scores > scope.threshold).tolist())
+        judged = [{"outside": share, "is_outside": marked} for share, marked in told]
+        return judged, inside_answers(target, answers, scope.label)
 
 
 def as_row(case: Mapping[str, Any], modalities: Sequence[ModalityConfig], id: str = "case") -> Row:

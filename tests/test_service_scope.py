@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from core.bundle import Bundle
 from core.config import ConfigError, TargetConfig
 from core.errors import TableError
 from core.evaluation.evaluate import evaluate
+from core.evaluation.nearest import Nearest
 from core.evaluation.scope import LEAST, Scope, figures, inside_answers
 from core.experiment import Experiment
 from core.manifest import Manifest
@@ -51,7 +53,7 @@ def bundle(request) -> Bundle:
 def test_outsiders_are_marked_and_others_are_not(bundle: Bundle) -> None:
     predictor = Predictor(bundle)
     outside = predictor.predict({"text": "football song about rain"})
-    inside = predictor.predict({"text": "please block my stolen card"})
+    inside = predictor.predict({"text": "please block stolen card thanks"})
     assert outside.is_outside
     assert outside.label == recipe.OUT_OF_SCOPE
     assert (inside.is_outside, inside.label) == (False, "lost_card")
@@ -107,7 +109,7 @@ def test_no_more_than_the_stated_share_of_the_fitting_rows_is_marked(rate, label
     y, p = answers_of(np.random.default_rng(seed), 400 if labelled else 4 * (LEAST - 1))
     scope = Scope.fit(TARGET, y, p, "out", rate)
     assert bool(scope.labelled) == labelled
-    assert scope.marks(TARGET, p[y != 3]).mean() <= rate
+    assert (scope.scores(TARGET, p[y != 3]) > scope.threshold).mean() <= rate
     assert Scope.from_json(json.loads(json.dumps(scope.to_json()))) == scope
     rarity = scope.rarity(scope.scores(TARGET, p))
     assert ((rarity >= 0) & (rarity <= 1)).all()
@@ -129,3 +131,26 @@ def test_figures_count_a_false_alarm_as_wrong() -> None:
         "outside_recall": 1.0,
         "outside_auroc": 1.0,
     }
+
+
+def test_the_nearest_training_case_counts_and_no_row_is_its_own() -> None:
+    rng = np.random.default_rng(0)
+    vectors = torch.tensor(rng.normal(size=(5, 8)), dtype=torch.float32)
+    unit = torch.nn.functional.normalize(vectors, dim=1)
+    nearest = Nearest("text.1", unit.half(), rows=(3, 4, 5, 6, 7))
+    far = nearest.of_samples([vectors[2:3], None, -vectors[2:3]])
+    assert far[0] == pytest.approx(0, abs=1e-3)
+    assert np.isnan(far[1])
+    assert far[2] > 0.5
+    others = nearest._distances(list(unit), [3, 4, 5, 6, 99])
+    assert (others[:4] > 0.05).all()
+    assert others[4] == pytest.approx(0, abs=1e-3)
+
+
+def test_a_far_case_is_outside_even_if_a_class_is_sure() -> None:
+    y, p = answers_of(np.random.default_rng(0), 200)
+    inside = y != 3
+    scope = Scope.fit(TARGET, y[inside], p[inside], "out", 0.05, np.full(inside.sum(), 0.1))
+    sure = np.array([[0.97, 0.01, 0.01, 0.01]])
+    near, far, unknown = (scope.scores(TARGET, sure, np.array([d]))[0] for d in (0.1, 0.9, np.nan))
+    assert near == unknown < scope.threshold < far

@@ -16,7 +16,7 @@ from core.evaluation.calibration import expected_calibration_error
 from core.evaluation.conformal import prediction_set
 from core.evaluation.intervals import interval
 from core.evaluation.scope import figures as scope_figures
-from core.experiment import table_answers
+from core.experiment import table_answers, table_far
 from core.manifest import Manifest
 from core.metrics import DEFAULT, score, scores
 from core.schema import TargetKind
@@ -69,7 +69,8 @@ def evaluate(bundle: Bundle, manifest: Manifest, split: str | None = None) -> Fi
     _check_classes(bundle, manifest, rows)
     answers, scope = table_answers(bundle, manifest, rows), dict[str, float]()
     if bundle.scope is not None:
-        scope = scope_figures(bundle.scope, target, [manifest.targets[i] for i in rows], answers)
+        truth, far = [manifest.targets[i] for i in rows], table_far(bundle, manifest, rows)
+        scope = scope_figures(bundle.scope, target, truth, answers, far)
         known = [not _is_alien(manifest.targets[i], target.classes) for i in rows]  # others are outsiders to the model
         rows, answers = [i for i, k in zip(rows, known) if k], answers[known]
     y = target.decoded(target.encode([manifest.targets[i] for i in rows]))
