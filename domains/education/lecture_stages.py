@@ -57,7 +57,7 @@ class Stages:
         self.has_sound = _has_sound(self.video)
         captions = captions or self._beside()
         self.key = content_key((self.video,))
-        name = recogniser if isinstance(recogniser, str | None) else type(recogniser).__name__
+        name = recogniser if isinstance(recogniser, str | None) else recogniser.name
         whole = _digest(self.key, content_key((captions,)) if captions else "", name or "")
         if self._is_done(whole):
             return
@@ -140,10 +140,8 @@ class Stages:
         def make() -> dict[str, Any]:
             from core.recognition import build
 
-            self.progress("speech", 0, 1)
             engine = build(recogniser) if isinstance(recogniser, str) else recogniser
-            transcript = engine.transcribe(self.video)
-            self.progress("speech", 1, 1)
+            transcript = engine.transcribe(self.video, progress=self.progress)
             said = captions_of([(w.text, w.start, w.end) for w in transcript.words])
             return {"said": [asdict(c) for c in said], "by": transcript.recogniser, "sure": transcript.confidence}
 
@@ -185,6 +183,7 @@ class Stages:
             self.folder, self.video.stem, self.video, self.length, tuple(segments), tuple(topics), tuple(said), found,
             tuple(self.notes),
         )  # fmt: skip
+        self.progress("topics", len(topics), len(topics))
         new = self.work / FILE
         new.write_text(json.dumps(to_json(lecture), ensure_ascii=False, indent=1), encoding="utf-8")
         new.replace(self.folder / FILE)

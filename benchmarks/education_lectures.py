@@ -1,0 +1,310 @@
+"""Lectures: slide changes, exercise to its clip, transcript to its slide, and what a clip and a signal say together.
+
+    python -m benchmarks.education_lectures [slides] [passages] [exercises] [transcripts] [signal]
+
+``slides``: boundary F1 on generated lectures (builds, an embedded clip, a clip that fills the picture, dissolves, with
+and without a speaker's window and subtitles) and on the sample lectures against their truth; counts on three real
+videos, whose slides only an eye can judge.
+
+``passages``: how passages become the score of a clip (their length, the weight of meaning, best or mean of the best) is
+chosen on other courses, without their exercises: some words of a clip, cut out of it, should find that clip.
+
+``exercises``: the choice of ``passages`` on 29 exercises of one course; among its own four lectures, and among all 52
+clips of the three courses that have titles.
+
+``transcripts``: what is said to a slide finds the slide's text among the slides of its lecture, by the weight that the
+other courses give, with and without the picture (a linear map from image features to sentence vectors, learned on the
+other courses).
+
+``signal``: was a learner confused, by their own word? From frames, captions and an EEG signal, each learner held out.
+100 trials: a wide interval, and no claim. It is measured to try the engine on this mix of data; Polyfuse offers no such
+inference about learners.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.report import public_data, save
+from core.cache import FeatureCache
+from core.compare import compare
+from core.config import ModalityConfig, TableConfig, TargetConfig
+from core.manifest import Manifest
+from core.preprocess.video_frames import duration
+from core.progress import Bars
+from core.recipes import Columns, build_config, image_view
+from core.retrieval import MEANING, WORDS, TextIndex
+from core.schema import Modality
+from core.sentences import sentence_vectors
+from core.view import View
+from domains.education.slides import find_scenes
+
+ROOT = Path(__file__).parents[1]
+OTHER_COURSES = ("chem233-sp16", "cs225-sp16", "cs446-fa16")
+WEIGHTS = np.linspace(0, 1, 11).round(1).tolist()
+
+
+def slides(root: Path) -> dict:
+    sys.path.append(str(ROOT / "tests"))
+    from lecture_video import boundaries, f1, frames, random_parts, write_video
+
+    generated: dict[str, list[float]] = {}
+    variants: dict[str, dict[str, bool]] = {
+        "plain": {}, "no banner": {"banner": False}, "speaker": {"speaker": True}, "subtitles": {"subtitles": True}
+    }  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in range(100, 105):
+            for name, options in variants.items():
+                parts = random_parts(seed)
+                path = write_video(Path(folder) / "a.mp4", frames(parts, 4, seed, **options), 4)
+                found = [s.start for s in find_scenes(path)[1:]]
+                generated.setdefault(name, []).append(f1(found, boundaries(parts)))
+    samples = {}
+    lectures = ROOT / "sample_data/education/lectures"
+    for truth in pd.read_json(ROOT / "sample_data/education/truth/lectures.json").to_dict("records"):
+        found = [s.start for s in find_scenes(lectures / f"{truth['lecture']}.mp4")[1:]]
+        samples[truth["lecture"]] = f1(found, [s["start"] for s in truth["slides"][1:]])
+    real = {}
+    for path in sorted((root / "lectures/eeg_mooc/video").glob("*.m4v")):
+        scenes = find_scenes(path)
+        real[path.name] = {"seconds": duration(path), "scenes": [[s.start, s.end, s.slide] for s in scenes]}
+    means = {name: float(np.mean(values)) for name, values in generated.items()}
+    return {
+        "boundary_f1_generated": means,
+        "lowest": min(min(v) for v in generated.values()),
+        "videos": 5 * len(means),
+    } | {
+        "boundary_f1_samples": samples,
+        "real_videos": real,
+    }
+
+
+def windows(captions: pd.DataFrame, seconds: float) -> list[str]:
+    """What a clip says, in windows."""
+    part = (captions["start_s"] // seconds).astype(int)
+    return [" ".join(captions["text"][part == k].astype(str)) for k in sorted(part.unique())]
+
+
+class Clips:
+    """Clips by their passages: the score of each for a query, words and meaning apart."""
+
+    def __init__(self, passages: Sequence[Sequence[str]]) -> None:
+        self.own = np.repeat(np.arange(len(passages)), [len(p) for p in passages])
+        self.count = len(passages)
+        self.index = TextIndex([text for p in passages for text in p])
+
+    def scores(self, query: str, best: int) -> dict[str, np.ndarray]:
+        """(clips,) for each part: the mean of the ``best`` passages of each clip."""
+        parts = self.index.scores(query)
+        return {
+            name: np.array([np.sort(part[self.own == c])[::-1][:best].mean() for c in range(self.count)])
+            for name, part in parts.items()
+        }
+
+
+def rank(scores: np.ndarray, wanted: int) -> float:
+    """From 1; equal scores share the mean of their places."""
+    return float((scores > scores[wanted]).sum() + ((scores == scores[wanted]).sum() + 1) / 2)
+
+
+def fused(parts: dict[str, np.ndarray], weight: float) -> np.ndarray:
+    return (1 - weight) * parts[WORDS] + weight * parts[MEANING]
+
+
+def passages(root: Path) -> dict:
+    captions = pd.read_csv(root / "lectures/captions.csv.gz")
+    found: dict[str, float] = {}
+    for seconds in (60.0, 120.0):
+        ranks: dict[tuple[int, float], list[float]] = {}
+        for course in OTHER_COURSES:
+            clips, queries = cut_out(captions[captions["course"] == course], seconds)
+            index = Clips(clips)
+            for clip, query in queries:
+                for best in (1, 3):
+                    parts = index.scores(query, best)
+                    for w in WEIGHTS:
+                        ranks.setdefault((best, w), []).append(rank(fused(parts, w), clip))
+        for (best, w), values in ranks.items():
+            found[f"{seconds:g} s, best {best}, meaning {w}"] = float(np.mean(1 / np.array(values)))
+    choice = max(found, key=lambda k: found[k])
+    return {
+        "chosen": choice,
+        "mrr": dict(sorted(found.items(), key=lambda item: -item[1])[:12]),
+        "queries": len(values),
+    }
+
+
+def cut_out(captions: pd.DataFrame, seconds: float) -> tuple[list[list[str]], list[tuple[int, str]]]:
+    """The passages of each clip, and queries (clip, words): the beginning of a passage that its clip then lacks."""
+    rng = np.random.default_rng(0)
+    clips, queries = [], []
+    for number, (_, clip) in enumerate(captions.groupby("video_id", sort=True)):
+        texts = windows(clip, seconds)
+        if len(texts) >= 3:
+            taken = texts.pop(int(rng.integers(1, len(texts) - 1))).split()
+            queries.append((number, " ".join(taken[: int(rng.integers(15, 60))])))
+        clips.append(texts)
+    return clips, queries
+
+
+CHOICE = {"seconds": 60.0, "best": 3, "weight": 0.6}  # of ``passages``
+
+
+def exercises(root: Path) -> dict:
+    captions = pd.read_csv(root / "lectures/captions.csv.gz")
+    asked = pd.read_csv(root / "lectures/exercises.csv")
+    own = sorted(asked["course"].unique())
+    pools = {"own course": own, "three courses": [*own, "cratedb-fundamentals", "sysassets"]}
+    found = {}
+    for name, courses in pools.items():
+        named = captions[captions["course"].isin(courses)].groupby("video_id", sort=True)
+        ids = [str(video) for video, _ in named]
+        index = Clips([windows(clip, CHOICE["seconds"]) for _, clip in named])
+        ranks: dict[str, list[float]] = {}
+        for text, video in zip(asked["text"], asked["video_id"]):
+            parts = index.scores(text, int(CHOICE["best"]))
+            for variant, w in (("fused", CHOICE["weight"]), (WORDS, 0.0), (MEANING, 1.0)):
+                ranks.setdefault(variant, []).append(rank(fused(parts, w), ids.index(video)))
+        found[name] = {"clips": len(ids), "exercises": len(asked)} | {v: recalls(r) for v, r in ranks.items()}
+    return found
+
+
+def recalls(ranks: Sequence[float]) -> dict[str, float]:
+    r = np.array(ranks)
+    return {"R@1": float((r <= 1).mean()), "R@3": float((r <= 3).mean()), "MRR": float((1 / r).mean())}
+
+
+def transcripts(root: Path) -> dict:
+    table = pd.read_csv(root / "lectures/slides.csv").fillna({"ocr_text": ""})
+    lectures = [own for _, own in table.groupby(["course", "lecture"], sort=True)]
+    with Bars() as progress:
+        sentence_vectors(
+            [*table["transcript"], *table["ocr_text"]], progress=progress
+        )  # kept, so that they are made once
+    parts = [said_to_slides(own) for own in lectures]
+    courses = [str(own["course"].iloc[0]) for own in lectures]
+    picture = pictures(root, lectures)
+    found: dict[str, list[np.ndarray]] = {}
+    weights = {}
+    for course in sorted(set(courses)):
+        others = [p for p, c in zip(parts, courses) if c != course]
+        w = max(WEIGHTS, key=lambda w: np.concatenate([top(fused(p, w)) for p in others]).mean())
+        seen = [
+            (p, picture[i]) for i, (p, c) in enumerate(zip(parts, courses)) if c != course and picture[i] is not None
+        ]
+        v = max(WEIGHTS, key=lambda v: np.concatenate([top(add(fused(p, w), m, v)) for p, m in seen]).mean())
+        weights[course] = {"meaning": w, "picture": v}
+        for i, p in enumerate(parts):
+            if courses[i] == course:
+                variants = {"fused": fused(p, w), WORDS: p[WORDS], MEANING: p[MEANING]}
+                variants["fused and picture"] = add(variants["fused"], picture[i], v)
+                if picture[i] is not None:
+                    variants["fused, slides with pictures"] = variants["fused"]
+                    variants["fused and picture, slides with pictures"] = variants["fused and picture"]
+                for name, scores in variants.items():
+                    found.setdefault(name, []).append(top(scores))
+    return {"pairs": len(table), "weights": weights} | {n: float(np.concatenate(v).mean()) for n, v in found.items()}
+
+
+def said_to_slides(own: pd.DataFrame) -> dict[str, np.ndarray]:
+    """(N, N) for each part: what is said to each slide (rows) against the text on every slide of the lecture."""
+    index = TextIndex(own["ocr_text"].tolist())
+    said = sentence_vectors(own["transcript"].tolist())
+    words = np.stack([index.scores(text)[WORDS] for text in own["transcript"]])
+    assert index.vectors is not None
+    return {WORDS: words, MEANING: np.clip(said @ index.vectors.T, 0, 1)}
+
+
+def top(scores: np.ndarray) -> np.ndarray:
+    """(N,) whether the own slide is first; of equal scores, the chance of a draw."""
+    best = scores.max(axis=1, keepdims=True)
+    return np.where(np.diag(scores) >= best[:, 0], 1 / (scores == best).sum(axis=1), 0.0)
+
+
+def add(scores: np.ndarray, picture: np.ndarray | None, weight: float) -> np.ndarray:
+    return scores if picture is None else (1 - weight) * scores + weight * picture
+
+
+def pictures(root: Path, lectures: Sequence[pd.DataFrame]) -> list[np.ndarray | None]:
+    """(N, N) for lectures with images: what is said against pictures, through a map learned on the other courses."""
+    config = image_view("efficientnet_lite0")
+    view = View("slide", ModalityConfig("slide", Modality.IMAGE, ("file",), (config,)), config, FeatureCache())
+    view.fit([])
+    features: list[np.ndarray | None] = []
+    for own in lectures:
+        has_images = own["file"].notna().all()
+        cells = [(root / "lectures/slides" / f,) for f in own["file"]] if has_images else []
+        features.append(np.stack([view.prepare(c)[0].numpy() for c in cells]) if has_images else None)
+    said = [sentence_vectors(own["transcript"].tolist()) for own in lectures]
+    courses = [str(own["course"].iloc[0]) for own in lectures]
+    found: list[np.ndarray | None] = []
+    for i, own_features in enumerate(features):
+        others = [j for j, f in enumerate(features) if f is not None and courses[j] != courses[i]]
+        found.append(None if own_features is None else through(own_features, said[i], features, said, others))
+    return found
+
+
+def through(
+    own: np.ndarray,
+    said: np.ndarray,
+    features: Sequence[np.ndarray | None],
+    texts: Sequence[np.ndarray],
+    others: list[int],
+) -> np.ndarray:
+    from sklearn.linear_model import Ridge
+    from sklearn.preprocessing import StandardScaler
+
+    x = np.concatenate([f for j in others if (f := features[j]) is not None])
+    scaler = StandardScaler().fit(x)
+    model = Ridge(alpha=1000.0).fit(scaler.transform(x), np.concatenate([texts[j] for j in others]))
+    mapped = model.predict(scaler.transform(own))
+    mapped -= mapped.mean(axis=0)  # what all slides of a lecture share tells none from another
+    mapped /= np.maximum(np.linalg.norm(mapped, axis=1, keepdims=True), 1e-9)
+    return said @ mapped.T
+
+
+def trials(root: Path) -> pd.DataFrame:
+    folder = root / "lectures/eeg_mooc"
+    table = pd.read_csv(folder / "trials.csv")
+    frames = pd.read_csv(folder / "frames.csv").groupby("video_id")["file"].apply(lambda f: list(f)[::4])
+    said = pd.read_csv(folder / "captions.csv").groupby("video_id")["text"].apply(lambda t: " ".join(map(str, t)))
+    table["frames"] = ["|".join(f"frames/{f}" for f in frames[v]) for v in table["video_id"]]
+    table["captions"] = [said.get(v, "") for v in table["video_id"]]
+    return table.astype(str)
+
+
+def signal(root: Path) -> dict:
+    table = trials(root)
+    numbers = tuple(c for c in table.columns if c.endswith(("_mean", "_std")))
+    named = {
+        "signal": Columns(Modality.TABULAR, numbers, numbers),
+        "frames": Columns(Modality.IMAGE, ("frames",)),
+        "captions": Columns(Modality.TEXT, ("captions",)),
+    }
+    config = build_config(named, TargetConfig("self_reported_confused"), TableConfig(group="subject_id"))
+    config = dataclasses.replace(config, seeds=1)
+    manifest = Manifest.open(table, config, root / "lectures/eeg_mooc")
+    with Bars() as progress:
+        return compare(manifest, config, outer_folds=10, metric="accuracy", progress=progress).to_json()
+
+
+PARTS = {
+    "slides": slides, "passages": passages, "exercises": exercises, "transcripts": transcripts, "signal": signal
+}  # fmt: skip
+
+
+def wanted() -> Iterator[str]:
+    yield from sys.argv[1:] or PARTS
+
+
+if __name__ == "__main__":
+    education = public_data("education")
+    for name in wanted():
+        save(f"education_lectures_{name}", PARTS[name](education))
