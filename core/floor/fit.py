@@ -63,11 +63,11 @@ def fit_floor(experiment: Experiment) -> list[FittedFloor]:
     x, y = _matrices(experiment, rows, blocks), _targets(experiment, rows)
     if experiment.config.folds > 1:
         held = _out_of_fold(experiment, rows, blocks, x, y)
-        fitted = _fit(experiment, blocks, x, y)
+        fitted = _fit(experiment, blocks, x, y, _groups(experiment, rows))
         _answer_rest(experiment, rows, blocks, fitted, held)
         return [FittedFloor(model, *found) for model, found in zip(fitted, held)]
     held_x, every = _matrices(experiment, experiment.held, blocks), np.arange(len(experiment.held))
-    fitted = _fit(experiment, blocks, x, y)
+    fitted = _fit(experiment, blocks, x, y, _groups(experiment, rows))
     return [FittedFloor(f, unscale(target, _scores(f, held_x)), [(f, every)]) for f in fitted]
 
 
@@ -91,7 +91,8 @@ def _out_of_fold(
     for f, (a, b) in enumerate(parts):
         experiment.progress("floor", f, len(parts))
         at = np.array([place[rows[r]] for r in b])
-        for (answers, by), model in zip(held, _fit(experiment, blocks, (x[0][a], x[1][a]), y[a])):
+        groups = _groups(experiment, [rows[r] for r in a])
+        for (answers, by), model in zip(held, _fit(experiment, blocks, (x[0][a], x[1][a]), y[a], groups)):
             answers[at] = unscale(experiment.target, _scores(model, (x[0][b], x[1][b])))
             by.append((model, at))
     experiment.progress("floor", len(parts), len(parts))
@@ -114,15 +115,27 @@ def _answer_rest(
             by.append((model, at))
 
 
+def _groups(experiment: Experiment, rows: Sequence[int]) -> np.ndarray | None:
+    """A code for the group of each row; None where no row has one."""
+    names = [experiment.manifest.groups[i] for i in rows]
+    if all(name is None for name in names):
+        return None
+    return np.unique([f"\0{i}" if g is None else g for i, g in enumerate(names)], return_inverse=True)[1]
+
+
 def _fit(
-    experiment: Experiment, blocks: list[Block], x: tuple[sp.csr_matrix, sp.csr_matrix], y: np.ndarray
+    experiment: Experiment,
+    blocks: list[Block],
+    x: tuple[sp.csr_matrix, sp.csr_matrix],
+    y: np.ndarray,
+    groups: np.ndarray | None,
 ) -> list[Floor]:
     target, seed = experiment.target, experiment.config.seed
-    linear = Linear.fit(target, blocks, x[0], y)
+    linear = Linear.fit(target, blocks, x[0], y, groups=groups)
     if target.kind is TargetKind.LABELS or len(target.classes) > MOST_CLASSES:
         return [linear]
     reads = TreeInput.choose(linear, x[1])
-    rows = reads.join(x[1], reads.out_of_fold(x[0], y, seed))
+    rows = reads.join(x[1], reads.out_of_fold(x[0], y, seed, groups))
     return [linear, Trees.fit(target, reads, rows, y, seed), Forest.fit(target, reads, rows, y, seed)]
 
 

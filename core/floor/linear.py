@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from safetensors.numpy import load_file, save_file
 from scipy.special import expit, softmax
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import KFold
+from sklearn.model_selection import GroupKFold, KFold
 from torch import Tensor
 
 from core.floor.features import Block, block_scales, matrix
@@ -46,12 +46,16 @@ class Linear:
         rows: sp.csr_matrix,
         y: np.ndarray,
         strength: float | None = None,
+        groups: np.ndarray | None = None,
     ) -> Linear:
-        """Learn from (N, columns) rows and encoded targets; a ``strength`` of None is chosen by cross-validation."""
+        """Learn from (N, columns) rows and encoded targets; a ``strength`` of None is chosen by cross-validation.
+
+        ``groups`` (N,): rows of one stay in one fold there.
+        """
         scale = block_scales(rows, blocks)
         scaled = rows @ sp.diags(scale)
         if strength is None:
-            folds = inner_folds(len(y))[:2]
+            folds = inner_folds(len(y), groups=groups)[:2]
             losses = {
                 c: np.mean([_loss(target, y[b], *_solve(target, scaled[a], y[a], c), scaled[b]) for a, b in folds])
                 for c in STRENGTHS
@@ -85,8 +89,11 @@ class Linear:
         return cls(target, [known[v] for v in wanted], arrays["scale"], arrays["weight"], arrays["bias"])
 
 
-def inner_folds(n: int, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Five folds of n rows."""
+def inner_folds(n: int, seed: int = 0, groups: np.ndarray | None = None) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Five folds of n rows; those of one of the ``groups`` (n,) share a fold."""
+    count = 1 if groups is None else len(np.unique(groups))
+    if count > 1:
+        return list(GroupKFold(min(5, count), shuffle=True, random_state=seed).split(np.arange(n), groups=groups))
     return list(KFold(min(5, n), shuffle=True, random_state=seed).split(np.arange(n)))
 
 

@@ -47,11 +47,13 @@ class TreeInput:
         one_hot, coded = (matrix(batch, self.linear.blocks, keep, one_hot=hot) for hot in (True, False))
         return self.join(coded, self.linear.scores(one_hot))
 
-    def out_of_fold(self, one_hot: sp.csr_matrix, y: np.ndarray, seed: int) -> np.ndarray:
-        """Answers (N, outputs) of linear models that did not see the row, for trees to learn from."""
+    def out_of_fold(
+        self, one_hot: sp.csr_matrix, y: np.ndarray, seed: int, groups: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Answers (N, outputs) of linear models that did not see the row, nor its group, for trees to learn from."""
         linear = self.linear
         found = np.zeros((len(y), len(linear.target.classes) or 1), dtype=np.float32)
-        for a, b in inner_folds(len(y), seed):
+        for a, b in inner_folds(len(y), seed, groups):
             one = Linear.fit(linear.target, linear.blocks, one_hot[a], y[a], strength=linear.strength)
             found[b] = one.scores(one_hot[b])
         return found

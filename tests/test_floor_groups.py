@@ -1,0 +1,41 @@
+"""The floor's inner folds keep groups whole, so that strength and tree input are judged on new groups."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+from core.config import TargetConfig
+from core.floor.features import Block
+from core.floor.linear import Linear, inner_folds
+from core.schema import Signature
+from core.targets import Target
+
+
+def test_groups_stay_whole_and_every_row_is_held_out_once() -> None:
+    groups = np.repeat(np.arange(7), 4)
+    parts = inner_folds(len(groups), groups=groups)
+    assert len(parts) == 5
+    assert sorted(np.concatenate([b for _, b in parts]).tolist()) == list(range(28))
+    for a, b in parts:
+        assert not set(groups[a]) & set(groups[b])
+
+
+def test_without_groups_or_with_one_the_rows_are_dealt_singly() -> None:
+    plain = inner_folds(11)
+    for a, b in zip(plain, inner_folds(11, groups=np.zeros(11))):
+        assert a[0].tolist() == b[0].tolist()
+        assert a[1].tolist() == b[1].tolist()
+
+
+def test_what_only_names_the_group_asks_for_a_weaker_model() -> None:
+    """Numbers that differ by group alone tell all about known groups and nothing about new ones."""
+    draw = np.random.default_rng(0)
+    groups = np.repeat(np.arange(40), 10)
+    y = draw.integers(0, 2, 40)[groups]
+    rows = sp.csr_matrix(draw.normal(size=(40, 60)).astype(np.float32)[groups])
+    target = Target.fit(TargetConfig("y"), [str(v) for v in y])
+    rows = sp.hstack([rows, sp.csr_matrix(np.ones((400, 1), dtype=np.float32))]).tocsr()
+    blocks = [Block("table", 0, Signature((60,)))]
+    known, new = (Linear.fit(target, blocks, rows, y, groups=g) for g in (None, groups))
+    assert new.strength < known.strength
