@@ -51,7 +51,8 @@ Experts and their weights: {experts}. Each alone on held-out rows: {alone}.{spre
 
 ## Limits
 Calibrated (temperature {bundle.ensemble.temperature:.2f}) and {bounded} on held-out
-rows of this table{patterns}: on cases unlike them neither holds. Seeds {config.seed} to {config.seed + config.seeds - 1}.
+rows of this table{patterns}: on cases unlike them neither holds.
+Seeds {config.seed} to {config.seed + config.seeds - 1}.
 {_novelty(facts)}
 
 ## Made by

@@ -91,7 +91,7 @@ class View:
         key = self._cell_key(cell)
         features = self.cache.get(key)
         if features is None:
-            features = self._embed([self.preprocessor.finish(self.preprocessor.prepare(cell))])[0]
+            features = self.embed([self.preprocessor.finish(self.preprocessor.prepare(cell))])[0]
             self.cache.put({key: features})
         return features  # (T, F)
 
@@ -130,13 +130,14 @@ class View:
         order = sorted(samples, key=lambda k: len(samples[k]))  # batches of similar length
         for start in range(0, len(order), batch):
             group = order[start : start + batch]
-            self.cache.put(dict(zip(group, self._embed([samples[k] for k in group]))))
+            self.cache.put(dict(zip(group, self.embed([samples[k] for k in group]))))
 
     def _cell_key(self, cell: Any) -> str:
         return hashlib.sha256(self._key + content_key(cell).encode()).hexdigest()
 
     @torch.inference_mode()
-    def _embed(self, samples: list[Tensor]) -> list[Tensor]:
+    def embed(self, samples: list[Tensor]) -> list[Tensor]:
+        """Samples (T, *shape) to what the backbone makes of each: (T', F). The cache is not asked."""
         assert self.backbone is not None
         x = pad_sequence(samples, batch_first=True).to(self.device)  # (B, T, *shape)
         lengths = torch.tensor([len(s) for s in samples])

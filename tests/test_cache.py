@@ -79,7 +79,7 @@ def test_a_second_run_does_not_call_the_backbone(tmp_path: Path) -> None:
     assert called == []
     assert sum(done) == 80
     for cell, found in zip(cells, features):
-        alone = second._embed([second.preprocessor.finish(second.preprocessor.prepare(cell))])[0]
+        alone = second.embed([second.preprocessor.finish(second.preprocessor.prepare(cell))])[0]
         torch.testing.assert_close(found, alone, rtol=1e-4, atol=1e-5)
         assert found.shape == (1, *second.signature.shape)
 

@@ -121,6 +121,18 @@ class TabularPreprocessor:
         """The sample (1, F); never augmented."""
         return torch.from_numpy(prepared.copy())
 
+    def usual(self, prepared: np.ndarray, column: str) -> np.ndarray:
+        """A prepared row (1, F) in which one column has its usual value: the median, or the most frequent category."""
+        found = prepared.copy()
+        if column in self.categories:
+            found[0, 2 * len(self._measured) + self.categories.index(column)] = (
+                _FIRST if self._codes[column] else _UNSEEN
+            )
+        else:
+            place = self._measured.index(column)
+            found[0, [place, place + len(self._measured)]] = 0.0  # the median, and not missing
+        return found
+
     def _check_columns(self, cell: Mapping[str, str]) -> None:
         listed = {*self._measured, *self.categories}
         if alien := [c for c in cell if c not in listed]:
