@@ -44,7 +44,7 @@ def settings(table: pd.DataFrame, target: str, modalities: tuple[str, ...]) -> E
 
 def train(table: pd.DataFrame, config: ExperimentConfig, rows: Split, root: Path) -> tuple[Bundle, np.ndarray]:
     """A model and its answers on the test rows (N, classes)."""
-    manifest = Manifest.open(table, config, root)
+    manifest = Manifest.open(table, config, root, allow_outside=True)
     with Bars() as progress:
         bundle = Experiment(manifest, config, progress=progress, rows=rows).combine()
     return bundle, table_answers(bundle, manifest, rows["test"])

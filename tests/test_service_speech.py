@@ -161,9 +161,10 @@ def test_noisy_copies_keep_their_row_and_are_made_once(tmp_path: Path) -> None:
     assert copies["text"].tolist() == ["", ""]
     assert copies["recognised"].tolist() == ["so long"] * 2
     assert copies["speaker"].tolist() == ["ann"] * 2
+    assert copies["audio"].tolist() == ["copies/t1-20.flac", "copies/t1-0.flac"]
     clean = read_audio(voice, RATE)
     for row in copies.to_dict("records"):
-        noise = read_audio(Path(row["audio"]), RATE) - clean
+        noise = read_audio(tmp_path / row["audio"], RATE) - clean
         ratio = 10 * np.log10(clean.square().mean() / noise.square().mean())
         assert ratio == pytest.approx(row["noise_db"], abs=0.2)
         spectrum = np.abs(np.fft.rfft(noise.numpy())) ** 2

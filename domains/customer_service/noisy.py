@@ -39,7 +39,8 @@ def noisy_copies(
 
     Args:
         table: with ``turn_id`` and ``audio``, as in ``domains.customer_service.recipe``.
-        folder: for the recordings and ``heard.jsonl``, which holds what customers said.
+        folder: for the recordings and ``heard.jsonl``, which holds what customers said; best below ``root``, where a
+            table may name files.
         root: what the paths of ``audio`` are relative to.
         levels: dB; a row gets one of them by its number.
         every_level: a row gets all of them.
@@ -67,9 +68,14 @@ def noisy_copies(
                     heard[name] = recogniser.listen(read_audio(path, RATE, max_seconds=60), RATE).text
                     print(json.dumps({"turn_id": name, "recognised": heard[name]}), file=out, flush=True)
                 text = {"text": "", "recognised": heard[name]} if "text" in row else {"recognised": heard[name]}
-            copies.append({**row, **text, "turn_id": name, "audio": str(path.absolute()), "noise_db": level})
+            copies.append({**row, **text, "turn_id": name, "audio": _cell(path, root), "noise_db": level})
             progress("turns with noise", len(copies), len(wanted))
     return pd.DataFrame(copies, columns=[*dict.fromkeys([*table.columns, *(copies[0] if copies else {})])])
+
+
+def _cell(path: Path, root: Path) -> str:
+    path, root = path.absolute(), root.absolute()
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)
 
 
 def add_noise(wave: Tensor, level: float, rng: np.random.Generator) -> np.ndarray:
