@@ -12,7 +12,7 @@ endif
 export HF_HUB_OFFLINE ?= 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: medical test check bench browser
+.PHONY: medical education customer-service test check bench browser
 
 .venv/.app: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed"; exit 1; }
@@ -27,6 +27,12 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 
 medical: .venv/.app
 	$(BIN)/streamlit run apps/medical
+
+education: .venv/.app
+	$(BIN)/streamlit run apps/education
+
+customer-service: .venv/.app
+	$(BIN)/streamlit run apps/customer_service
 
 test: .venv/.test browser
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile  # a core a worker
