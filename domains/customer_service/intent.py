@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from core.recognition import Recogniser
 
 DOUBTFUL = 0.6  # a recogniser's confidence below which the reader is told that words may be wrong
+LONG = 1000  # words that no turn has
 TOP = 5
 
 
@@ -124,7 +125,7 @@ class IntentDetector(Estimator):
         case = self._case({"audio": audio, "dialogue": dialogue}, text or recognised, behaviour or {})
         found = self.predictor.predict(case, explain=explain, id="turn")
         was_heard = not text and bool(recognised)
-        told = found.warnings + (_heard(confidence) if was_heard else ())
+        told = found.warnings + (_heard(confidence) if was_heard else ()) + _odd(text or recognised or "")
         seconds = {"recognition": hearing, "answer": time.perf_counter() - start - hearing}
         return self._detection(
             dataclasses.replace(found, warnings=told),
@@ -172,6 +173,15 @@ def _several(table: Table, target: str | None) -> str | None:
     if "intent" not in columns.columns:
         return target
     return "intent:labels" if any("|" in cell for part in columns.column("intent") for cell in part) else "intent"
+
+
+def _odd(text: str) -> tuple[str, ...]:
+    """What is odd about the form of a text."""
+    if text and not any(c.isalnum() for c in text):
+        return ("text: no words in it, only marks or emoji",)
+    if (count := len(text.split())) > LONG:
+        return (f"text: {count:,} words, far longer than a turn; is it a whole conversation?",)
+    return ()
 
 
 def _heard(confidence: float | None) -> tuple[str, ...]:
