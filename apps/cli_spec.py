@@ -80,7 +80,7 @@ def open_with_bundle(options: argparse.Namespace, need_target: bool) -> tuple[An
     from core.predict import Predictor
 
     predictor = Predictor.load(options.bundle)
-    manifest = Manifest.open(options.table, predictor.bundle.config, need_target=need_target)
+    manifest = Manifest.open(options.table, predictor.bundle.config, need_target=need_target, for_training=False)
     return predictor, _without_faults(manifest, options)
 
 

@@ -78,7 +78,7 @@ class Estimator:
 
     def evaluate(self, table: Table, *, root: Path | None = None, split: str | None = None) -> Figures:
         """Measure the trained model on a table that has the target."""
-        manifest = Manifest.open(table, self.bundle.config, root)
+        manifest = Manifest.open(table, self.bundle.config, root, for_training=False)
         manifest.raise_faults()
         return evaluate(self.bundle, manifest, split)
 

@@ -46,11 +46,12 @@ class Manifest:
         need_target: bool,
         allow_outside: bool,
         window: Sequence[int] | None = None,
+        for_training: bool = True,
     ) -> None:
         """Use ``open``; ``window``: only these rows, counted from 0, as if the table had no others."""
         self.table, self.config, self.root = table, config, root
-        self._need_target, self._allow_outside = need_target, allow_outside
-        unknown = column_faults(table.columns, config, need_target)
+        self._need_target, self._allow_outside, self._for_training = need_target, allow_outside, for_training
+        unknown = column_faults(table.columns, config, need_target, for_training)
         self._lacking = {f.column for f in unknown}
         taken = range(len(table)) if window is None else window
         self._rows = self._gathered() if config.table.gather else [(i,) for i in taken]
@@ -72,12 +73,14 @@ class Manifest:
         need_target: bool = True,
         *,
         allow_outside: bool = False,
+        for_training: bool = True,
     ) -> Self:
         """Read and check a table: CSV, Parquet or DataFrame.
 
         Paths in cells are relative to ``root`` (None: the table's folder) and must not leave it unless
         ``allow_outside``. Without ``need_target``, for prediction, the columns of target, group and split may be
-        missing or blank.
+        missing or blank. Without ``for_training``, to measure a model, group and split may be, and what the rows must
+        be together (some to train on, no group in two splits, no label of one case) is not asked.
 
         Raises:
             FileError: if the table itself cannot be read.
@@ -90,7 +93,8 @@ class Manifest:
             raise ConfigError("table.gather joins rows that share an id: name the id column in table.id")
         home = Path() if isinstance(source, pd.DataFrame) else Path(source).parent
         table = StringTable.open(source)
-        return cls(table, config, (root if root is not None else home).absolute().resolve(), need_target, allow_outside)
+        place = (root if root is not None else home).absolute().resolve()
+        return cls(table, config, place, need_target, allow_outside, for_training=for_training)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -254,7 +258,7 @@ class Manifest:
         return Case(row, name, value, said.get(t.group or "") or None, split if split in SPLITS else None), faults
 
     def _together(self, cases: Sequence[Case]) -> list[Fault]:
-        return together_faults(cases, self.config, self._need_target and not self._lacking)
+        return together_faults(cases, self.config, self._need_target and self._for_training and not self._lacking)
 
 
 def _first(cells: Sequence[Mapping[str, str]], column: str) -> str:

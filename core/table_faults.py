@@ -30,18 +30,21 @@ class Case:
     split: str | None = None
 
 
-def named_columns(config: ExperimentConfig, need_target: bool) -> list[str]:
-    """All columns that a config names, each once."""
-    special = [config.table.id, config.table.group, config.table.split] if need_target else [config.table.id]
+def named_columns(config: ExperimentConfig, need_target: bool, for_training: bool = True) -> list[str]:
+    """All columns that a config names and a table must have, each once; see ``core.manifest.Manifest.open``."""
+    t = config.table
+    special = [t.id, t.group, t.split] if need_target and for_training else [t.id]
     names = [c for m in config.modalities for c in m.columns] + [c for c in special if c]
     return list(dict.fromkeys([*names, config.target.column] if need_target else names))
 
 
-def column_faults(columns: Sequence[str], config: ExperimentConfig, need_target: bool) -> list[Fault]:
+def column_faults(
+    columns: Sequence[str], config: ExperimentConfig, need_target: bool, for_training: bool = True
+) -> list[Fault]:
     """Columns that the config names and the table does not have, but for those that another one stands in for."""
     faults = []
     spare = {c for m in config.modalities if m.first and set(m.columns) & set(columns) for c in m.columns}
-    for name in named_columns(config, need_target):
+    for name in named_columns(config, need_target, for_training):
         if name not in columns and name not in spare:
             close = get_close_matches(name, columns, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"the table has {', '.join(map(repr, columns[:30]))}"

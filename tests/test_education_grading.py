@@ -171,3 +171,17 @@ def test_coverage_by_hand() -> None:
     assert found.errors[-1] == 0.0
     assert found.own_share == 0.75
     assert found.own_error == pytest.approx(1 / 3)
+
+
+def test_a_table_of_test_rows_alone_is_measured(
+    run: Path, grader: Grader, table: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    later = table[table["split"] == "test"].drop(columns="split").assign(earlier_share="", earlier_answers="")
+    later.to_csv(tmp_path / "later.csv", index=False)
+    assert main(["evaluate", "--json", str(run / "bundle"), str(tmp_path / "later.csv")]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["cases"] == len(later)
+    assert told["metrics"]["accuracy"] == pytest.approx(grader.evaluate(later).metrics["accuracy"])
+    later.assign(grade="").to_csv(tmp_path / "later.csv", index=False)
+    assert main(["evaluate", str(run / "bundle"), str(tmp_path / "later.csv")]) == 1
+    assert "the target is blank" in capsys.readouterr().err

@@ -53,7 +53,7 @@ def evaluate_apart(bundle: Bundle, table: pd.DataFrame) -> dict[str, Apart]:
     """
     if "split" not in table or not (table["split"] == "test").any():
         raise ConfigError("evaluate_apart: the table needs a column split with train and test rows")
-    manifest = Manifest.open(table, bundle.config)
+    manifest = Manifest.open(table, bundle.config, for_training=False)
     manifest.raise_faults()
     part = parts_of(table)
     found = {}
