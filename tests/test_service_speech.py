@@ -130,13 +130,14 @@ def test_a_bad_recording_is_told_in_words(detector: IntentDetector, tmp_path: Pa
     )
 
 
-def test_the_recipe_of_sound_keeps_preset_fast_and_adds_what_is_pretrained_where_it_is_installed() -> None:
+def test_the_recipe_of_sound_is_trained_here_in_fast_and_pretrained_elsewhere_where_that_is_installed() -> None:
     named = {"speech": recipes.Columns(Modality.AUDIO, ("audio",))}
     target = ExperimentConfig.from_json(SETTINGS).target
-    fast, default = (recipes.build_config(named, target, preset=p).modalities[0].views for p in ("fast", "default"))
-    assert [v.encoder for v in fast] == ["conv_speech"]
-    pretrained = [v.backbone for v in default if v.backbone]
-    assert pretrained == ([recipes.speech_model()] if recipes.speech_model() else [])
+    for preset in recipes.PRESETS:
+        [view] = recipes.build_config(named, target, preset=preset).modalities[0].views
+        backbone = recipes.speech_model() if preset != "fast" else None
+        assert view.backbone == backbone
+        assert view.encoder == ("mlp" if backbone else "conv_speech")
 
 
 class Echo(Recogniser):
