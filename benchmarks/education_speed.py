@@ -1,0 +1,126 @@
+"""Cost of indexing a lecture: seconds and peak memory for 5, 10 and 60 minutes of generated video, 1280 x 720, 25 fps.
+
+Each length in a process of its own. The video is five minutes of slides that build up, one with a clip, repeated; so
+longer ones hold no more slides, and the text on the slides is told apart: seconds a slide, read once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from PIL import Image
+
+from benchmarks.report import save
+from domains.education.captions import Caption
+from domains.education.lecture import Lecture
+
+ROOT = Path(__file__).parents[1]
+SIZE, FPS, PART = (1280, 720), 25, 300  # seconds of the part that is repeated
+WORDS = (
+    "the mean of a sample",
+    "a random event",
+    "the slope of the curve",
+    "what the test tells",
+    "an unbiased estimate",
+)
+
+
+def pictures() -> Iterator[Image.Image]:
+    """Five minutes, frame by frame; a picture that does not change is made once."""
+    sys.path.append(str(ROOT / "tests"))
+    from lecture_video import draw, moving, random_parts
+
+    rng = np.random.default_rng(0)
+    parts = [p for p in random_parts(0, 20) if p.lines][:12]
+    for part in parts:
+        slides = [draw(part, shown, True).resize(SIZE) for shown in range(1, len(part.lines) + 1)]
+        frames = PART * FPS // len(parts)
+        for i in range(frames):
+            slide = slides[min(len(slides) - 1, i * len(slides) // (frames // 2))]
+            if part.clip and frames // 3 < i < frames // 2:
+                slide = slide.copy()
+                slide.paste(moving(rng, 1, i / FPS, (320, 200)), (880, 300))
+            yield slide
+
+
+def write(folder: Path) -> Path:
+    path = folder / "part.mp4"
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=FPS)
+        (stream.width, stream.height), stream.pix_fmt = SIZE, "yuv420p"
+        stream.options = {"preset": "veryfast", "crf": "26"}
+        for picture in pictures():
+            container.mux(stream.encode(av.VideoFrame.from_image(picture)))
+        container.mux(stream.encode(None))
+    return path
+
+
+def repeated(part: Path, minutes: int) -> Path:
+    """The part again and again, without encoding anew, with a caption every ten seconds."""
+    path = part.with_name(f"{minutes}.mp4")
+    with av.open(str(part)) as source, av.open(str(path), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        packets = [p for p in source.demux(source.streams.video[0]) if p.pts is not None]
+        length = int(PART / packets[0].time_base)
+        stamps = [(p.pts, p.dts) for p in packets]
+        for k in range(minutes * 60 // PART):
+            for packet, (pts, dts) in zip(packets, stamps):
+                packet.pts, packet.dts, packet.stream = pts + k * length, dts + k * length, stream
+                target.mux(packet)
+    said = [Caption(10.0 * i, 10.0 * i + 9, WORDS[i // 12 % len(WORDS)]) for i in range(minutes * 6)]
+    cues = [f"{_stamp(c.start)} --> {_stamp(c.end)}\n{c.text}, part {i}\n" for i, c in enumerate(said)]
+    path.with_suffix(".vtt").write_text("WEBVTT\n\n" + "\n".join(cues))
+    return path
+
+
+def _stamp(seconds: float) -> str:
+    return f"{int(seconds // 3600):02}:{int(seconds // 60 % 60):02}:{seconds % 60:06.3f}"
+
+
+def index(video: Path) -> None:
+    """In a process of its own: prints seconds by stage, and the peak of its memory."""
+    began: dict[str, float] = {}
+    start = time.process_time(), time.perf_counter()
+
+    def progress(stage: str, done: int, total: int, figures: object = None) -> None:
+        began[stage] = time.process_time() - start[0]
+
+    lecture = Lecture.index(video, progress=progress)
+    figures = {"cpu_s": time.process_time() - start[0], "wall_s": time.perf_counter() - start[1]}
+    figures |= {f"cpu_s_when_{stage.replace(' ', '_')}_was_done": seconds for stage, seconds in began.items()}
+    figures |= {"slides": lecture.found["slides"]["slides"], "segments": len(lecture.segments)}
+    print(json.dumps(figures | {"peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+
+
+def measure() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        part = write(Path(folder))
+        for minutes in (5, 10, 60):
+            command = [sys.executable, "-m", "benchmarks.education_speed", str(repeated(part, minutes))]
+            fresh = os.environ | {"POLYFUSE_CACHE": f"{folder}/cache-{minutes}"}  # no slide has been read before
+            done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, env=fresh)
+            found[f"{minutes} minutes"] = json.loads(done.stdout.splitlines()[-1])
+            print(minutes, found[f"{minutes} minutes"], flush=True)
+    ten, sixty = found["10 minutes"], found["60 minutes"]
+    found["peak_memory_60_over_10"] = sixty["peak_mib"] / ten["peak_mib"]
+    found["cpu_60_over_10"] = sixty["cpu_s"] / ten["cpu_s"]
+    return found
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        index(Path(sys.argv[1]))
+    else:
+        save("education_speed", measure())
