@@ -115,6 +115,17 @@ def test_switching_a_modality_off_changes_the_answer_and_all_off_is_told() -> No
     assert not at.exception
 
 
+def test_what_the_answer_rests_on_is_shown_on_request() -> None:
+    at = case(1).run()
+    number = at.session_state["case"].number
+    at.button(key=f"rests_{number}").click().run()
+    assert not at.exception
+    assert not at.error
+    shown = [m.value for m in at.markdown]
+    assert {"**CT**", "**report**", "**clinical values**"} <= set(shown)
+    assert any(value.endswith("is on the left") or "IMPRESSION" in value for value in shown)
+
+
 def test_an_edited_value_changes_the_answer() -> None:
     at = case(1).run()
     number = at.session_state["case"].number

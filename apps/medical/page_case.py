@@ -10,10 +10,16 @@ from streamlit.delta_generator import DeltaGenerator
 from apps import ui
 from apps.medical import pages, session
 from apps.medical.session import Case
+from apps.ui import parts
+from core.explanation.occlusion import explain_parts
+from core.predict import as_row
+from core.preprocess.volume import VolumePreprocessor
+from core.preprocess.volume_io import Volume
 from core.preprocess.windows import WINDOWS
 from core.schema import Modality, Prediction
 from core.table import StringTable
 from domains.medical import DISCLAIMER, Diagnosis, answer, reports, viewer
+from domains.medical.heat import Heat, heat_picture, strongest_slice
 
 
 def show() -> None:
@@ -103,6 +109,7 @@ def _said(diagnosis: Diagnosis, case: Case, cells: dict[str, str], foot: DeltaGe
     with head:
         _headline(diagnosis, found, whole if off else None, case)
     _reasons(diagnosis, found, present, () if case.scan is None else case.scan.volume.notes)
+    _rests_on(diagnosis, case, cells, on)
     with foot:
         _downloads(diagnosis, found, case, off)
 
@@ -149,6 +156,37 @@ def _reasons(diagnosis: Diagnosis, found: Prediction, present: list[str], notes:
     listed = "; ".join(f"{m} {v:+.2f}, without it and with it {both[m]}" for m, v in shares.items())
     ui.chart(ui.signed_bars(shares, both), f"Shares for and against the answer in log-odds: {listed}", "shares")
     st.caption(ui.escape(answer.most_telling(found)))
+
+
+def _rests_on(diagnosis: Diagnosis, case: Case, cells: dict[str, str], on: list[str]) -> None:
+    """On request: the words, values and the place in the scan that the answer rests on."""
+    with st.expander("What in the scan, the words and the values it rests on"):
+        if not st.button("Show", key=f"rests_{case.number}", help="Takes parts out one by one and asks again"):
+            return
+        given = {m: v for m, v in session.given(diagnosis, case, cells).items() if m in on}
+        row = as_row(given, diagnosis.bundle.config.modalities)
+        with ui.Steps("Taking parts out") as steps:
+            found = {m: explain_parts(diagnosis.predictor, row, m, progress=steps) for m in on}
+        for m in on:
+            st.markdown(f"**{ui.escape(answer.name(m))}**")
+            reader = diagnosis.predictor.view(m).preprocessor
+            if isinstance(reader, VolumePreprocessor) and case.scan is not None:
+                _warm_slice(Heat.of(found[m], reader), case.scan.volume)
+            elif isinstance(row.values[m], str):
+                st.markdown(parts.highlighted(row.values[m], found[m]))
+            else:
+                st.markdown(ui.escape(parts.listed(found[m])))
+        st.caption(
+            "Green or warm: it speaks for the answer; red or cold: against. What two parts say alike shows in "
+            "neither of them alone."
+        )
+
+
+def _warm_slice(heat: Heat, volume: Volume) -> None:
+    index = strongest_slice(heat, volume, "axial")
+    picture = heat_picture(heat, volume, "axial", index, WINDOWS["lung"])
+    said = viewer.describe_slice(volume, "axial", index)
+    st.image(viewer.png(picture), caption=said, width="stretch", output_format="PNG", alt=f"What speaks for it. {said}")
 
 
 def _downloads(diagnosis: Diagnosis, found: Prediction, case: Case, off: frozenset[str]) -> None:

@@ -57,23 +57,26 @@ def slice_image(volume: Volume, plane: str, index: int, window: tuple[float, flo
         ConfigError: for an unknown plane.
     """
     index = min(max(index, 0), count(volume, plane) - 1)
-    axis = _AXIS[plane]
-    values = np.take(volume.array, index, axis)  # (H, W), (Z, W) or (Z, H)
-    steps = [s for a, s in enumerate(volume.spacing) if a != axis]
-    if axis:
-        values = values[::-1]  # the head is up
-    pixels = (apply_window(values, window) * 255).round().astype(np.uint8)
-    return _on_square(pixels, (steps[0], steps[1]), size)
+    values = np.take(volume.array, index, plane_axis(plane))  # (H, W), (Z, W) or (Z, H)
+    return (on_square(apply_window(values, window), volume, plane, size) * 255).round().astype(np.uint8)
 
 
-def _on_square(pixels: np.ndarray, steps: tuple[float, float], size: int) -> np.ndarray:
-    """Pixels of ``steps`` mm (down, right) on a square of ``size`` (h, w) -> (size, size)."""
+def plane_axis(plane: str) -> int:
+    """The axis of an array that a plane's slices are counted along."""
+    return _AXIS[plane]
+
+
+def on_square(values: np.ndarray, volume: Volume, plane: str, size: int = 512) -> np.ndarray:
+    """A slice's values (h, w) on a square with square pixels, the head up: (size, size) float32."""
     from PIL import Image
 
-    extent = np.array(pixels.shape) * np.array(steps)
+    values = values[::-1] if _AXIS[plane] else values  # the head is up
+    steps = [s for a, s in enumerate(volume.spacing) if a != _AXIS[plane]]
+    extent = np.array(values.shape) * np.array(steps)
     height, width = np.maximum((extent / extent.max() * size).round().astype(int), 1)
-    drawn = Image.fromarray(pixels).resize((int(width), int(height)), Image.Resampling.BILINEAR)
-    canvas = np.zeros((size, size), np.uint8)
+    drawn = Image.fromarray(np.ascontiguousarray(values, dtype=np.float32))
+    drawn = drawn.resize((int(width), int(height)), Image.Resampling.BILINEAR)
+    canvas = np.zeros((size, size), np.float32)
     top, left = (size - height) // 2, (size - width) // 2
     canvas[top : top + height, left : left + width] = np.asarray(drawn)
     return canvas
