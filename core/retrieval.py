@@ -74,13 +74,18 @@ class TextIndex:
     def __len__(self) -> int:
         return len(self.texts)
 
-    def scores(self, query: str) -> dict[str, np.ndarray]:
-        """What each part says of every text: (N,) in [0, 1]."""
+    def vector(self, query: str) -> np.ndarray | None:
+        """The vector of a query, (D,), for indices that share it; None with TF-IDF. It is not kept on disk."""
+        return None if self._terms is not None else sentence_vectors([query], self.model, keep=False)[0]
+
+    def scores(self, query: str, vector: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """What each part says of every text: (N,) in [0, 1]. ``vector``: of the query, where it is known already."""
         if self._terms is not None:
             meaning = self._terms.scores(query)
         else:
             assert self.vectors is not None
-            meaning = self.vectors @ sentence_vectors([query], self.model, keep=False)[0]
+            known = vector if vector is not None else self.vector(query)
+            meaning = self.vectors @ known  # (N,)
         return {WORDS: self._words.scores(words(query)), MEANING: np.clip(meaning, 0, 1)}
 
     def search(self, query: str, k: int = 10) -> list[Hit]:

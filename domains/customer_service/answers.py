@@ -1,0 +1,174 @@
+"""All that may be answered, and what speaks for each answer in a turn: found words, meaning, and what was usual.
+
+A  answers        C  cues: what customers said before an answer        V  values of context        F = len(FEATURES)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from core.progress import Progress, silent
+from core.retrieval import MEANING, WORDS, TextIndex
+from domains.customer_service.knowledge import Knowledge
+from domains.customer_service.turns import Turn, key
+
+FEATURES = (
+    "asked_words", "asked_meaning", "says_words", "says_meaning", "used", "from_knowledge", "intent", "last_line",
+    "action", "behaviour", "said_already", "rejected",
+)  # fmt: skip
+CUES = 30  # at most so many of what was said before each answer
+_PRIOR = 2.0  # turns that the general share of a value weighs
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer: its text with placeholders, where it comes from, and how often it was given."""
+
+    text: str
+    source: str
+    kind: str  # "knowledge" or "past"
+    cues: tuple[str, ...] = ()
+    used: int = 0
+    rejected: int = 0
+
+
+@dataclass
+class Answers:
+    """Answers with their indices. ``counts`` (A, V): how often each was given together with a value of context."""
+
+    answers: list[Answer]
+    values: dict[str, int]
+    counts: sp.csr_matrix
+    edges: dict[str, list[float]] = field(default_factory=dict)  # of the numbers of behaviour: borders of their parts
+    model: str | None = None
+    vectors: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        cues = [(a, cue) for a, answer in enumerate(self.answers) for cue in (*answer.cues, answer.text)]
+        self.owner = np.array([a for a, _ in cues])  # (C,)
+        self.asked = TextIndex([c for _, c in cues], self.model, vectors=self.vectors.get("asked"))
+        self.said = TextIndex([a.text for a in self.answers], self.model, vectors=self.vectors.get("said"))
+        self.place = {key(a.text): i for i, a in enumerate(self.answers)}
+        self.total = np.asarray(self.counts.sum(axis=0)).ravel()  # (V,)
+        self.used = np.array([a.used for a in self.answers], dtype=float)  # (A,)
+        self.columns = self.counts.tocsc()
+
+    @classmethod
+    def build(
+        cls,
+        turns: Sequence[Turn],
+        knowledge: Knowledge | None,
+        rejected: Sequence[str] = (),
+        model: str | None = None,
+        progress: Progress = silent,
+    ) -> Answers:
+        """Gather equal replies, and count in which context each was given."""
+        against = Counter(map(key, rejected))
+        found: dict[str, Answer] = {}
+        for p in knowledge.pieces if knowledge else ():
+            found.setdefault(key(p.answer), Answer(p.answer, p.source, "knowledge", (p.question,) * bool(p.question)))
+        for t in turns:
+            old = found.get(key(t.reply)) or Answer(t.reply, t.source, "past")
+            cues = old.cues if len(old.cues) >= CUES or t.text in old.cues else (*old.cues, t.text)
+            found[key(t.reply)] = dataclasses.replace(old, cues=cues, used=old.used + 1)
+        answers = [dataclasses.replace(a, rejected=against[k]) for k, a in found.items()]
+        edges = _edges(turns)
+        values, counts = _count(turns, {k: i for i, k in enumerate(found)}, knowledge, edges)
+        progress("index of answers", 0, 1)
+        made = cls(answers, values, counts, edges, model)
+        progress("index of answers", 1, 1)
+        return made
+
+    def features(self, turn: Turn, vector: np.ndarray | None = None, most: int = 40) -> tuple[np.ndarray, np.ndarray]:
+        """The answers worth ranking (N,), and what speaks for each (N, F).
+
+        ``vector``: of the turn's text (D,), where it is known already; ``most``: candidates by each way of finding.
+        """
+        vector = vector if vector is not None else self.asked.vector(turn.text)
+        asked, said = self.asked.scores(turn.text, vector), self.said.scores(turn.text, vector)
+        by_cue = {name: self._best(part) for name, part in asked.items()}  # (A,) each
+        context = {name: self._lift(values) for name, values in context_of(turn, self.edges).items()}
+        usual = sum(context.values()) + np.log1p(self.used)
+        chosen = [self.asked.fuse(by_cue), self.said.fuse(said), usual, usual + 4 * by_cue[MEANING]]
+        kept = np.unique(np.concatenate([np.argsort(-c, kind="stable")[:most] for c in chosen]))
+        given = {key(n.partition(":")[2]) for n in turn.before if n.lower().startswith("agent")}
+        answers = [self.answers[i] for i in kept]
+        columns = {
+            "asked_words": by_cue[WORDS][kept], "asked_meaning": by_cue[MEANING][kept],
+            "says_words": said[WORDS][kept], "says_meaning": said[MEANING][kept],
+            "used": np.log1p(self.used[kept]), "from_knowledge": [a.kind == "knowledge" for a in answers],
+            **{name: lift[kept] for name, lift in context.items()},
+            "said_already": [key(a.text) in given for a in answers], "rejected": [a.rejected for a in answers],
+        }  # fmt: skip
+        return kept, np.stack([np.asarray(columns[name], dtype=np.float32) for name in FEATURES], axis=1)
+
+    def _best(self, scores: np.ndarray) -> np.ndarray:
+        """(C,) scores of cues to the best one of each answer, (A,)."""
+        found = np.zeros(len(self.answers), np.float32)
+        np.maximum.at(found, self.owner, scores)
+        return found
+
+    def _lift(self, values: Sequence[str]) -> np.ndarray:
+        """How much more often than usual each answer was given in this context: a sum of log ratios, (A,)."""
+        found = np.zeros(len(self.answers))
+        turns = max(self.used.sum(), 1.0)
+        for value in values:
+            if (v := self.values.get(value)) is not None:
+                share = (self.total[v] + 0.5) / (turns + 1)
+                with_value = self.columns[:, [v]].toarray()[:, 0]  # (A,)
+                found += np.log((with_value + _PRIOR * share) / ((self.used + _PRIOR) * share))
+        return found
+
+
+def context_of(turn: Turn, edges: Mapping[str, list[float]]) -> dict[str, list[str]]:
+    """What is known besides the words, as values by kind of context."""
+    return {
+        "intent": [f"intent={turn.intent}"] if turn.intent else [],
+        "last_line": [f"said={key(turn.said)}"] if turn.said else ["said="],
+        "action": [f"{n}={v}" for n, v in turn.behaviour.items() if "action" in n or "api" in n],
+        "behaviour": [_part(n, v, edges) for n, v in turn.behaviour.items() if not ("action" in n or "api" in n)],
+    }
+
+
+def _part(name: str, value: str, edges: Mapping[str, list[float]]) -> str:
+    if name in edges and re.fullmatch(r"-?\d+(\.\d+)?(e-?\d+)?", value):
+        return f"{name}#{np.searchsorted(edges[name], float(value))}"
+    return f"{name}={value}"
+
+
+def _edges(turns: Sequence[Turn]) -> dict[str, list[float]]:
+    """Borders of four equal parts of every behaviour that is a number in each turn that has it."""
+    columns: dict[str, list[str]] = {}
+    for t in turns:
+        for name, value in t.behaviour.items():
+            columns.setdefault(name, []).append(value)
+    found = dict[str, list[float]]()
+    for name, cells in columns.items():
+        if all(re.fullmatch(r"-?\d+(\.\d+)?(e-?\d+)?", c) for c in cells):
+            found[name] = np.unique(np.quantile(np.array(cells, float), (0.25, 0.5, 0.75))).tolist()
+    return found
+
+
+def _count(
+    turns: Sequence[Turn], place: Mapping[str, int], knowledge: Knowledge | None, edges: Mapping[str, list[float]]
+) -> tuple[dict[str, int], sp.csr_matrix]:
+    values: dict[str, int] = {}
+    pairs = list[tuple[int, int]]()
+    for t in turns:
+        a = place[key(t.reply)]
+        for held in context_of(t, edges).values():
+            pairs += [(a, values.setdefault(v, len(values))) for v in held]
+    for p in knowledge.pieces if knowledge else ():
+        if p.intent:
+            pairs.append((place[key(p.answer)], values.setdefault(f"intent={p.intent}", len(values))))
+    rows, columns = zip(*pairs) if pairs else ((), ())
+    ones: Any = np.ones(len(pairs), np.float32)
+    return values, sp.csr_matrix((ones, (rows, columns)), shape=(len(place), max(len(values), 1)))

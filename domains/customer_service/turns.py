@@ -1,0 +1,121 @@
+"""Turns of a table or of the record as reply suggestion reads them: masked, with the reply that was given."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from core.errors import ConfigError
+from core.privacy.text import PLACEHOLDER, Masker
+from core.record import Record
+from domains.customer_service.recipe import CATEGORIES, NUMBERS, RECOGNISED
+
+_TEXT_COLUMNS = ("text", *RECOGNISED)
+_SIDES = re.compile(r"^\s*(customer|user|agent)\s*:\s*", re.I)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a customer said, after which lines, and what was known; ``reply`` is what the agent answered."""
+
+    text: str
+    before: tuple[str, ...] = ()  # lines, ``customer: …`` or ``agent: …``
+    intent: str = ""
+    behaviour: dict[str, str] = field(default_factory=dict)
+    reply: str = ""
+    action: str = ""
+    source: str = ""
+    group: str = ""
+
+    @property
+    def said(self) -> str:
+        """The last line of the agent, without the word agent."""
+        return next((_SIDES.sub("", n) for n in reversed(self.before) if n.lower().startswith("agent")), "")
+
+
+def from_dialogue(
+    dialogue: str | Sequence[str],
+    text: str | None = None,
+    intent: str | None = None,
+    behaviour: Mapping[str, Any] | None = None,
+) -> Turn:
+    """The open turn of a dialogue: its last lines of the customer, or ``text`` where that is given apart.
+
+    Raises:
+        ConfigError: if the customer said nothing.
+    """
+    lines = [n.strip() for n in (dialogue.splitlines() if isinstance(dialogue, str) else dialogue) if n.strip()]
+    own = list[str]()
+    while text is None and lines and not lines[-1].lower().startswith("agent"):
+        own.insert(0, _SIDES.sub("", lines.pop()))
+    said = (text if text is not None else " ".join(own)).strip()
+    if not said:
+        raise ConfigError("suggest: the customer's last words are missing; end the dialogue with a line customer: …")
+    values = {k: str(v) for k, v in (behaviour or {}).items() if v is not None and v == v and str(v) != ""}
+    return Turn(said, tuple(lines), intent or "", values)
+
+
+def from_table(table: pd.DataFrame) -> list[Turn]:
+    """Answered turns of a table in the documented layout, but for test rows; texts are masked dialogue by dialogue.
+
+    Raises:
+        ConfigError: without a column ``reply``, or one that holds what the customer said.
+    """
+    texts = [c for c in _TEXT_COLUMNS if c in table.columns]
+    if "reply" not in table.columns or not texts:
+        raise ConfigError(
+            f"replies are learned from the columns reply and {' or '.join(_TEXT_COLUMNS)}; found "
+            f"{', '.join(map(str, table.columns))}"
+        )
+    rows = (dict(zip(table.columns, map(_cell, row))) for row in table.itertuples(index=False, name=None))
+    return [t for row in rows if row.get("split") != "test" and row["reply"] for t in _turns(row, texts)]
+
+
+def _turns(row: Mapping[str, str], texts: Sequence[str]) -> Iterator[Turn]:
+    said = next((row[c] for c in texts if row[c]), "")
+    if not said:
+        return
+    masker = Masker()
+    lines = tuple(masker.mask(n).text for n in row.get("dialogue", "").splitlines() if n.strip())
+    behaviour = {c: row[c] for c in (*NUMBERS, *CATEGORIES) if row.get(c)}
+    name = next((row[c] for c in ("turn_id", "dialogue_id") if row.get(c)), "")
+    group = next((row[c] for c in ("group", "customer_id", "user_worker", "dialogue_id") if row.get(c)), name)
+    yield Turn(
+        masker.mask(said).text, lines, row.get("intent", ""), behaviour, template(masker.mask(row["reply"]).text),
+        row.get("action", ""), f"answered turn {name}".strip(), group,
+    )  # fmt: skip
+
+
+def from_record(record: Record) -> tuple[list[Turn], list[str]]:
+    """Replies that agents approved, edited or wrote, as answered turns; and the suggestions that they rejected."""
+    kept, rejected = list[Turn](), list[str]()
+    for entry in record.rows("reply"):
+        if entry.decision.get("decision") == "rejected":
+            rejected.append(template(str(entry.answer.get("suggested", ""))))
+            continue
+        row = {k: _cell(v) for k, v in entry.case.items()}
+        row |= {"reply": _cell(entry.decision.get("reply")), "intent": _cell(entry.answer.get("intent"))}
+        present = [c for c in _TEXT_COLUMNS if row.get(c)]
+        if row["reply"] and present:
+            (turn,) = _turns(row, present)
+            kept.append(turn)
+    return kept, rejected
+
+
+def template(reply: str) -> str:
+    """A masked reply with its placeholders as those of a knowledge base: [NUMBER_1] becomes {number}."""
+    return PLACEHOLDER.sub(lambda m: "{" + m.group()[1:-1].rpartition("_")[0].lower() + "}", reply).strip()
+
+
+def key(reply: str) -> str:
+    """What makes two replies the same: their words, whatever fills the placeholders."""
+    plain = re.sub(r"\{\w+\}", "{}", template(reply))
+    return " ".join(plain.lower().split())
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None or value != value else str(value).strip()
