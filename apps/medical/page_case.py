@@ -170,7 +170,7 @@ def _rests_on(diagnosis: Diagnosis, case: Case, cells: dict[str, str], on: list[
         for m in on:
             st.markdown(f"**{ui.escape(answer.name(m))}**")
             reader = diagnosis.predictor.view(m).preprocessor
-            if isinstance(reader, VolumePreprocessor) and case.scan is not None:
+            if isinstance(reader, VolumePreprocessor) and case.scan is not None and parts.marked(found[m]):
                 _warm_slice(Heat.of(found[m], reader), case.scan.volume)
             elif isinstance(row.values[m], str):
                 st.markdown(parts.highlighted(row.values[m], found[m]))
