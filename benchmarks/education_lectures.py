@@ -9,8 +9,8 @@ videos, whose slides only an eye can judge.
 ``passages``: how passages become the score of a clip (their length, the weight of meaning, best or mean of the best) is
 chosen on other courses, without their exercises: some words of a clip, cut out of it, should find that clip.
 
-``exercises``: the choice of ``passages`` on 29 exercises of one course; among its own four lectures, and among all 52
-clips of the three courses that have titles.
+``exercises``: 29 exercises of one course, by ``domains.education.passages`` as it stands; among the four lectures of
+the course, and among all 52 clips of the three courses of such clips.
 
 ``transcripts``: what is said to a slide finds the slide's text among the slides of its lecture, by the weight that the
 other courses give, with and without the picture (a linear map from image features to sentence vectors, learned on the
@@ -28,6 +28,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,7 +45,11 @@ from core.retrieval import MEANING, WORDS, TextIndex
 from core.schema import Modality
 from core.sentences import sentence_vectors
 from core.view import View
+from domains.education.captions import Caption
+from domains.education.lecture import Lecture
+from domains.education.passages import PASSAGE_SECONDS, WEIGHT, Passages
 from domains.education.slides import find_scenes
+from domains.education.topics import Segment
 
 ROOT = Path(__file__).parents[1]
 OTHER_COURSES = ("chem233-sp16", "cs225-sp16", "cs446-fa16")
@@ -154,26 +159,33 @@ def cut_out(captions: pd.DataFrame, seconds: float) -> tuple[list[list[str]], li
     return clips, queries
 
 
-CHOICE = {"seconds": 60.0, "best": 3, "weight": 0.6}  # of ``passages``
-
-
 def exercises(root: Path) -> dict:
     captions = pd.read_csv(root / "lectures/captions.csv.gz")
     asked = pd.read_csv(root / "lectures/exercises.csv")
     own = sorted(asked["course"].unique())
     pools = {"own course": own, "three courses": [*own, "cratedb-fundamentals", "sysassets"]}
-    found = {}
+    found: dict[str, Any] = {"weight": WEIGHT, "passage_seconds": PASSAGE_SECONDS}
     for name, courses in pools.items():
-        named = captions[captions["course"].isin(courses)].groupby("video_id", sort=True)
-        ids = [str(video) for video, _ in named]
-        index = Clips([windows(clip, CHOICE["seconds"]) for _, clip in named])
+        clips = captions[captions["course"].isin(courses)].groupby("video_id", sort=True)
+        ids = [str(video) for video, _ in clips]
         ranks: dict[str, list[float]] = {}
-        for text, video in zip(asked["text"], asked["video_id"]):
-            parts = index.scores(text, int(CHOICE["best"]))
-            for variant, w in (("fused", CHOICE["weight"]), (WORDS, 0.0), (MEANING, 1.0)):
-                ranks.setdefault(variant, []).append(rank(fused(parts, w), ids.index(video)))
+        for variant, weight in (("fused", WEIGHT), (WORDS, 0.0), (MEANING, 1.0)):
+            index = Passages([lecture_of(str(video), clip) for video, clip in clips], weight=weight)
+            for text, video in zip(asked["text"], asked["video_id"]):
+                scores = np.zeros(len(ids))
+                for number, value in index.lectures_for(text):
+                    scores[number] = value
+                ranks.setdefault(variant, []).append(rank(scores, ids.index(video)))
         found[name] = {"clips": len(ids), "exercises": len(asked)} | {v: recalls(r) for v, r in ranks.items()}
     return found
+
+
+def lecture_of(name: str, captions: pd.DataFrame) -> Lecture:
+    """A lecture of which nothing but the captions is known, as one segment."""
+    said = tuple(Caption(row.start_s, row.end_s, str(row.text)) for row in captions.itertuples())
+    end = max(c.end for c in said)
+    whole = Segment(0.0, end, None, "", " ".join(c.text for c in said), "", ())
+    return Lecture(Path(), name, Path(), end, (whole,), (), said, {}, ())
 
 
 def recalls(ranks: Sequence[float]) -> dict[str, float]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SAID, SHOWN = "said", "shown"
 PASSAGE_SECONDS = 60.0
+WEIGHT = 0.6
 
 
 @dataclass(frozen=True)
@@ -53,23 +54,33 @@ class _Passage:
 class Passages:
     """The passages of several lectures, searched together.
 
+    ``weight``: of meaning against words; the default is the one that finds the transcript of a slide best on other
+    courses than those it is reported for (``benchmarks/education_lectures.py``).
+
     Raises:
         ConfigError: if the lectures neither say nor show a word.
     """
 
-    def __init__(self, lectures: Sequence[Lecture], model: str | None = None) -> None:
+    def __init__(self, lectures: Sequence[Lecture], model: str | None = None, weight: float = WEIGHT) -> None:
         self.lectures = list(lectures)
         self._passages = [p for i, lecture in enumerate(self.lectures) for p in _passages(i, lecture)]
         if not self._passages:
             names = ", ".join(lecture.name for lecture in self.lectures) or "no lecture"
             raise ConfigError(f"nothing to search: {names} has neither transcript nor slide text")
-        self._index = TextIndex([p.text for p in self._passages], model)
+        self._index = TextIndex([p.text for p in self._passages], model, weight=weight)
         self.uses = self._index.uses
 
     def search(self, query: str, k: int = 5) -> list[Found]:
         """The ``k`` segments with the highest scores, best first."""
         found = sorted(self.scores(query), key=lambda f: -f.score)
         return [f for f in found[:k] if f.score > 0]
+
+    def lectures_for(self, query: str) -> list[tuple[int, float]]:
+        """The lectures by their best segment: (number, score), best first."""
+        best: dict[int, float] = {}
+        for found in self.scores(query):
+            best[found.lecture] = max(best.get(found.lecture, 0.0), found.score)
+        return sorted(best.items(), key=lambda item: -item[1])
 
     def scores(self, query: str) -> list[Found]:
         """Every segment that has a passage, with its score, in the order of the lectures."""

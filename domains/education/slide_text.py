@@ -19,6 +19,7 @@ from core.preprocess.image_file import read_image
 
 LONGEST_SIDE = 960  # pixels at which text is looked for
 TITLE_PART = 0.35  # of the picture, from the top, where a title stands
+MIDDLE_PART = 0.7  # where one stands that has its slide to itself; subtitles are below
 TITLE_HEIGHT = 0.85  # of the tallest line there
 
 
@@ -53,7 +54,7 @@ def read_slide(picture: Path, cache: FeatureCache | None = None) -> list[Line]:
 
 def title_of(lines: list[Line]) -> str:
     """The first of the tall lines in the upper part of a slide, with one that goes on in its size; "" without text."""
-    upper = [line for line in lines if line.top <= TITLE_PART] or lines
+    upper = [line for line in lines if line.top <= TITLE_PART] or [line for line in lines if line.top <= MIDDLE_PART]
     if not upper:
         return ""
     tall = [line for line in upper if line.height >= TITLE_HEIGHT * max(u.height for u in upper)]
