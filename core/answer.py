@@ -72,8 +72,15 @@ def _signed(value: float) -> str:
 
 def without(found: Prediction) -> dict[str, tuple[float, float]]:
     """For each modality the answer's probability (or the value) without it and with it."""
-    top = found.value if found.value is not None else max(found.probabilities.values(), default=0.0)
+    top = found.value if found.value is not None else _explained(found)
     return {m: (value, top) for m, value in found.without.items()}
+
+
+def _explained(found: Prediction) -> float:
+    """The probability of the class that shares are about: the answer, or the best class of a case outside of all."""
+    if found.label is not None and not found.is_outside:
+        return found.probabilities[found.label]
+    return max((p for c, p in found.probabilities.items() if c != found.label), default=0.0)
 
 
 def most_telling(found: Prediction, name: Name = label) -> str:
@@ -128,7 +135,7 @@ def _flat(prefix: str, value: Any) -> list[tuple[str, str]]:
 
 def safe_cell(text: str) -> str:
     """A cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in "=+@\t\r" else text
+    return f"'{text}" if text.startswith(("=", "+", "@", "\t", "\r")) else text
 
 
 def reliability(answers: Sequence[Prediction], truth: Sequence[str], bins: int = 5) -> list[tuple[float, float, int]]:
