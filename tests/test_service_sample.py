@@ -137,7 +137,7 @@ def test_noise_has_the_stated_level(tmp_path: Path) -> None:
                 text, voice, sample_voices.Line(1.0, False, db), tmp_path / f"{db}.ogg", np.random.default_rng(1)
             )
         )[0]
-        for db in (None, 8.0)
+        for db in (None, 15.0)
     )
     quiet = slice(0, 1600)  # before the voice begins
     assert np.abs(clean[quiet]).max() < 0.02

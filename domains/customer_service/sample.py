@@ -1,6 +1,6 @@
 """A small generated service: turns of customers with speech, text, dialogue and behaviour, and its knowledge base.
 
-    python -m domains.customer_service.sample OUT --turns 1000 --seed 7
+    python -m domains.customer_service.sample OUT --turns 800 --seed 7
 
 A dialogue depends on the seed and its number only: the first ones of a large set are those of a small one. Columns that
 tell how a turn was made (``NEVER_INPUTS``) are for tests and studies, never for training. ``routing.toml`` is kept.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -163,7 +164,6 @@ def generate(
         sample_voices.check_programs()
     _check_ours(folder)
     rows = [row for _, found in zip(range(turns), dialogues(seed)) for row in found][:turns]
-    routing = (folder / "routing.toml").read_bytes() if (folder / "routing.toml").is_file() else None
     with replace_folder(folder) as new:
         for number, row in enumerate(rows):
             row.update(_sound(new, row, seed, number) if speech else {"text": row["text"] or row["spoken"]})
@@ -171,8 +171,8 @@ def generate(
         if recogniser is not None:
             _recognise(new, rows, recogniser, progress)
         _write(new, rows, turns, seed)
-        if routing is not None:
-            (new / "routing.toml").write_bytes(routing)
+        if (folder / "routing.toml").is_file():
+            shutil.copy(folder / "routing.toml", new)
     return folder / "manifest.csv"
 
 
@@ -251,7 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m domains.customer_service.sample", description="Write sample turns."
     )
     parser.add_argument("folder", type=Path, help="where to write; a set made before is replaced")
-    parser.add_argument("--turns", type=int, default=1000)
+    parser.add_argument("--turns", type=int, default=800)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--text-only", action="store_true", help="no sound: calls keep the text that was said")
     parser.add_argument("--recognise", metavar="NAME", help="a recogniser writes down the calls: faster_whisper")

@@ -21,6 +21,11 @@ def home() -> Path:
     return starter.home(DOMAIN)
 
 
+def record_file() -> Path:
+    """Where decisions of agents are kept."""
+    return home() / "decisions.sqlite"
+
+
 def sample_table() -> Path:
     """The table of generated turns.
 

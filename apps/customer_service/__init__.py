@@ -1,0 +1,1 @@
+"""The customer-service front end: ``streamlit run apps/customer_service``."""

@@ -1,0 +1,138 @@
+"""The conversation on the agent's page: what was said, masked; a way to add what the customer says; what they did."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from apps import ui
+from apps.customer_service import session
+from apps.customer_service.session import Conversation, Message
+from apps.customer_service.studio import STUDIO
+from core.answer import label
+from core.table import StringTable
+from domains.customer_service import recipe, starter
+
+_WAYS = {"Type": ":material/keyboard:", "Record": ":material/mic:", "Upload": ":material/upload_file:"}
+_TYPES = ["wav", "flac", "ogg", "opus", "mp3", "m4a", "aac", "webm"]
+_HEIGHT = 330  # pixels of the conversation
+
+
+def show(found: Conversation) -> None:
+    """Draw the column; what is added is open afterwards in the session."""
+    _pick(found)
+    with st.container(height=_HEIGHT, key="conversation_box"):
+        _turns(found)
+    way = st.segmented_control(
+        "Add what the customer says", list(_WAYS), default="Type", required=True, key="way",
+        format_func=lambda w: f"{_WAYS[w]} {w}", label_visibility="collapsed",
+    )  # fmt: skip
+    {"Type": _type, "Record": _record, "Upload": _upload}[way]()
+    _behaviour(session.conversation() or found)
+
+
+def _pick(found: Conversation) -> None:
+    """Open another sample conversation, or a new one."""
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    rows = _samples(str(starter.sample_table()), starter.sample_table().stat().st_mtime_ns)
+    names = list(rows)
+    chosen = left.selectbox(
+        "Conversation", names, index=names.index(found.name) if found.name in names else None,
+        placeholder=found.name, key=f"pick_{found.number}", label_visibility="collapsed",
+        format_func=lambda n: f"{n} · {rows[n].get('channel', '')}",
+    )  # fmt: skip
+    if chosen is not None and chosen != found.name:
+        session.open_row(rows[chosen], starter.sample_table().parent, chosen)
+        st.rerun()
+    if right.button("New", icon=":material/add_comment:", key="new", width="stretch"):
+        session.start()
+        st.rerun()
+
+
+@st.cache_data(show_spinner=False, max_entries=4)
+def _samples(table: str, changed: int) -> dict[str, dict[str, str]]:
+    """Sample turns that no model trained on, by name."""
+    opened = StringTable.open(Path(table))
+    rows = [opened.row(i) for i in range(len(opened))]
+    return {r.get("turn_id") or f"row {i + 1}": r for i, r in enumerate(rows) if r.get("split", "test") == "test"}
+
+
+def _turns(found: Conversation) -> None:
+    turns = found.shown()
+    if not turns and found.message is None:
+        st.caption("Nothing was said yet.")
+    for who, text in turns:
+        with st.chat_message("user" if who == "customer" else "assistant", avatar=_avatar(who)):
+            st.markdown(ui.escape(text))
+    message = found.message
+    if message is None:
+        return
+    if message.audio is not None and not message.words:
+        st.chat_message("user", avatar=_avatar("customer")).markdown(f"*A recording: {ui.escape(message.audio.name)}*")
+    if not message.text and message.recognised:
+        sure = "" if message.confidence is None else f", confidence {message.confidence:.0%}"
+        st.caption(f":material/hearing: heard by a recogniser{sure}; words may be wrong")
+
+
+def _avatar(who: str) -> str:
+    return ":material/person:" if who == "customer" else ":material/support_agent:"
+
+
+def _type() -> None:
+    if text := st.chat_input("What the customer writes; Enter to read it", key="typed", max_chars=20_000):
+        _say(Message(text.strip()))
+
+
+def _record() -> None:
+    """The microphone; recordings stay in this session's folder."""
+    sound = st.audio_input("Record what the customer says", key="recorded", label_visibility="collapsed")
+    if sound is not None:
+        _sound(sound, "recording.wav")
+
+
+def _upload() -> None:
+    sound = st.file_uploader(
+        "A recording of the turn", _TYPES, key="uploaded", label_visibility="collapsed",
+        help="It stays on this machine, in a folder of this session that is deleted with it.",
+    )  # fmt: skip
+    if sound is not None:
+        _sound(sound, sound.name)
+
+
+def _sound(sound: Any, name: str) -> None:
+    """Open a recording once, not at every rerun."""
+    key = str(getattr(sound, "file_id", id(sound)))
+    if key in st.session_state.setdefault("sounds", set()):
+        return
+    st.session_state["sounds"].add(key)
+    _say(Message(audio=ui.keep_uploads([sound])[0]))
+
+
+def _say(message: Message) -> None:
+    session.hear(message)
+    st.rerun()
+
+
+def _behaviour(found: Conversation) -> None:
+    """What is known of the customer; blanks are missing."""
+    known = {**dict.fromkeys(_asked(), ""), **found.behaviour}
+    filled = sum(bool(v) for v in known.values())
+    with st.expander(f"What the customer did: {filled} of {len(known)} known", icon=":material/footprint:"):
+        columns = st.columns(2)
+        told = {
+            name: columns[i % 2].text_input(_title(name), value, key=f"did_{found.number}_{name}").strip()
+            for i, (name, value) in enumerate(known.items())
+        }
+    session.behave({name: value for name, value in told.items() if value})
+
+
+def _asked() -> tuple[str, ...]:
+    """The behaviour columns that the open model reads."""
+    read = [m.columns for m in STUDIO.model().bundle.config.modalities if m.name == "behaviour"]
+    return tuple(c for c in (read[0] if read else ()) if c in (*recipe.NUMBERS, *recipe.CATEGORIES))
+
+
+def _title(name: str) -> str:
+    return label(name).capitalize()

@@ -1,0 +1,98 @@
+"""The right of the agent's page: where the turn goes and why, and replies to approve, edit or reject."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from apps import ui
+from apps.customer_service import assist, session
+from apps.customer_service.session import Conversation
+from core.answer import label
+from core.privacy.text import masked
+from domains.customer_service.desk import Help
+
+_PRIORITIES = {1: ":red-badge[priority 1 · first]", 2: ":orange-badge[priority 2]"}
+
+
+def show(found: Conversation, helped: Help) -> None:
+    """Draw the column."""
+    _route(helped)
+    st.markdown("**Replies** · nothing is sent: approve, then copy")
+    rejected: set[int] = st.session_state.setdefault("rejected", {}).setdefault(found.turn, set())
+    for place in range(len(helped.replies)):
+        if place not in rejected:
+            _reply(found, helped, place)
+    if helped.replies and len(rejected) == len(helped.replies):
+        st.info("All suggestions are rejected. Write your own below.", icon=":material/edit_note:")
+    for why in helped.lacking:
+        st.caption(f":material/block: {ui.escape(why)}")
+    _own(found, helped)
+
+
+def _route(helped: Help) -> None:
+    """Queue, priority, and the line of the table that fired."""
+    route = helped.route
+    if route is None:
+        return
+    with st.container(border=True, key="route", gap="small"):
+        badge = _PRIORITIES.get(route.priority, f":gray-badge[priority {route.priority}]")
+        st.markdown(
+            f":material/alt_route: **{ui.escape(label(route.queue).capitalize())}** {badge} "
+            f":gray-badge[urgency {ui.escape(route.urgency)}]"
+        )
+        st.caption(ui.escape(label(route.why)))
+
+
+def _reply(found: Conversation, helped: Help, place: int) -> None:
+    given = helped.replies[place]
+    text, key = masked(given.text), f"{found.turn}_{place}"
+    with st.container(border=True, key=f"reply_{key}", gap="small"):
+        edits = st.session_state.get(f"edit_{key}", False)
+        if edits:
+            text = st.text_area("Your words", text, height=90, key=f"words_{key}", label_visibility="collapsed")
+        else:
+            st.markdown(f"{ui.escape(text)}  \n:small[:gray[{ui.escape(given.source)} · {given.score:.2f}]]")
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            words = "Approve edited" if edits else "Approve"
+            if st.button(
+                words, type="primary", icon=":material/check:", key=f"approve_{key}", disabled=not text.strip()
+            ):
+                was = "edited" if text != masked(given.text) else "approved"
+                _decide(found, helped, place, was, text)
+            if not edits and st.button("Edit", icon=":material/edit:", key=f"change_{key}"):
+                st.session_state[f"edit_{key}"] = True
+                st.rerun()
+            if st.button("Reject", icon=":material/close:", key=f"reject_{key}"):
+                assist.keep_reply(found, helped, place, "rejected", "")
+                st.session_state["rejected"][found.turn].add(place)
+                st.rerun()
+
+
+def _decide(found: Conversation, helped: Help, place: int, decision: str, text: str) -> None:
+    number = assist.keep_reply(found, helped, place, decision, text)
+    session.answered(text)
+    st.session_state["last_answer"] = (number, decision, masked(text))
+    st.rerun()
+
+
+def _own(found: Conversation, helped: Help) -> None:
+    """A reply that the agent writes."""
+    with st.expander("Write your own reply", icon=":material/edit_note:"):
+        text = st.text_area("Your reply", key=f"own_{found.turn}", height=80, label_visibility="collapsed")
+        if st.button("Keep this reply", disabled=not text.strip(), key=f"keep_own_{found.turn}"):
+            number = assist.keep_own_reply(found, helped, text)
+            session.answered(text)
+            st.session_state["last_answer"] = (number, "written", masked(text))
+            st.rerun()
+
+
+def show_kept() -> None:
+    """The answer that was decided last, to be copied."""
+    if (last := st.session_state.get("last_answer")) is None:
+        return
+    number, decision, text = last
+    st.success(
+        f"Reply {decision}, kept as entry {number}. Nothing was sent: copy it to your channel.",
+        icon=":material/inventory:",
+    )
+    st.code(text, language=None, wrap_lines=True)

@@ -1,0 +1,64 @@
+"""A table of turns, answered once by the open model and kept for all sessions: labels and times, masked texts later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from apps import ui
+from apps.ui.studio import Studio
+from core.estimator import Estimator
+from core.manifest import Manifest
+from core.schema import Prediction
+from core.table import StringTable
+from domains.customer_service import recipe
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Turns of a table in order; what a column does not hold is None."""
+
+    answers: Sequence[Prediction]
+    truth: Sequence[str | None]
+    splits: Sequence[str | None]
+    times: Sequence[str | None]
+    texts: Sequence[str | None]
+    total: int  # turns of the table
+
+
+def answer_table(studio: Studio, table: Path, most: int) -> Answered:
+    """The first ``most`` turns of a table with the answers of the open model; a second time from memory.
+
+    Raises:
+        TableError: with all faults of the table.
+    """
+    model = studio.model()
+    return _answered(str(table), table.stat().st_mtime_ns, str(studio.model_folder()), most, model)
+
+
+@st.cache_resource(show_spinner=False, max_entries=3)
+def _answered(table: str, changed: int, model: str, most: int, _model: Estimator) -> Answered:
+    config = _model.bundle.config
+    opened = StringTable.open(Path(table))
+    target = config.target.column
+    cells = [opened.row(i) for i in range(min(len(opened), most))]
+    manifest = Manifest.open(Path(table), config, need_target=False).select(range(len(cells)))
+    manifest.raise_faults()
+    answers: list[Prediction] = []
+    with ui.Steps("Answering the turns") as steps:
+        for found in _model.predictor.predict_table(manifest):
+            answers.append(found)
+            if len(answers) % 64 == 0 or len(answers) == len(cells):
+                steps("turns", len(answers), len(cells))
+    texts = (*recipe.WRITTEN, *recipe.RECOGNISED)
+    return Answered(
+        answers,
+        [c.get(target) or None for c in cells],
+        [c.get(config.table.split or "") or None for c in cells],
+        [c.get("time") or None for c in cells],
+        [next((c[t] for t in texts if c.get(t)), None) for c in cells],
+        len(opened),
+    )

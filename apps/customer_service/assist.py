@@ -1,0 +1,124 @@
+"""Between the page and the desk: the parts that answer, one answer a turn, and the record of what agents decide."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+import streamlit as st
+
+from apps.customer_service import files, session
+from apps.customer_service.session import Conversation
+from apps.customer_service.studio import STUDIO
+from core.privacy.text import masked
+from core.record import Record
+from domains.customer_service import starter
+from domains.customer_service.desk import Desk, Help
+from domains.customer_service.intent import IntentDetector
+
+
+def record() -> Record:
+    """The store of decisions; every text in it is masked."""
+    return Record(starter.record_file(), clean=masked)
+
+
+def desk() -> Desk:
+    """The open model with the knowledge base, the routing table and the recogniser of this machine."""
+    model: IntentDetector = STUDIO.model()
+    return Desk(model, files.routing(), files.suggester(), _recogniser())
+
+
+@st.cache_resource(show_spinner="Opening the recogniser …")
+def _recogniser() -> Any:
+    """The recogniser that works offline, or None where its extra is not installed."""
+    if find_spec("faster_whisper") is None:
+        return None
+    from core import recognition
+
+    return recognition.build("faster_whisper")
+
+
+def given(found: Conversation) -> list[str]:
+    """The kinds of data of the open message that the model reads."""
+    message = found.message
+    assert message is not None
+    has = {
+        "speech": message.audio is not None,
+        "text": bool(message.words) or (message.audio is not None and _recogniser() is not None),
+        "dialogue": bool(found.lines),
+        "behaviour": bool(found.behaviour),
+    }
+    return [m.name for m in STUDIO.model().bundle.config.modalities if has.get(m.name)]
+
+
+def help_with(found: Conversation, off: frozenset[str] = frozenset()) -> Help:
+    """What the desk says of the open message without the kinds of data in ``off``; asked once."""
+    key = (found.turn, tuple(sorted(found.behaviour.items())), off, files.version())
+    kept: dict[Any, Help] = st.session_state.setdefault("help", {})
+    if key not in kept:
+        message = found.message
+        assert message is not None
+        with st.spinner("Listening …" if not message.words else "Reading …"):
+            kept[key] = desk().help(
+                audio=message.audio, text=message.text or None, recognised=message.recognised or None,
+                confidence=message.confidence, dialogue=found.lines, behaviour=found.behaviour, without=off,
+            )  # fmt: skip
+        st.session_state.setdefault("timings", []).append(kept[key].seconds)
+        if (heard := kept[key].heard) is not None:
+            session.heard(heard.text, heard.confidence)
+            st.rerun()
+    return kept[key]
+
+
+def timings() -> list[dict[str, float]]:
+    """Seconds of each stage, of every turn of this session."""
+    return st.session_state.get("timings", [])
+
+
+def decided_intent(found: Conversation) -> str | None:
+    """The intent that the agent confirmed or named for the open turn."""
+    kept: dict[str, str] = st.session_state.setdefault("intents_kept", {})
+    return kept.get(found.turn)
+
+
+def keep_intent(found: Conversation, helped: Help, intent: str) -> int:
+    """Keep the agent's word on the intent, to train on; the entry's number."""
+    answered = {"intent": helped.found.label, "probability": _sure(helped)}
+    said = "confirmed" if intent == helped.found.label else "corrected"
+    number = record().append("intent", _case(found), answered, {"decision": said, "intent": intent}, _model())
+    st.session_state.setdefault("intents_kept", {})[found.turn] = intent
+    return number
+
+
+def keep_reply(found: Conversation, helped: Help, place: int, decision: str, text: str) -> int:
+    """Keep what the agent did with a suggested reply (place from 0); the entry's number."""
+    given = helped.replies[place]
+    answered = {
+        "suggested": given.text, "source": given.source, "score": round(float(given.score), 4), "place": place + 1,
+        "intent": helped.found.label,
+    }  # fmt: skip
+    kept = {"decision": decision, "reply": text if decision != "rejected" else ""}
+    return record().append("reply", _case(found), answered, kept, _model())
+
+
+def keep_own_reply(found: Conversation, helped: Help, text: str) -> int:
+    """Keep a reply that the agent wrote without a suggestion."""
+    said = {"intent": helped.found.label}
+    return record().append("reply", _case(found), said, {"decision": "written", "reply": text}, _model())
+
+
+def _case(found: Conversation) -> dict[str, Any]:
+    """The turn by the names of a table's columns; the record masks its texts."""
+    message = found.message
+    assert message is not None
+    texts = {"text": message.text} if message.text else {"recognised": message.recognised}
+    return {"turn_id": f"{found.name} {found.turn}", **texts, "dialogue": found.dialogue or "", **found.behaviour}
+
+
+def _sure(helped: Help) -> float | None:
+    label = helped.found.label
+    return round(helped.found.probabilities[label], 4) if label in helped.found.probabilities else None
+
+
+def _model() -> str:
+    return str(STUDIO.model().bundle.facts["fingerprint"])

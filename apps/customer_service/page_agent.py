@@ -1,0 +1,65 @@
+"""The agent's page: the conversation, what the customer wants and why, where it goes, and replies to approve."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from apps import ui
+from apps.customer_service import agent_answer, agent_conversation, agent_replies, files, session
+from apps.customer_service.pages import DISCLAIMER, PAGES
+from apps.customer_service.studio import STUDIO
+from core.table import StringTable
+from domains.customer_service import starter
+
+_STYLE = """<style>
+[class*=st-key-reply_], .st-key-route {padding: .6rem .8rem !important}
+[class*=st-key-reply_] button {min-height: 2rem; padding: .1rem .6rem}
+.st-key-conversation_box [data-testid=stChatMessage] {padding: .5rem}
+</style>"""
+
+
+def show() -> None:
+    """The page."""
+    ui.page("Agent", DISCLAIMER)
+    st.html(_STYLE)
+    if STUDIO.model() is None:
+        _first_visit()
+    found = session.conversation() or _first_conversation()
+    left, middle, right = st.columns([1.05, 1.15, 1.1], gap="medium")
+    with left, PAGES.boundary():
+        agent_conversation.show(found)
+    found = session.conversation() or found
+    if found.message is None:
+        with middle:
+            st.subheader("Waiting for the customer", anchor=False)
+            st.caption("Write, record or upload what the customer says, on the left.")
+            agent_replies.show_kept()
+        return
+    helped = None
+    with middle, PAGES.boundary():
+        helped = agent_answer.show(found)
+    with right, PAGES.boundary():
+        if helped is not None:
+            agent_replies.show(found, helped)
+
+
+def _first_visit() -> None:
+    """Train the sample model, with its progress on the page."""
+    st.markdown(
+        "**Welcome.** The sample model is being trained on generated conversations, on this machine. "
+        "This takes about a minute and happens once; then a sample conversation opens."
+    )
+    with ui.Steps("Training the sample model") as steps:
+        STUDIO.use_model(starter.ensure(steps))
+    with ui.Steps("Learning the replies") as steps:
+        files.suggester(steps)
+    st.rerun()
+
+
+def _first_conversation() -> session.Conversation:
+    """A conversation to begin with: of the test turns the first with a call, a dialogue and known behaviour."""
+    table = StringTable.open(starter.sample_table())
+    rows = [(i, table.row(i)) for i in range(len(table))]
+    whole = [i for i, r in rows if r["split"] == "test" and r["audio"] and r["last_page"] and r["turn_number"] == "2"]
+    place = whole[0] if whole else 0
+    return session.open_row(rows[place][1], starter.sample_table().parent, rows[place][1]["turn_id"])

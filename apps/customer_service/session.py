@@ -1,0 +1,127 @@
+"""What one session has open: a conversation. Words stay in its memory; only masked text is shown or kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import streamlit as st
+
+from core.cells import locate
+from core.privacy.text import Masker
+from domains.customer_service import recipe
+
+
+@dataclass(frozen=True)
+class Message:
+    """What the customer said last and nobody has answered: a text, or a recording and what was heard in it."""
+
+    text: str = ""
+    audio: Path | None = None
+    recognised: str = ""
+    confidence: float | None = None
+
+    @property
+    def words(self) -> str:
+        """The text, however it came; "" for a recording that nobody has heard."""
+        return self.text or self.recognised
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A conversation that is open. ``lines`` are the turns before, ``customer: …`` or ``agent: …``."""
+
+    name: str
+    number: int  # of the conversations of this session; names the widgets
+    lines: tuple[str, ...] = ()
+    message: Message | None = None
+    behaviour: Mapping[str, str] = field(default_factory=dict)
+    truth: str | None = None  # the intent that the table names for the open message
+
+    @property
+    def turn(self) -> str:
+        """Names the open turn within this session."""
+        return f"{self.number}-{len(self.lines)}"
+
+    @property
+    def dialogue(self) -> str | None:
+        """The turns before as a table holds them."""
+        return "\n".join(self.lines) or None
+
+    def shown(self) -> list[tuple[str, str]]:
+        """(who, masked text) of every turn; one masker, so that the same thing has the same placeholder throughout."""
+        masker = Masker()
+        parts = [line.partition(": ")[::2] for line in self.lines]
+        turns = [(who if who in ("customer", "agent") else "customer", text) for who, text in parts]
+        if self.message is not None and self.message.words:
+            turns.append(("customer", self.message.words))
+        return [(who, masker.mask(text).text) for who, text in turns]
+
+
+def conversation() -> Conversation | None:
+    """The conversation that is open."""
+    return st.session_state.get("conversation")
+
+
+def open_row(cells: Mapping[str, str], root: Path, name: str) -> Conversation:
+    """Open a turn of a table, with all that was said before it."""
+    audio = locate(cells["audio"], root) if cells.get("audio") else None
+    recognised = next((cells[c] for c in recipe.RECOGNISED if cells.get(c)), "")
+    sure = cells.get("recognised_confidence", "")
+    message = Message(cells.get("text", ""), audio, recognised, float(sure) if sure else None)
+    known = (*recipe.NUMBERS, *recipe.CATEGORIES)
+    return _keep(
+        Conversation(
+            name, _next(), tuple(cells.get("dialogue", "").splitlines()), message,
+            {c: cells[c] for c in known if cells.get(c)}, cells.get("intent") or None,
+        )
+    )  # fmt: skip
+
+
+def start() -> Conversation:
+    """A new, empty conversation."""
+    return _keep(Conversation("new conversation", _next()))
+
+
+def hear(message: Message) -> None:
+    """The customer says something; what was open before joins the dialogue."""
+    found = conversation() or start()
+    _keep(replace(found, lines=found.lines + _line(found.message), message=message, truth=None))
+
+
+def heard(recognised: str, confidence: float) -> None:
+    """Keep what a recogniser heard in the open message."""
+    found = conversation()
+    assert found is not None
+    assert found.message is not None
+    _keep(replace(found, message=replace(found.message, recognised=recognised, confidence=confidence)))
+
+
+def answered(text: str) -> None:
+    """An agent approved an answer: it joins the dialogue, and the message is no longer open."""
+    found = conversation()
+    assert found is not None
+    _keep(replace(found, lines=(*found.lines, *_line(found.message), f"agent: {text}"), message=None, truth=None))
+
+
+def behave(behaviour: Mapping[str, str]) -> None:
+    """What is known of the customer changed."""
+    found = conversation()
+    assert found is not None
+    if dict(behaviour) != dict(found.behaviour):
+        _keep(replace(found, behaviour=dict(behaviour)))
+
+
+def _line(message: Message | None) -> tuple[str, ...]:
+    return (f"customer: {' '.join(message.words.split())}",) if message is not None and message.words else ()
+
+
+def _keep(found: Conversation) -> Conversation:
+    st.session_state["conversation"] = found
+    return found
+
+
+def _next() -> int:
+    st.session_state["conversations"] = st.session_state.get("conversations", 0) + 1
+    return int(st.session_state["conversations"])

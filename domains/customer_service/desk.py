@@ -1,0 +1,159 @@
+"""The agent's desk: a turn is heard, understood and routed, and replies are suggested; every stage is timed.
+
+It suggests. Nothing is sent by itself, and nobody's feelings are inferred.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.schema import TargetKind
+from domains.customer_service.intent import Detection, IntentDetector
+
+if TYPE_CHECKING:
+    from core.recognition import Recogniser, Transcript
+    from domains.customer_service.replies import ReplySuggester, Suggestion
+    from domains.customer_service.routing import Route, RoutingTable
+
+
+@dataclass(frozen=True)
+class Help:
+    """What the desk says of one turn. A part that is missing is None or empty, and ``lacking`` says why in words."""
+
+    found: Detection
+    heard: Transcript | None = None
+    route: Route | None = None
+    replies: tuple[Suggestion, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)  # by stage: hearing, intent, routing, replies
+    lacking: tuple[str, ...] = ()
+
+
+class Desk:
+    """The parts of customer service together; any but the detector may be absent.
+
+    Args:
+        detector: what the customer wants.
+        routing: where that goes.
+        suggester: what could be answered.
+        recogniser: hears recordings that come without a text.
+        urgency: a detector whose target is ``urgency``; None: the lines of the routing table tell it.
+    """
+
+    def __init__(
+        self,
+        detector: IntentDetector,
+        routing: RoutingTable | None = None,
+        suggester: ReplySuggester | None = None,
+        recogniser: Recogniser | None = None,
+        urgency: IntentDetector | None = None,
+    ) -> None:
+        self.detector, self.routing, self.suggester = detector, routing, suggester
+        self.recogniser, self.urgency = recogniser, urgency
+
+    def help(
+        self,
+        *,
+        audio: Path | None = None,
+        text: str | None = None,
+        recognised: str | None = None,
+        confidence: float | None = None,
+        dialogue: Sequence[str] = (),
+        behaviour: Mapping[str, Any] | None = None,
+        without: frozenset[str] = frozenset(),
+        k: int = 3,
+    ) -> Help:
+        """Go through all stages for one turn; see ``IntentDetector.detect`` for what is given.
+
+        Args:
+            audio, text, recognised, confidence, behaviour: the turn.
+            dialogue: the turns before, ``customer: …`` or ``agent: …`` each.
+            without: modalities that the detector must not look at.
+            k: how many replies.
+
+        Raises:
+            ConfigError: when nothing is given that the model reads.
+            FileError: if the recording cannot be read, with the reason.
+        """
+        seconds, lacking, heard = dict[str, float](), list[str](), None
+        if audio is not None and not text and not recognised:
+            if self.recogniser is None:
+                lacking.append("no recogniser is installed, so speech stays sound: pip install 'polyfuse[speech]'")
+            else:
+                with _timed("hearing", seconds):
+                    heard = self.recogniser.transcribe(audio)
+                recognised, confidence = heard.text, heard.confidence
+        turn: dict[str, Any] = {
+            "audio": audio, "text": text, "recognised": recognised, "confidence": confidence,
+            "dialogue": "\n".join(dialogue) or None, "behaviour": _known(self.detector, behaviour or {}),
+        }  # fmt: skip
+        with _timed("intent", seconds):
+            found = self.detector.detect(**_switched_off(turn, without))
+        turn["behaviour"] = dict(behaviour or {})  # routing and replies may ask for more than the detector reads
+        with _timed("routing", seconds):
+            route = self._route(found, turn, lacking)
+        with _timed("replies", seconds):
+            replies = self._replies(found, turn, dialogue, k, lacking)
+        return Help(found, heard, route, replies, seconds, tuple(lacking))
+
+    def _route(self, found: Detection, turn: Mapping[str, Any], lacking: list[str]) -> Route | None:
+        if self.routing is None:
+            lacking.append("no routing table is open, so no queue is named")
+            return None
+        if self.detector.bundle.config.target.kind not in (TargetKind.LABEL, TargetKind.LABELS):
+            lacking.append("this model answers no intent, so no queue is named")
+            return None
+        intent = list(found.labels) if found.labels else found.label
+        sure = found.probabilities.get(found.label or "")
+        urgent = None
+        if self.urgency is not None:
+            read = {**turn, "behaviour": _known(self.urgency, turn["behaviour"])}
+            urgent = self.urgency.detect(**read, explain=False).label
+        return self.routing.route(
+            intent, confidence=sure, urgency=urgent, out_of_scope=found.is_outside, behaviour=turn["behaviour"]
+        )
+
+    def _replies(
+        self, found: Detection, turn: Mapping[str, Any], dialogue: Sequence[str], k: int, lacking: list[str]
+    ) -> tuple[Suggestion, ...]:
+        words = turn["text"] or turn["recognised"]
+        if self.suggester is None:
+            lacking.append("no knowledge base is open, so no reply is suggested")
+        elif not words:
+            lacking.append("nothing was written or heard, so no reply is suggested")
+        else:
+            lines = [*dialogue, f"customer: {words}"]
+            return tuple(
+                self.suggester.suggest(lines, behaviour=turn["behaviour"], intent=found.label, slots=_slots(words), k=k)
+            )
+        return ()
+
+
+def _known(detector: IntentDetector, behaviour: Mapping[str, Any]) -> dict[str, Any]:
+    """The behaviour that a detector reads."""
+    read = {c for m in detector.bundle.config.modalities if m.name == "behaviour" for c in m.columns}
+    return {name: value for name, value in behaviour.items() if name in read}
+
+
+def _switched_off(turn: Mapping[str, Any], without: frozenset[str]) -> dict[str, Any]:
+    """The turn without some modalities."""
+    of = {"audio": "speech", "text": "text", "recognised": "text", "confidence": "text"}
+    return {name: None if of.get(name, name) in without else value for name, value in turn.items()}
+
+
+def _slots(words: str) -> dict[str, str]:
+    """Values that patterns find, by name, to fill the placeholders of replies."""
+    from domains.customer_service import patterns
+
+    return {slot.name: slot.text for slot in patterns.find(words)}
+
+
+@contextmanager
+def _timed(stage: str, seconds: dict[str, float]) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    seconds[stage] = time.perf_counter() - start

@@ -1,0 +1,44 @@
+"""A few turns of the generated service with some of their calls, and the sample model trained on them, for app tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+SAMPLES = Path(__file__).parents[1] / "sample_data" / "customer_service"
+CALLS = 16  # that keep their sound; reading sound takes most of the time
+TURNS = 140
+
+
+def write_table(folder: Path) -> Path:
+    """Write a manifest of whole turns, with the first calls of every split and one turn that nobody has heard yet."""
+    table = pd.read_csv(SAMPLES / "manifest.csv", dtype=str, keep_default_na=False)
+    table = pd.concat([part.head(int(TURNS * len(part) / len(table))) for _, part in table.groupby("split")])
+    kept = table[table.audio != ""].groupby("split").head(CALLS // 3).index
+    table.loc[~table.index.isin(kept), "audio"] = ""
+    (folder / "audio").mkdir(parents=True)
+    for path in table.audio[table.audio != ""]:
+        shutil.copy(SAMPLES / path, folder / path)
+    table.to_csv(folder / "manifest.csv", index=False)
+    return folder / "manifest.csv"
+
+
+def prepare(folder: Path) -> dict[str, str]:
+    """A table, the sample model and the replies made of it; returns the environment that the app needs to open them."""
+    from apps.customer_service import files
+    from domains.customer_service import starter
+
+    environment = {
+        "POLYFUSE_HOME": str(folder / "home"),
+        "POLYFUSE_CACHE": str(folder / "cache"),
+        "POLYFUSE_SAMPLES": str(write_table(folder / "turns").parent),
+        "POLYFUSE_SAMPLE_EPOCHS": "4",
+        "OMP_NUM_THREADS": "1",
+    }
+    os.environ.update(environment)
+    starter.ensure()
+    files.learn()
+    return environment
