@@ -10,6 +10,8 @@ import torch
 from core.errors import ConfigError, FileError
 from core.preprocess.audio import AudioPreprocessor
 from core.preprocess.voice_activity import speech_probabilities, speech_spans
+from core.recognition import Recogniser, Segment, Word
+from domains.customer_service import recipe
 from domains.customer_service.call import AGENT, CUSTOMER, read_call
 from tests.spoken import RATE, babble, silence, write
 
@@ -111,6 +113,34 @@ def test_channels_are_chosen_by_number_and_turns_written_as_a_table(tmp_path: Pa
     assert table["gap_seconds"].item() == pytest.approx(0.5, abs=0.3)
     wave, rate = soundfile.read(tmp_path / "turns" / table["audio"].item())
     assert len(wave) / rate == pytest.approx(2, abs=0.3)
+
+
+class Numbers(Recogniser):
+    """Hears how many tenths of a second a turn has."""
+
+    name = "numbers"
+
+    def hear(self, wave: np.ndarray) -> list[Segment]:
+        words = (Word("about", 0, 0.2, 0.5), Word(str(round(len(wave) / RATE)), 0.2, 0.4, 0.7))
+        return [Segment(" ".join(w.text for w in words), 0, 0.4, words)]
+
+
+def test_a_recogniser_adds_what_was_said_and_what_was_said_before(tmp_path: Path) -> None:
+    sound = np.stack([np.concatenate([silence(3), babble(2, 210), silence(2), babble(2, 210)]), silence(9)], axis=1)
+    sound[RATE // 2 : RATE // 2 + 2 * RATE, 1] = babble(2, 120)
+    soundfile.write(tmp_path / "call.wav", sound, RATE)
+    table = read_call(tmp_path / "call.wav", pause=1).write(tmp_path, recogniser=Numbers())
+    assert table["recognised"].tolist() == ["about 2", "about 2"]
+    assert table["recognised_confidence"].tolist() == [0.6, 0.6]
+    assert table["dialogue"].tolist() == ["agent: about 2", "agent: about 2\ncustomer: about 2"]
+    recipe.build([*table.columns, "intent"])  # every column has its place
+
+
+def test_a_turn_that_goes_on_for_long_is_cut_at_its_next_pause(tmp_path: Path) -> None:
+    voice = np.concatenate([part for _ in range(4) for part in (babble(3, 210), silence(0.5))])
+    soundfile.write(tmp_path / "a.wav", np.stack([voice, 0 * voice], axis=1), RATE)
+    turns = read_call(tmp_path / "a.wav", longest=8).turns
+    assert [t.end - t.start for t in turns] == pytest.approx([6.5, 6.5], abs=0.4)
 
 
 def test_the_other_voice_come_through_quietly_is_not_a_turn(tmp_path: Path) -> None:

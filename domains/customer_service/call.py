@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import soundfile
@@ -16,6 +17,7 @@ from torch import Tensor
 from core.errors import ConfigError, FileError
 from core.preprocess.audio_io import channel_count, read_audio
 from core.preprocess.voice_activity import Span, speech_spans
+from core.recognition import Recogniser
 
 RATE = 16000
 CUSTOMER, AGENT = "customer", "agent"
@@ -47,20 +49,32 @@ class Call:
         wave = self.customer if turn.who == CUSTOMER else self.agent
         return wave[round(turn.start * RATE) : round(turn.end * RATE)]
 
-    def write(self, folder: Path, who: str = CUSTOMER) -> pd.DataFrame:
+    def write(self, folder: Path, who: str = CUSTOMER, recogniser: Recogniser | None = None) -> pd.DataFrame:
         """Each turn of one side as FLAC in ``folder``, and the table of them, ready for training or batch answers.
 
         Its columns are those of ``domains.customer_service.recipe``: ``turn_id``, ``audio`` (relative to ``folder``),
-        ``turn_number``, ``t_seconds`` and ``gap_seconds``.
+        ``turn_number``, ``t_seconds`` and ``gap_seconds``; with a ``recogniser`` also ``recognised``,
+        ``recognised_confidence`` and ``dialogue``, what both sides said before.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        rows = []
+        rows: list[dict[str, Any]] = []
+        said: list[str] = []
         for number, turn in enumerate(self.turns, start=1):
+            heard = recogniser.listen(self.sound(turn), RATE) if recogniser is not None else None
             if turn.who == who:
                 name = f"{self.path.stem}-{number:03d}"
                 soundfile.write(folder / f"{name}.flac", self.sound(turn).numpy(), RATE)
-                rows.append((name, f"{name}.flac", number, round(turn.start, 2), round(turn.gap, 2)))
-        return pd.DataFrame(rows, columns=["turn_id", "audio", "turn_number", "t_seconds", "gap_seconds"])
+                row: dict[str, Any] = {"turn_id": name, "audio": f"{name}.flac", "turn_number": number}
+                row |= {"t_seconds": round(turn.start, 2), "gap_seconds": round(turn.gap, 2)}
+                if heard is not None:
+                    row |= {"recognised": heard.text, "recognised_confidence": round(heard.confidence, 3)}
+                    row |= {"dialogue": "\n".join(said)}
+                rows.append(row)
+            if heard is not None and heard.text:
+                said.append(f"{turn.who}: {heard.text}")
+        columns = ["turn_id", "audio", "turn_number", "t_seconds", "gap_seconds"]
+        told = ["recognised", "recognised_confidence", "dialogue"] if recogniser is not None else []
+        return pd.DataFrame(rows, columns=columns + told)
 
 
 def read_call(
@@ -69,6 +83,7 @@ def read_call(
     customer: int = 0,
     agent: int = 1,
     pause: float = 3.0,
+    longest: float = 28.0,
     max_seconds: float = 7200.0,
 ) -> Call:
     """Read a call and find its turns by voice activity on each channel.
@@ -78,6 +93,7 @@ def read_call(
         customer: number of the customer's channel, from 0.
         agent: number of the agent's channel.
         pause: a longer silence of everybody ends a turn.
+        longest: seconds after which the next pause, however short, ends a turn; models hear 30 s.
         max_seconds: a longer file is refused; two hours take 1 GB of memory.
 
     Raises:
@@ -98,7 +114,7 @@ def read_call(
     spans = {who: tuple(s for s in found[who] if _is_own(s, waves[who], waves[_other(who)])) for who in waves}
     if not any(spans.values()):
         raise FileError(f"{path}: no speech found on channels {customer} and {agent}; choose others or record it again")
-    return Call(path, waves[CUSTOMER], waves[AGENT], spans, tuple(_turns(spans, pause)))
+    return Call(path, waves[CUSTOMER], waves[AGENT], spans, tuple(_turns(spans, pause, longest)))
 
 
 def _other(who: str) -> str:
@@ -112,12 +128,13 @@ def _is_own(span: Span, wave: Tensor, other: Tensor) -> bool:
     return bool(10 * (foreign / own).log10() < CROSSTALK_DB)
 
 
-def _turns(spans: dict[str, tuple[Span, ...]], pause: float) -> Iterator[Turn]:
+def _turns(spans: dict[str, tuple[Span, ...]], pause: float, longest: float) -> Iterator[Turn]:
     """Neighbouring spans of one person as one turn; a word put in while the other goes on is a turn of its own."""
     said = sorted((start, end, who) for who, found in spans.items() for start, end in found)
     heard, current = 0.0, None
     for start, end, who in said:
-        if current is not None and current.who == who and start - heard <= pause:
+        goes_on = current is not None and current.who == who and start - heard <= pause
+        if current is not None and goes_on and end - current.start <= longest:
             current = Turn(who, current.start, end, current.gap)
         else:
             if current is not None:
