@@ -75,7 +75,8 @@ def _parser() -> argparse.ArgumentParser:
         found = add(name, run, text, spec=False)
         found.add_argument("bundle", type=Path, help="folder that train wrote")
         if name != "info":
-            found.add_argument("table", type=Path, help="CSV or Parquet")
+            many = ", or a folder of files" if name == "predict" else ""
+            found.add_argument("table", type=Path, help=f"CSV or Parquet{many}")
             found.add_argument("--rejected", type=Path, help="go on without faulty rows and write them to this CSV")
     commands.choices["evaluate"].add_argument("--split", help="only rows of this split (train, val or test)")
     commands.choices["predict"].add_argument("--out", type=Path, help="file for the answers; default: standard output")
@@ -186,10 +187,13 @@ def _predict(options: argparse.Namespace, command: str) -> int:
     from core.cache import MemoryCache
     from core.predict import Predictor
     from core.table import StringTable
+    from core.table_folder import folder_table
 
     predictor = Predictor.load(options.bundle, MemoryCache())
-    table = StringTable.open(options.table)
-    windows = Windows(table, predictor, options.table.parent.absolute().resolve(), options.rejected)
+    is_folder = options.table.is_dir()
+    table = folder_table(options.table, predictor.bundle.config) if is_folder else StringTable.open(options.table)
+    root = (options.table if is_folder else options.table.parent).absolute().resolve()
+    windows = Windows(table, predictor, root, options.rejected)
     if (left_out := len(table) - len(windows)) and not predictor.bundle.config.table.gather:
         print(f"{left_out} faulty case(s) set aside in {options.rejected}", file=sys.stderr)
     if not options.out:

@@ -149,3 +149,23 @@ def test_a_column_that_lacks_is_told_once(bundle: Path) -> None:
     with pytest.raises(TableError) as told:
         windows(turns(50).drop(columns="channel"), bundle)
     assert [(f.row, f.column) for f in told.value.faults] == [(0, "channel")]
+
+
+def test_a_folder_of_files_is_a_table(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "turns"
+    (folder / "monday").mkdir(parents=True)
+    (folder / "b.txt").write_text("my card is lost number 3")
+    (folder / "monday" / "a.TXT").write_text("a new pin code\nplease")
+    (folder / "notes.pdf").write_bytes(b"%PDF")
+    assert main(["predict", str(bundle), str(folder)]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [f["id"] for f in found] == ["b", "monday/a"]
+    assert found[0]["missing"] == ["behaviour"]
+
+
+def test_a_folder_without_readable_files_is_refused(bundle: Path, tmp_path: Path, capsys) -> None:
+    assert main(["predict", str(bundle), str(tmp_path)]) == 1
+    assert "no file that the model reads; it reads .txt" in capsys.readouterr().err
+    (tmp_path / "a.txt").write_bytes("größe".encode("latin-1"))
+    assert main(["predict", str(bundle), str(tmp_path)]) == 1
+    assert "a.txt: not UTF-8" in capsys.readouterr().err
