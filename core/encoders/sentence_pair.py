@@ -20,6 +20,7 @@ from core.schema import Encoded, Modality, Signature
 
 _KEPT = 1024  # texts that are remembered: the same reference is compared with many answers
 _NUMBERS = 10  # of every compared column, see ``_compare``
+_TIMES = 32  # that the first column's numbers are there, lest some hundred products of vectors drown them
 
 
 class _Text(NamedTuple):
@@ -58,7 +59,7 @@ class SentencePair(nn.Module):
         ids = Signature((), signature.vocabulary)
         self.sentences = Pretrained(ids, None, model, weights=weights)
         self.compared, self.size = whole("compared", compared), self.sentences.width
-        self.project, self.width = to_width(2 * self.size + _NUMBERS * compared, width)
+        self.project, self.width = to_width(2 * self.size + _NUMBERS * (_TIMES + compared), width)
         self._known: OrderedDict[bytes, _Text] = OrderedDict()
 
     def save_assets(self, folder: Path) -> None:
@@ -102,7 +103,8 @@ class SentencePair(nn.Module):
             numbers.append(_compare(text, other, columns[place + 1], torch.cat(beside) if beside else None))
         u, v = text.whole, (best[0] or nothing).whole
         scale = self.size**0.5  # of unit vectors, so that a number is about 1
-        return torch.cat([(u - v).abs() * scale, u * v * self.size, *numbers])
+        weighty = (numbers[0] - 0.5) * 4 * numbers[0][-1]  # of the same size as the products; 0 where it is blank
+        return torch.cat([(u - v).abs() * scale, u * v * self.size, weighty.repeat(_TIMES), *numbers])
 
     def _nothing(self) -> _Text:
         blank = next(self.sentences.parameters()).new_zeros(1, self.size)

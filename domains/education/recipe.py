@@ -67,7 +67,8 @@ def build(
     )
     config = build_config(modalities, TargetConfig(column, kind), table, preset, seed=seed)
     if preset == "default":  # one network beside the floor, weighed on held-out rows, is better here than three alone
-        config = dataclasses.replace(config, seeds=1, stack=True)
+        training = dataclasses.replace(config.training, most_steps=1000)
+        config = dataclasses.replace(config, seeds=1, stack=True, training=training)
     return dataclasses.replace(config, modalities=tuple(map(_plain_texts, config.modalities)))
 
 
