@@ -19,6 +19,7 @@ from core.schema import Batch, TargetKind
 from core.targets import Target
 
 STRENGTHS = (0.3, 2.0, 12.0, 60.0)  # inverse, as scikit-learn's C
+MANY = 20  # of more classes the weakest strength is not tried, and each on one fold: a fit takes long
 
 
 class Linear:
@@ -55,10 +56,11 @@ class Linear:
         scale = block_scales(rows, blocks)
         scaled = rows @ sp.diags(scale)
         if strength is None:
-            folds = inner_folds(len(y), groups=groups)[:2]
+            many = len(target.classes) > MANY
+            folds = inner_folds(len(y), groups=groups)[: 1 if many else 2]
             losses = {
                 c: np.mean([_loss(target, y[b], *_solve(target, scaled[a], y[a], c), scaled[b]) for a, b in folds])
-                for c in STRENGTHS
+                for c in STRENGTHS[many:]
             }
             strength = min(losses, key=lambda c: losses[c])
         return cls(target, blocks, scale, *_solve(target, scaled, y, strength), strength)
