@@ -36,6 +36,8 @@ def headline(found: Prediction) -> str:
         return f"{found.value:.3g}"
     if found.label is None:
         return ", ".join(map(label, found.labels)) or "none of the labels"
+    if found.is_outside:
+        return f"{label(found.label)} · stranger than {found.outside:.0%} of known cases"
     return f"{label(found.label)} · {found.probabilities[found.label]:.0%}"
 
 
@@ -46,6 +48,8 @@ def how_sure(found: Prediction) -> str:
         return f"Between {low:.3g} and {high:.3g} in {found.coverage:.0%} of cases like the held-out ones."
     if found.coverage is None or found.label is None:
         return ""
+    if found.is_outside:
+        return "Refer to a person: the case seems to belong to none of the known classes."
     promise = f"at {found.coverage:.0%}"
     if not found.conformal_set:
         return f"Unsure: refer to a person. No answer fits {promise}: the case is unlike the training cases."

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core import answer
 from core.bundle import Bundle
 from core.config import ConfigError, TargetConfig
 from core.errors import TableError
@@ -56,6 +57,8 @@ def test_outsiders_are_marked_and_others_are_not(bundle: Bundle) -> None:
     inside = predictor.predict({"text": "please block stolen card thanks"})
     assert outside.is_outside
     assert outside.label == recipe.OUT_OF_SCOPE
+    assert answer.headline(outside).startswith("out of scope · stranger than ")
+    assert answer.how_sure(outside).startswith("Refer to a person")
     assert (inside.is_outside, inside.label) == (False, "lost_card")
     assert 0 <= inside.outside < outside.outside <= 1
 

@@ -140,7 +140,7 @@ def calibration_by_intent(answers: Sequence[Prediction], truth: Sequence[str]) -
     """How honest the probabilities are for each answered intent, the worst first."""
     parts: dict[str, list[tuple[float, bool]]] = {}
     for found, true in zip(answers, truth, strict=True):
-        if found.label is not None:
+        if found.label is not None and not found.is_outside:  # a mark has no probability
             parts.setdefault(found.label, []).append((found.probabilities[found.label], found.label == true))
     told = []
     for intent, pairs in parts.items():
