@@ -21,10 +21,9 @@ read; its official parts become ``part``, and ``split`` says train or test.
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,21 +31,14 @@ from pathlib import Path
 import pandas as pd
 
 from core.errors import FileError, PolyfuseError, unknown
-from domains.education import assignments_lms as lms
 from domains.education.assignments_check import Checker
 from domains.education.assignments_history import HISTORY, with_history
-from domains.education.assignments_lms import Line
-from domains.education.assignments_public import is_public, public_line
+from domains.education.assignments_public import public_line
+from domains.education.assignments_read import KINDS, lines_of, open_csv, read_questions, which
 from domains.education.recipe import UNSEEN
-from domains.education.records_types import SetAside, open_text
+from domains.education.records_types import SetAside
 
-KINDS = ("plain", "public", *lms.KINDS)
-COLUMNS = (
-    "answer_id", "student_id", "question_id", "question", "reference", "answer", "concept", "module", "attempt", "time",
-    "section", "grade", "points", "max_points", "split",
-)  # fmt: skip
 _ALWAYS = ("answer", "group", *HISTORY)  # columns that a model may ask for, whatever the rows of one file hold
-QUESTION = ("question", "reference", "concept", "module")
 
 
 @dataclass
@@ -113,11 +105,11 @@ def read_assignments(
         FileError: if a file cannot be read at all or its columns are none of the known ones.
         ConfigError: for an unknown kind.
     """
-    columns, rows = _open(Path(source), encoding)
-    found = Assignments(str(source), _kind(kind, columns, str(source)))
-    known = _questions(Path(questions), encoding, dataset) if questions is not None else {}
+    columns, rows = open_csv(Path(source), encoding)
+    found = Assignments(str(source), which(kind, columns, str(source)))
+    known = read_questions(Path(questions), encoding, dataset) if questions is not None else {}
     check = Checker(now or datetime.now(UTC))
-    for line, cells in _lines(found.kind, columns, rows, found.aside):
+    for line, cells in lines_of(found.kind, columns, rows, found.aside):
         if dataset is not None and cells.get("dataset", dataset) != dataset:
             continue
         row = public_line(cells) if found.kind == "public" else cells
@@ -128,74 +120,6 @@ def read_assignments(
             content = ", ".join(row.get(n, "") for n in ("answer_id", "student_id", "question_id"))
             found.aside.append(SetAside(line, str(error), content))
     found.rows = check.without_moved(found.rows, found.aside)
-    return found
-
-
-def _kind(kind: str | None, columns: Sequence[str], source: str) -> str:
-    if kind is not None:
-        if kind not in KINDS:
-            raise unknown("kind of assignments", kind, KINDS)
-        return kind
-    if is_public(columns):
-        return "public"
-    if "question_id" in columns and {"student_id", "answer"} & {*columns}:
-        return "plain"
-    if (found := lms.kind_of(columns)) is not None:
-        return found
-    raise FileError(
-        f"{source}: no known columns in {', '.join(columns[:12])}; export the quiz report 'Responses' (Moodle) or "
-        "'Student analysis' (Canvas), a gradebook, or write student_id, question_id, answer and grade or points"
-    )
-
-
-def _open(path: Path, encoding: str) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
-    """The header and the numbered rows of a CSV file, decoded as a whole so that a wrong encoding is told at once."""
-    try:
-        with open_text(path) as file:
-            content = file.buffer.read()
-        text = content.decode(encoding)
-    except LookupError:
-        raise unknown("encoding", encoding, ("utf-8-sig", "cp1252", "latin-1", "utf-16")) from None
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise FileError(
-            f"{path}: is not {encoding} at line {line}; save it as 'CSV UTF-8', or name its encoding, such as "
-            "encoding='cp1252' for files of older spreadsheet programs"
-        ) from error
-    first = text.split("\n", 1)[0]
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=";" if first.count(";") > first.count(",") else ",")
-    columns = [c.strip() for c in next(reader, [])]
-    if not columns:
-        raise FileError(f"{path}: is empty; it needs a header and a row an answer")
-    return columns, ((reader.line_num, row) for row in reader if any(cell.strip() for cell in row))
-
-
-def _lines(
-    kind: str, columns: Sequence[str], rows: Iterator[tuple[int, list[str]]], aside: list[SetAside]
-) -> Iterator[Line]:
-    def whole() -> Iterator[tuple[int, list[str]]]:
-        for line, row in rows:
-            if len(row) == len(columns):
-                yield line, row
-            else:
-                reason = f"{len(row)} cells, the header has {len(columns)}; quote cells that hold the separator"
-                aside.append(SetAside(line, reason, ",".join(row)[:60]))
-
-    if kind in lms.KINDS:
-        return lms.read(kind, columns, whole())
-    return (Line(line, dict(zip(columns, row))) for line, row in whole())
-
-
-def _questions(path: Path, encoding: str, dataset: str | None) -> dict[str, Mapping[str, str]]:
-    columns, rows = _open(path, encoding)
-    if "question_id" not in columns:
-        raise FileError(f"{path}: no column 'question_id' among {', '.join(columns[:12])}; it names each question")
-    found: dict[str, Mapping[str, str]] = {}
-    for _, cells in rows:
-        row = dict(zip(columns, cells))
-        if dataset is None or row.get("dataset", dataset) == dataset:
-            row = public_line(row)
-            found[row["question_id"]] = {name: row.get(name, "") for name in QUESTION}
     return found
 
 
