@@ -135,4 +135,4 @@ def _cell(value: Any) -> str:
     if isinstance(value, Link):
         return f"{value.lecture}:{clock(value.start)}"
     text = "" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
-    return f"'{text}" if text[:1] in "=+@\t\r" else text  # no spreadsheet takes it for a formula
+    return f"'{text}" if text.startswith(("=", "+", "@", "\t", "\r")) else text  # no spreadsheet takes it for a formula

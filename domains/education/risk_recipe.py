@@ -49,7 +49,7 @@ def build(
     Raises:
         ConfigError: if the target is missing, or a further column is one that tells the outcome.
     """
-    column = target or TARGET
+    column = (target or TARGET).partition(":")[0]  # a label, whatever kind is named
     if column not in columns:
         raise ConfigError(f"no column {column!r}; a table to train on says who was at risk: 1 or 0")
     if wrong := [c for c in (*numbers, *categories) if c in _NEVER or c not in columns]:

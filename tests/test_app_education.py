@@ -1,0 +1,310 @@
+"""The education app's pages without a browser, what they show and store, and the course folder below them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from education_samples import SECONDS, prepare
+from streamlit.testing.v1 import AppTest
+
+from core.errors import ConfigError, FileError
+from domains.education import course_marks, starter
+from domains.education.course_folder import CourseFolder
+from domains.education.grading import Grader
+from domains.education.risk_report import at_capacity
+
+APP = Path(__file__).parents[1] / "apps" / "education" / "streamlit_app.py"
+GROUP = "2024-autumn"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    before = dict(os.environ)
+    yield prepare(tmp_path_factory.mktemp("education"))
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(scope="module")
+def folder(environment: dict[str, str]) -> CourseFolder:
+    found = starter.ready()
+    assert found is not None
+    return found
+
+
+def page(name: str, **state: Any) -> AppTest:
+    at = AppTest.from_string(
+        f"from apps.education import page_{name}\nfrom apps.education.pages import PAGES\n"
+        f"with PAGES.boundary():\n    page_{name}.show()",
+        default_timeout=120,
+    )
+    for key, value in state.items():
+        at.session_state[key] = value
+    return at.run()
+
+
+def words(at: AppTest) -> str:
+    """Everything that a page says, tables and choices too."""
+    said = [e.value for kind in (at.markdown, at.caption, at.subheader, at.title) for e in kind]
+    said += [e.label for e in at.button] + [o for s in at.selectbox for o in s.options]
+    said += [table.value.to_csv() for table in at.dataframe]
+    return "\n".join(map(str, said))
+
+
+def fine(at: AppTest) -> AppTest:
+    assert not at.exception
+    assert not at.error, at.error[0].value
+    return at
+
+
+# --- lecture
+
+
+def test_the_app_opens_on_the_sample_lecture_with_its_slides() -> None:
+    at = fine(AppTest.from_file(str(APP), default_timeout=120).run())
+    assert at.title[0].value == "Lecture"
+    assert "Nothing is inferred from faces or voices" in at.caption[0].value
+    assert "Composite demonstration" in at.caption[0].value
+    assert "no claim of accuracy" in at.caption[0].value
+    labels = [b.label for b in at.button]
+    assert labels == ["00:00 · Deciding under uncertainty", "00:04 · The null hypothesis", "00:16 · The p-value",
+                      "00:35 · Base rates"]  # fmt: skip
+
+
+def test_a_slide_and_a_hit_jump_to_their_second() -> None:
+    at = page("lecture")
+    at.button(key="slide_2_lecture-3").click().run()
+    assert fine(at).session_state["place"][:2] == ("lecture-3", 16.0)
+    at.text_input(key="query").set_value("how many of the ill people does the test find").run()
+    assert "Base rates" in at.button(key="hit_0_lecture-3").label
+    at.button(key="hit_0_lecture-3").click().run()
+    assert 34 <= fine(at).session_state["place"].second < SECONDS
+    at.text_input(key="query").set_value("zzz qqq").run()
+    assert fine(at).title[0].value == "Lecture"
+
+
+# --- class and learner
+
+
+def test_the_class_page_shows_the_advice_of_the_api(folder: CourseFolder) -> None:
+    at = fine(page("class"))
+    lines = folder.open(GROUP).advise()
+    said = words(at)
+    assert len(lines) > 2
+    first = lines[0]
+    assert first.wrong is not None
+    assert f"{first.question} wrong for **{first.wrong:.0%}** of {first.answered}" in said
+    everybody = folder.open(None).advise()[0]
+    at = fine(page("class", course=str(folder.folder), group="All groups"))
+    assert f"of {everybody.answered}" in words(at)
+    assert everybody.answered != first.answered
+
+
+def test_hidden_names_are_nowhere_on_the_pages(folder: CourseFolder) -> None:
+    names = folder.names()
+    assert len(names) == 36
+    shown = words(page("learner"))
+    assert any(name in shown for name in names.values())
+    for name in ("class", "learner", "grading", "risk"):
+        said = words(fine(page(name, hidden=True)))
+        for student, full in names.items():
+            assert full not in said, name
+            assert student not in said, name
+        if name in ("learner", "grading", "risk"):
+            assert "Learner " in said
+
+
+def test_a_learners_page_tells_weak_points_with_evidence_and_an_exercise(folder: CourseFolder) -> None:
+    course = folder.open(GROUP)
+    student = next(s for s in course.learners if len(course.recommend(s)) > 1)
+    at = fine(page("learner", learner=student))
+    said = words(at)
+    for line in course.recommend(student):
+        assert line.exercise_text[:20] in said.replace("\\", "")
+    assert "thin evidence" in said
+    assert "Watched:" in said
+
+
+# --- grading
+
+
+def test_a_decision_is_stored_counts_as_a_mark_and_is_trained_on(folder: CourseFolder) -> None:
+    waiting = folder.queue().waiting()
+    assert waiting
+    at = fine(page("grading"))
+    assert {m.label: m.value for m in at.metric}["Wait for you"] == str(len(waiting))
+    first = waiting[0]
+    assert str(first.case["question"])[:30] in words(at)
+    other = next(g for g in ("correct", "incorrect") if g != first.proposed)
+    at.segmented_control(key=f"mark_{first.answer_id}").set_value(other).run()
+    at.button(key="store").click().run()
+    fine(at)
+    assert folder.queue().decisions()[first.answer_id] == other
+    assert first.answer_id not in {w.answer_id for w in folder.queue().waiting()}
+    assert {m.label: m.value for m in at.metric}["Decided"] == "1"
+    graded = folder.open(None).graded
+    assert graded.set_index("answer_id").loc[first.answer_id, "grade"] == other
+    trained = course_marks.training_table(folder).set_index("answer_id")
+    assert tuple(trained.loc[first.answer_id, ["grade", "split", "group"]]) == (other, "train", "")
+    assert not (trained["grade"] == "").any()
+
+
+def test_proposals_are_kept_and_only_the_unsure_wait(folder: CourseFolder) -> None:
+    found = course_marks.proposals(folder)
+    assert found is not None
+    assert len(found) == starter.UNMARKED == len(course_marks.without_mark(folder))
+    unsure = set(found.loc[found["queue"] != "", "answer_id"])
+    assert {w.answer_id for w in folder.queue().waiting()} <= unsure
+    again = course_marks.propose(folder, Grader.load(starter.GRADING.ensure()))
+    assert again["proposed"].tolist() == found["proposed"].tolist()
+
+
+def test_words_of_an_answer_are_coloured_in_their_order() -> None:
+    from types import SimpleNamespace
+
+    from apps.education.page_grading import _coloured
+
+    graded: Any = SimpleNamespace(words=(("not", -0.9), ("mean", 0.5), ("a", 0.01)))
+    told = _coloured("a mean is *not* it", graded)
+    assert told.startswith("a :green-background[mean] is \\*:red-background[not]\\* it")
+
+
+# --- at risk
+
+
+def test_the_list_is_as_long_as_can_be_called_and_as_right_as_measured(folder: CourseFolder) -> None:
+    at = fine(page("risk"))
+    at.slider(key="capacity").set_value(4)
+    at.slider(key="week").set_value(4).run()
+    fine(at)
+    assert len(at.dataframe[0].value) == 4
+    risks = at.dataframe[0].value["risk"]
+    assert risks.is_monotonic_decreasing
+    from domains.education.risk import EarlyWarning
+    from domains.education.risk_features import RiskTables, snapshot
+
+    rows = snapshot(RiskTables.read(folder.folder), starter.RISK_DAYS[3])
+    rows = rows[rows["group"] == GROUP].astype(object).where(lambda t: t.notna(), "").astype(str)
+    risk = EarlyWarning.load(starter.RISK_WITHOUT.ensure()).risks(rows)
+    expected = at_capacity(rows["at_risk"].astype(float).to_numpy(), risk, [4], 20).iloc[0]
+    shown = {m.label: m.value for m in at.metric}
+    assert shown["Right calls"] == f"{expected['precision']:.0%}"
+    assert shown["Found"] == f"{expected['recall']:.0%}"
+
+
+def test_groups_of_fewer_than_five_are_not_shown() -> None:
+    at = fine(page("risk"))
+    table = at.dataframe[1].value
+    assert table["learners"].min() >= 5
+    assert "fewer than 5 not shown" in words(at)
+
+
+def test_the_model_without_demographics_knows_none() -> None:
+    config = Grader.load(starter.RISK_WITHOUT.ensure()).bundle.config
+    used = {c for m in config.modalities for c in m.columns}
+    assert used.isdisjoint({"age_band", *starter.BACKGROUND, "name", "outcome", "left", "tutorial"})
+    with_them = Grader.load(starter.RISK.ensure()).bundle.config
+    assert {"age_band", *starter.BACKGROUND} <= {c for m in with_them.modalities for c in m.columns}
+
+
+# --- train, model, import
+
+
+@pytest.mark.parametrize("kind", ["Grading", "Early warning"])
+def test_train_and_model_pages_are_there_for_both_kinds(kind: str) -> None:
+    at = fine(page("train", kind_of_model=kind))
+    assert any("No faults" in s.value for s in at.success)
+    assert not at.button(key="train").disabled
+    at = fine(page("model", kind_of_model=kind))
+    assert {"Cases", "Accuracy"} <= {m.label for m in at.metric}
+
+
+def test_a_lecture_is_imported_by_its_path_and_a_fault_is_told(environment: dict[str, str], tmp_path: Path) -> None:
+    at = page("import")
+    (tmp_path / "talk.mp4").write_text("no video", encoding="utf-8")
+    at.text_input(key="video_path").set_value(str(tmp_path / "talk.mp4")).run()
+    at.button(key="index").click().run()
+    assert not at.exception
+    assert "talk.mp4" in at.error[0].value
+    at.text_input(key="video_path").set_value(
+        str(Path(environment["POLYFUSE_SAMPLES"]) / "lectures/lecture-3.mp4")
+    ).run()
+    at.button(key="index").click().run()
+    assert "4 segments in" in fine(at).success[0].value
+    at.run()
+    assert "**1** lectures, **0** questions" in at.caption[1].value
+    assert at.button(key="open_course").disabled
+
+
+def test_the_sample_course_is_not_written_over() -> None:
+    at = page("import")
+    at.text_input(key="import_course").set_value(starter.SAMPLE_COURSE).run()
+    assert "stays as it is" in at.error[0].value
+
+
+def test_events_that_name_a_lecture_by_its_address_find_it(folder: CourseFolder) -> None:
+    from apps.education.page_import import _questions, _with_lectures
+
+    events = pd.DataFrame(
+        {"lecture": ["https://x.invalid/course/lecture-3", "https://x.invalid/lecture-9", "a/lecture-3.mp4/"]}
+    )
+    found = _with_lectures(events, folder)["lecture"].tolist()
+    assert found == ["lecture-3", "https://x.invalid/lecture-9", "lecture-3"]
+    answers = pd.DataFrame(
+        {"question_id": ["Q1", "Q1", "Q2"], "question": ["Why?", "Why?", ""], "concept": ["", "", "x"]}
+    )
+    assert _questions(answers)[["question", "concept"]].values.tolist() == [["Why?", "Q1"], ["Q2", "x"]]
+
+
+# --- the folder
+
+
+def test_a_course_folder_opens_a_group_and_says_what_it_lacks(folder: CourseFolder, tmp_path: Path) -> None:
+    assert folder.groups() == ["2024-autumn", "2024-spring", "2023-autumn"]
+    members = folder.members(GROUP)
+    assert members is not None
+    assert len(members) == 12
+    assert set(folder.open(GROUP).learners) <= set(members)
+    assert folder.synthetic
+    with pytest.raises(FileError, match=r"no questions\.csv"):
+        CourseFolder(tmp_path).open()
+    folder.table("questions").to_csv(tmp_path / "questions.csv", index=False)  # type: ignore[union-attr]
+    with pytest.raises(ConfigError, match="an empty course"):
+        CourseFolder(tmp_path).open()
+
+
+def test_another_set_of_the_generator_is_prepared_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from domains.education.sample import generate
+
+    monkeypatch.setenv("POLYFUSE_SAMPLES", str(generate(tmp_path / "other", 3, 1)))
+    assert starter.ready() is None
+
+
+def test_exports_are_safe_and_hide_who_is_hidden() -> None:
+    at = AppTest.from_string(
+        "import streamlit as st\nfrom apps.education import session\nsession.opened()\n"
+        "student = session.course().learners[0]\nst.session_state['hidden'] = True\n"
+        "rows = [{'student_id': student, 'said': '=cmd()', 'p': 0.123456, 'n': None}]\n"
+        "st.session_state['made'] = session.to_csv(rows)",
+        default_timeout=60,
+    ).run()
+    assert fine(at).session_state["made"] == "student_id,said,p,n\nLearner 1,'=cmd(),0.1235,\n"
+
+
+def test_the_timeline_has_a_bar_for_each_slide_and_topic(folder: CourseFolder) -> None:
+    from apps.education.charts import heat, timeline
+
+    course = folder.open(None)
+    lecture = course.lectures[0]
+    figure = timeline(lecture, course.rewatch(lecture.name, 5.0), 16.0)
+    topics, slides = figure.data[1], figure.data[2]
+    assert np.asarray(slides.customdata).ravel().tolist() == [s.start for s in lecture.segments]
+    assert np.asarray(topics.x).sum() == pytest.approx(lecture.duration, abs=1)
+    drawn = heat(course.mastery, course.concepts, dict.fromkeys(course.learners, "x")).data[0]
+    assert np.asarray(drawn.z, float).shape == (len(course.concepts), course.mastery["student_id"].nunique())
