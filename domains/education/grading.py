@@ -12,9 +12,11 @@ import pandas as pd
 
 from core.answer import is_unsure
 from core.cache import FeatureCache
+from core.compare import Comparison
 from core.config import ExperimentConfig
 from core.errors import ConfigError
 from core.estimator import Estimator, Table
+from core.evaluation.evaluate import Figures
 from core.manifest import Manifest
 from core.progress import Progress, silent
 from core.schema import Prediction
@@ -139,7 +141,7 @@ class Grader(Estimator):
         Raises:
             TableError: with all faults of the table.
         """
-        manifest = Manifest.open(known_history(table), self.bundle.config, need_target=False)
+        manifest = Manifest.open(self._ready(table), self.bundle.config, need_target=False)
         manifest.raise_faults()
         graded = []
         for found in self.predictor.predict_table(manifest, batch=64):
@@ -147,9 +149,19 @@ class Grader(Estimator):
             progress("answers graded", len(graded), len(manifest))
         return graded
 
+    def compare(
+        self, table: Table, *, root: Path | None = None, folds: int = 0, progress: Progress = silent
+    ) -> Comparison:
+        """Fused against each part alone and the floor, on the same splits; see ``core.compare``."""
+        return super().compare(known_history(table), root=root, folds=folds, progress=progress)
+
+    def evaluate(self, table: Table, *, root: Path | None = None, split: str | None = None) -> Figures:
+        """Measure the trained model on a table that has the target."""
+        return super().evaluate(self._ready(table), root=root, split=split)
+
     def evaluate_apart(self, table: Table) -> dict[str, Apart]:
         """Figures of the test rows, apart for unseen answers, questions and modules, with error against coverage."""
-        return evaluate_apart(self.bundle, known_history(table))
+        return evaluate_apart(self.bundle, self._ready(table))
 
     def save(self, folder: Path | str) -> None:
         """Write the bundle and, where graded answers are kept, their file beside it."""
@@ -164,6 +176,12 @@ class Grader(Estimator):
         if (kept := beside(Path(folder))).is_file():
             found.graded, found.keep_answers = GradedAnswers.load(kept), True
         return found
+
+    def _ready(self, table: Table) -> pd.DataFrame:
+        """The table with the learner's history; blank where the model reads one and the table has no times."""
+        frame = known_history(table)
+        read = {c for m in self.bundle.config.modalities for c in m.columns}
+        return frame.assign(**{c: "" for c in (*HISTORY, "attempt") if c in read and c not in frame})
 
     def _known(self, case: Mapping[str, Any]) -> dict[str, Any]:
         """What the model reads of a case; it may have been trained without question or history."""
