@@ -119,7 +119,7 @@ class Answers:
     def _lift(self, values: Sequence[str]) -> np.ndarray:
         """How much more often than usual each answer was given in this context: a sum of log ratios, (A,)."""
         found = np.zeros(len(self.answers))
-        turns = max(self.used.sum(), 1.0)
+        turns = max(self.used.sum(), len(self.answers))
         for value in values:
             if (v := self.values.get(value)) is not None:
                 share = (self.total[v] + 0.5) / (turns + 1)

@@ -7,13 +7,14 @@ import os
 from pathlib import Path
 
 from core import starter
-from core.config import ExperimentConfig
+from core.config import ExperimentConfig, ModalityConfig
 from core.progress import Progress, silent
+from core.schema import Modality
 from core.table import StringTable
 from domains.customer_service import recipe
 
 DOMAIN = "customer_service"
-EPOCHS = 10
+EPOCHS = 30
 
 
 def home() -> Path:
@@ -36,10 +37,20 @@ def sample_table() -> Path:
 
 
 def sample_config() -> ExperimentConfig:
-    """What the sample model is: one seed and few epochs, so that it is there within a minute."""
+    """What the sample model is: one seed, coarse sound that is prepared once, so that it is there within a minute."""
     config = recipe.build(StringTable.open(sample_table()).columns, target="intent", preset="fast")
     epochs = int(os.environ.get("POLYFUSE_SAMPLE_EPOCHS") or EPOCHS)
-    return dataclasses.replace(config, training=dataclasses.replace(config.training, epochs=epochs), floor=False)
+    training = dataclasses.replace(config.training, epochs=epochs, augment=False)
+    kinds = tuple(_coarse(m) if m.kind is Modality.AUDIO else m for m in config.modalities)
+    return dataclasses.replace(config, modalities=kinds, training=training, floor=False)
+
+
+def _coarse(speech: ModalityConfig) -> ModalityConfig:
+    """Half the frames and half the channels of the usual view of sound."""
+    view = speech.views[0]
+    small = {"widths": [8, 16, 24], "size": 64, "time_blocks": 1}
+    sound = dataclasses.replace(view, options=view.options | small, preprocess=view.preprocess | {"hop_ms": 20.0})
+    return dataclasses.replace(speech, views=(sound,))
 
 
 SAMPLE = starter.SampleModel(DOMAIN, sample_table, sample_config)

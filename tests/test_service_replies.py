@@ -1,0 +1,215 @@
+"""Reply suggestion: what is found, what is learned from answered turns and decisions, what is kept, what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import core.sentences
+from core.errors import BundleError, ConfigError
+from core.privacy.text import masked
+from core.record import Record
+from domains.customer_service.knowledge import Knowledge, Piece
+from domains.customer_service.replies import ReplySuggester
+from domains.customer_service.reply_writer import ReplyWriter
+from domains.customer_service.turns import from_dialogue, from_table, key, template
+
+KNOWLEDGE = Knowledge(
+    (
+        Piece("Lost card", "Your card {number} is blocked now, {name}.", "cards.md › Lost card", "lost_card"),
+        Piece("Refunds", "A refund arrives within five days.", "money.md › Refunds", "refund"),
+        Piece("Opening hours", "We are open from nine to five.", "shop.md › Hours"),
+    )
+)
+
+
+@pytest.fixture(autouse=True)
+def no_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By TF-IDF: quick, and the same on every machine."""
+    monkeypatch.setattr(core.sentences, "text_model", lambda: None)
+
+
+def _table(n: int = 150, seed: int = 0) -> pd.DataFrame:
+    """The same vague words mean a parcel to customers of the shop, a bill to others, and goodbye at the end."""
+    rng, rows = np.random.default_rng(seed), []
+    for i in range(n):
+        product = ("shop", "phone")[int(rng.integers(2))]
+        reply = {"shop": "Your parcel is on its way.", "phone": "Your bill is explained online."}[product]
+        opening = bool(rng.integers(2))
+        row = {"text": f"what about it {rng.integers(9)}", "dialogue": "agent: Hello, how can I help?", "reply": reply}
+        if not opening:
+            row |= {"dialogue": "agent: Is there anything else?", "reply": "Goodbye."}
+        rows.append(row | {"turn_id": f"t{i}", "customer_id": f"c{i % 40}", "product": product, "split": "train"})
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture(scope="module")
+def learned() -> ReplySuggester:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(core.sentences, "text_model", lambda: None)
+        return ReplySuggester().fit(_table(), KNOWLEDGE)
+
+
+def test_the_knowledge_base_alone_is_enough() -> None:
+    suggester = ReplySuggester().fit(knowledge=KNOWLEDGE)
+    first, *others = suggester.suggest("agent: hello\ncustomer: I lost my card")
+    assert (first.source, first.missing) == ("cards.md › Lost card", ("number", "name"))
+    assert len(others) == 2
+    assert first.score > others[0].score >= others[1].score
+    assert suggester.about["order"].startswith("fixed weights: 0 answered turns are too few")
+    assert suggester.about["meaning"].startswith("TF-IDF")
+
+
+def test_placeholders_are_filled_from_slots_also_under_another_name() -> None:
+    suggester = ReplySuggester().fit(knowledge=KNOWLEDGE)
+    (first,) = suggester.suggest("customer: lost card", slots={"order_number": "AB-1", "name": "Ana"}, k=1)
+    assert first.text == "Your card AB-1 is blocked now, Ana."
+    assert first.template == "Your card {number} is blocked now, {name}."
+    assert first.missing == ()
+
+
+def test_the_intent_decides_between_answers_that_words_do_not_tell_apart() -> None:
+    suggester = ReplySuggester().fit(knowledge=KNOWLEDGE)
+    for intent, source in (("lost_card", "cards.md › Lost card"), ("refund", "money.md › Refunds")):
+        assert suggester.suggest("customer: it is about that matter", intent=intent, k=1)[0].source == source
+
+
+def test_an_order_is_learned_from_behaviour_and_from_the_dialogue(learned: ReplySuggester) -> None:
+    assert "learned from" in learned.about["order"]
+    opened = ["agent: Hello, how can I help?", "customer: what about it 3"]
+    for product, reply in (("shop", "Your parcel is on its way."), ("phone", "Your bill is explained online.")):
+        assert learned.suggest(opened, behaviour={"product": product}, k=1)[0].text == reply
+    closed = ["agent: Is there anything else?", "customer: what about it 3"]
+    assert learned.suggest(closed, behaviour={"product": "shop"}, k=1)[0].text == "Goodbye."
+
+
+def test_the_parts_of_a_score_are_shown(learned: ReplySuggester) -> None:
+    parts = learned.suggest("customer: your parcel", behaviour={"product": "shop"}, k=1)[0].parts
+    assert parts["says_words"] > 0
+    assert parts["behaviour"] > 0
+    assert parts["from_knowledge"] == 0
+
+
+def test_test_rows_are_not_learned_from() -> None:
+    table = _table(20).assign(split="test")
+    with pytest.raises(ConfigError, match="neither an answered turn nor a knowledge base"):
+        ReplySuggester().fit(table)
+
+
+def test_a_saved_suggester_answers_the_same(learned: ReplySuggester, tmp_path: Path) -> None:
+    learned.save(tmp_path / "replies")
+    assert {f.suffix for f in (tmp_path / "replies").iterdir()} == {".json", ".safetensors", ".txt"}
+    again = ReplySuggester.load(tmp_path / "replies")
+    for words in ("what about it 2", "I lost my card"):
+        asked = {"dialogue": f"customer: {words}", "behaviour": {"product": "shop"}}
+        assert again.suggest(**asked) == learned.suggest(**asked)
+    assert again.about == learned.about
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "version"])
+def test_a_damaged_folder_is_refused_in_words(learned: ReplySuggester, tmp_path: Path, damage: str) -> None:
+    learned.save(tmp_path / "r")
+    file = tmp_path / "r" / "replies.json"
+    if damage == "missing":
+        (tmp_path / "r" / "replies.safetensors").unlink()
+    elif damage == "cut":
+        file.write_text(file.read_text()[:-50])
+    else:
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 99}))
+    with pytest.raises(BundleError, match=r"fit (it|the replies) again"):
+        ReplySuggester.load(tmp_path / "r")
+
+
+def test_what_agents_decided_is_used_at_the_next_fit(tmp_path: Path) -> None:
+    record = Record(tmp_path / "r.sqlite", clean=masked)
+    before = ReplySuggester().fit(knowledge=KNOWLEDGE)
+    asked = "customer: when do you open"
+    assert before.suggest(asked, k=1)[0].text == "We are open from nine to five."
+    case = {"turn_id": "1", "text": "when do you open", "dialogue": ""}
+    said = {"suggested": "We are open from nine to five.", "intent": "hours"}
+    edited = {"decision": "edited", "reply": "We open at ten, Ana Silva. My name is Ana Silva."}
+    for _ in range(3):
+        record.append("reply", case, said, {"decision": "rejected", "reply": ""})
+        record.append("reply", case, said, edited)
+    after = ReplySuggester().fit(knowledge=KNOWLEDGE, record=record)
+    first = after.suggest(asked, intent="hours", k=1)[0]
+    assert first.text == "We open at ten, {name}. My name is {name}."  # personal data is out before it is learned
+    old = next(s for s in after.suggest(asked, k=9) if s.text == "We are open from nine to five.")
+    assert old.parts["rejected"] == 3
+
+
+def test_personal_data_of_past_turns_becomes_placeholders() -> None:
+    table = pd.DataFrame(
+        {
+            "text": ["my name is Zebedee, order 998877"],
+            "reply": ["Thanks Zebedee, 998877 is on its way"],
+            "split": ["train"],
+        }
+    )
+    (turn,) = from_table(table)
+    assert turn.text == "my name is [NAME_1], order [NUMBER_1]"
+    assert turn.reply == "Thanks {name}, {number} is on its way"
+    assert key(turn.reply) == key("thanks {first_name},  {x} is on its way")
+    assert template("[NAME_12]!") == "{name}!"
+
+
+def test_a_dialogue_is_read_by_its_sides() -> None:
+    turn = from_dialogue(
+        "customer: a\nagent: What else?\nuser: b\ncustomer: c\n", behaviour={"plan": None, "pages_seen": 3}
+    )
+    assert (turn.text, turn.said, turn.behaviour) == ("b c", "What else?", {"pages_seen": "3"})
+    assert from_dialogue(["agent: Hi"], "and now").text == "and now"
+    with pytest.raises(ConfigError, match="the customer's last words are missing"):
+        from_dialogue("customer: a\nagent: b")
+
+
+def test_what_cannot_be_learned_from_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"load\(folder\) first"):
+        ReplySuggester().suggest("customer: a")
+    with pytest.raises(ConfigError, match="the columns reply and text or recognised"):
+        ReplySuggester().fit(pd.DataFrame({"text": ["a"]}))
+
+
+@pytest.fixture(scope="module")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A causal model with random weights: real parts, in the layout of the transformers library."""
+    from core.torchaudio_import import torchaudio
+
+    torchaudio()
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("model")
+    known = ("[UNK]", "[END]", "customer", "agent", "card", "lost", "your", "is", "blocked")
+    words = {w: i for i, w in enumerate(known)}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="[UNK]", eos_token="[END]")
+    fast.save_pretrained(folder)
+    GPT2LMHeadModel(GPT2Config(vocab_size=9, n_positions=64, n_embd=8, n_layer=1, n_head=2)).save_pretrained(folder)
+    return folder
+
+
+def test_a_named_model_writes_what_no_one_vouches_for(tiny_model: Path) -> None:
+    suggester = ReplySuggester().fit(knowledge=KNOWLEDGE)
+    asked = ["agent: hello", "customer: my card is lost"]
+    writer = ReplyWriter(str(tiny_model), tokens=5)
+    found = writer.write(asked, suggester.suggest(asked))
+    assert (found.score, found.source) == (0.0, f"written by {tiny_model}; check every fact")
+    assert len(found.text.split()) <= 5
+    assert writer.write(asked, suggester.suggest(asked)) == found  # no sampling
+    assert writer.write(["customer: " + "card " * 500]).source == found.source  # more than the model can read
+
+
+def test_without_a_model_nothing_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="name the folder of a transformers model"):
+        ReplyWriter("")
+    with pytest.raises(ConfigError, match="no such folder"):
+        ReplyWriter(str(tmp_path / "nothing"))
+    (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
+    with pytest.raises(ConfigError, match="cannot write replies"):
+        ReplyWriter(str(tmp_path))
