@@ -15,6 +15,7 @@ from core.recognition import Recogniser, Transcript, Word
 from core.recognition import Segment as Heard
 from domains.education import Lecture
 from domains.education.captions import Caption
+from domains.education.index import main
 
 pytest.importorskip("rapidocr", reason="the extra lecture is not installed")
 PARTS = [
@@ -192,3 +193,15 @@ def test_the_index_is_plain_json(made: Path) -> None:
     content = json.loads((made / "intro.lecture" / "lecture.json").read_text())
     assert content["video"] == "../intro.mp4"
     assert {"start", "end", "slide", "text", "keywords", "title"} <= content["segments"][0].keys()
+
+
+def test_the_command_line_tells_what_it_found_and_what_is_wrong(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main([str(made / "intro.mp4")])
+    assert "intro.lecture: 3 segments, " in capsys.readouterr().out
+    with pytest.raises(SystemExit, match=r"error: .*none\.mp4: no such file"):
+        main([str(tmp_path / "none.mp4")])
+    with pytest.raises(SystemExit):
+        main(["a.mp4", "b.mp4", "--captions", "a.vtt"])
+    assert "--captions belongs to one video" in capsys.readouterr().err

@@ -1,0 +1,53 @@
+"""Index lectures from the command line.
+
+    python -m domains.education.index intro.mp4 limits.webm --recogniser faster_whisper
+
+Captions of the same name beside a video are taken; ``--captions`` names others, for one video. A run that was stopped
+goes on when it is started again.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.errors import PolyfuseError
+from core.progress import Bars
+from domains.education.lecture import Lecture
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m domains.education.index", description=__doc__.split("\n")[0])
+    parser.add_argument("videos", type=Path, nargs="+", help="mp4, webm, mkv …")
+    parser.add_argument("--captions", type=Path, help=".vtt or .srt, for one video")
+    parser.add_argument("--encoding", default="utf-8", help="of the captions")
+    parser.add_argument("--recogniser", help="of core.recognition, for videos without captions")
+    parser.add_argument("--out", type=Path, help="folder for the indexes; otherwise beside each video")
+    parser.add_argument("--rejected", type=Path, help="go on without faulty captions, written here with their reasons")
+    given = parser.parse_args(arguments)
+    if given.captions is not None and len(given.videos) > 1:
+        parser.error("--captions belongs to one video; name the captions of several like their videos")
+    try:
+        for video in given.videos:
+            out = None if given.out is None else given.out / f"{video.stem}.lecture"
+            with Bars() as progress:
+                found = Lecture.index(
+                    video, given.captions, given.recogniser, out, progress,
+                    encoding=given.encoding, rejected=given.rejected,
+                )  # fmt: skip
+            print(_told(found))
+    except PolyfuseError as error:
+        raise SystemExit(f"error: {error}") from None
+
+
+def _told(lecture: Lecture) -> str:
+    shown, said = lecture.found["slides"], lecture.found["transcript"]
+    counts = f"{len(lecture.segments)} segments, {len(lecture.topics)} topics, {shown['slides']} slides"
+    lines = [f"{lecture.folder}: {counts} by {shown['method']!r}, transcript: {said['method']}", *lecture.notes]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
