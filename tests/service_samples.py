@@ -1,4 +1,4 @@
-"""A few turns of the generated service with some of their calls, and the sample model trained on them, for app tests."""
+"""A few turns of the generated service with some of its calls, and the sample model trained on them, for app tests."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def prepare(folder: Path) -> dict[str, str]:
         "POLYFUSE_HOME": str(folder / "home"),
         "POLYFUSE_CACHE": str(folder / "cache"),
         "POLYFUSE_SAMPLES": str(write_table(folder / "turns").parent),
-        "POLYFUSE_SAMPLE_EPOCHS": "4",
+        "POLYFUSE_SAMPLE_EPOCHS": "8",
         "OMP_NUM_THREADS": "1",
     }
     os.environ.update(environment)
