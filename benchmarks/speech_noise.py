@@ -18,8 +18,8 @@ from domains.customer_service.noisy import LEVELS, noisy_copies
 def noisy_table(root: Path, part: str) -> pd.DataFrame:
     """A row a recording and level; ``noise_db`` is "clean" or the level.
 
-    Clean recordings have the recognition of the data itself, noisy ones that of the noisy sound. Training rows come at
-    one level besides clean, all others at every level.
+    Clean recordings have the recognition of the data itself, noisy ones that of the noisy sound. Rows that are not for
+    training come at every level, every fourth training row at one level besides clean.
     """
     table = pd.read_csv(root / f"speech/{part}/manifest.csv", dtype=str, keep_default_na=False)
     table = table.rename(columns={"utt_id": "turn_id", "asr_tiny_en": "recognised"}).drop(columns="transcript")
@@ -29,7 +29,7 @@ def noisy_table(root: Path, part: str) -> pd.DataFrame:
     with Bars() as progress:
         made = [
             noisy_copies(rows, folder, root=root, every_level=every, recogniser=recogniser, progress=progress)
-            for rows, every in ((table[~learned], True), (table[learned], False))
+            for rows, every in ((table[~learned], True), (table[learned].iloc[::4], False))
         ]
     clean = table.assign(noise_db="clean", audio=[str(root / a) for a in table["audio"]])
     found = pd.concat([clean, *made], ignore_index=True)
