@@ -61,6 +61,7 @@ class Manifest:
         self._blank = {c for c in self._columns if c not in table.columns}
         checked = list(self._check_cases())
         self._cases = [case for case, _, _ in checked]
+        self._lists: dict[str, list[Any]] = {}
         self.present = np.array([here for _, here, _ in checked], dtype=bool)  # (cases, modalities)
         self.faults: list[Fault] = unknown + [f for _, _, found in checked for f in found] + self._together(self._cases)
 
@@ -102,22 +103,28 @@ class Manifest:
     @property
     def ids(self) -> list[str]:
         """The id of every case; the row's number where no id column is named."""
-        return [case.id for case in self._cases]
+        return self._listed("id")
 
     @property
     def targets(self) -> list[Any]:
         """Raw targets: str, tuple of str, or float; None where blank."""
-        return [case.target for case in self._cases]
+        return self._listed("target")
 
     @property
     def groups(self) -> list[str | None]:
         """The group of every case; None where blank or no column is named."""
-        return [case.group for case in self._cases]
+        return self._listed("group")
 
     @property
     def splits(self) -> list[str | None]:
         """train, val or test of every case; None where no column is named."""
-        return [case.split for case in self._cases]
+        return self._listed("split")
+
+    def _listed(self, name: str) -> list[Any]:
+        """A field of every case; kept, since callers ask for it once a row."""
+        if name not in self._lists:
+            self._lists[name] = [getattr(case, name) for case in self._cases]
+        return self._lists[name]
 
     @property
     def fingerprint(self) -> str:
@@ -146,6 +153,7 @@ class Manifest:
         part = copy.copy(self)
         part._rows = [self._rows[i] for i in chosen]
         part._cases = [self._cases[i] for i in chosen]
+        part._lists = {}
         part._number, part.present = self._number[chosen], self.present[chosen]
         rows = {r + 1 for case in part._rows for r in case}
         part.faults = [f for f in self.faults if not f.row or f.row in rows]
