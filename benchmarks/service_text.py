@@ -42,10 +42,10 @@ def members(config: ExperimentConfig, count: int = 5) -> ExperimentConfig:
     return dataclasses.replace(config, seeds=1, folds=count, floor=False)
 
 
-def measure(train: pd.DataFrame, test: pd.DataFrame, **options: Any) -> dict[str, Any]:
-    """Train on one table, a fifth of it held out of each member in turn, and evaluate on the other."""
+def measure(train: pd.DataFrame, test: pd.DataFrame, count: int = 5, **options: Any) -> dict[str, Any]:
+    """Train ``count`` members on one table, a part of it held out of each in turn, and evaluate on the other."""
     table = train.assign(split=np.where(np.arange(len(train)) % 5 == 0, "val", "train"))
-    config = members(recipe.build(list(table.columns), target="intent", **options))
+    config = members(recipe.build(list(table.columns), target="intent", **options), count)
     found: dict[str, Any] = {}
     with timed(found, "train_seconds"):
         bundle = Experiment(Manifest.open(table, config), config).combine()
@@ -55,6 +55,7 @@ def measure(train: pd.DataFrame, test: pd.DataFrame, **options: Any) -> dict[str
     held = {k: round(v, 4) for k, v in bundle.facts["held_out"].items() if k in ("accuracy", "f1")}
     return {
         "rows": [len(train), len(test)],
+        "members": count,
         "test": kept | {"calibration_error": round(figures.calibration_error or 0, 4)} | _round(figures.scope),
         "intervals": {k: [round(x, 4) for x in v] for k, v in figures.intervals.items()},
         "held_out": held,
@@ -80,14 +81,14 @@ def few_shot(root: Path) -> dict[str, Any]:
     return {"accuracy": round(float(np.mean([f["test"]["accuracy"] for f in found])), 4), "draws": found}
 
 
-def clinc(root: Path, count: int = 5, most: int = 2) -> dict[str, Any]:
+def clinc(root: Path, count: int = 5, most: int = 1) -> dict[str, Any]:
     table = read(root / "text/clinc150.csv")
     table["intent"] = np.where(table["is_oos"] == "1", OUT, table["intent"])
     table, found = table[["text", "intent"]], {"labelled": [], "unlabelled": []}
     parts = folds(list(table["intent"]), [None] * len(table), count, seed=0)
     for a, b in parts[:most]:
         for name, train in (("labelled", table.iloc[a]), ("unlabelled", table.iloc[a].query("intent != @OUT"))):
-            found[name].append(measure(train.sample(frac=1, random_state=0), table.iloc[b], false_alarm=0.02))
+            found[name].append(measure(train.sample(frac=1, random_state=0), table.iloc[b], 3, false_alarm=0.02))
             print(name, found[name][-1]["test"], flush=True)
     names = ("inside_accuracy", "outside_recall", "outside_auroc", "false_alarms")
     means = {k: {n: round(float(np.mean([f["test"][n] for f in v])), 4) for n in names} for k, v in found.items()}
@@ -101,7 +102,8 @@ def hint3(root: Path) -> dict[str, Any]:
         train, test = (rows[rows["split"] == part][["text", "intent"]] for part in ("train", "test"))
         train = train[train.groupby("intent")["intent"].transform("size") > 1]
         test = test[test["intent"].isin([*train["intent"], OUT])]
-        found[str(bot)] = measure(train, test)
+        left_out = len(rows[rows["split"] == "test"]) - len(test)
+        found[str(bot)] = measure(train, test, 3) | {"test rows of intents with one training turn, left out": left_out}
         print(bot, found[str(bot)]["test"], flush=True)
     return found
 

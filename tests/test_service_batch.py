@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 from apps.cli import main
 from core.batch import Windows, answer_file, answer_lines
@@ -169,3 +170,14 @@ def test_a_folder_without_readable_files_is_refused(bundle: Path, tmp_path: Path
     (tmp_path / "a.txt").write_bytes("größe".encode("latin-1"))
     assert main(["predict", str(bundle), str(tmp_path)]) == 1
     assert "a.txt: not UTF-8" in capsys.readouterr().err
+
+
+def test_a_cache_in_memory_forgets_the_oldest() -> None:
+    cache = MemoryCache(most=100)
+    cache.put({"a": torch.zeros(10), "b": torch.ones(10)})  # 40 bytes each
+    cache.put({"c": torch.full((10,), 2.0)})
+    assert ("a" in cache, "b" in cache, "c" in cache) == (False, True, True)
+    assert cache.get("a") is None
+    assert torch.equal(cache.get("c"), torch.full((10,), 2.0))
+    cache.clear()
+    assert "c" not in cache
