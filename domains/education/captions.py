@@ -66,8 +66,10 @@ def read_captions(
         raise FileError(f"{path}: holds no caption (no line such as '00:01.000 --> 00:04.000'); give another file")
     if faults and rejected is None:
         raise TableError(str(path), faults)
-    if faults and rejected is not None:
-        _write_rejected(rejected, faults)
+    if rejected is not None:
+        rejected.unlink(missing_ok=True)  # of an earlier run
+        if faults:
+            _write_rejected(rejected, faults)
     return list(_unrolled(found))
 
 

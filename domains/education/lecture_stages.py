@@ -38,6 +38,7 @@ EMPTY_LEVEL, EMPTY_SHARE = (
     2.0,
     0.4,
 )  # grey levels of spread in a block of empty ground; a drawn picture has so much of it
+_SLIDES = {"method": slides.METHOD, "step_seconds": slides.STEP}
 LONGEST_CAPTION, PAUSE = 8.0, 0.8  # seconds; recognised words are parted there
 
 
@@ -171,19 +172,19 @@ class Stages:
         segments, topics = topics_of(segments_of(joined, shown, said))
         pictures = self._keep_pictures(joined)
         segments = [dataclasses.replace(s, picture=pictures[_scene_at(joined, s.start)]) for s in segments]
+        counts = {"slides": len(numbers), "moving": sum(s.slide is None for s in joined)}
         found = {
             "video": self.key,
             "key": key,
-            "slides": {"method": slides.METHOD, "step_seconds": slides.STEP, "slides": len(numbers)}
-            | {"moving": sum(s.slide is None for s in joined), "scenes_joined_as_filmed": len(scenes) - len(joined)},
+            "slides": _SLIDES | counts | {"scenes_joined_as_filmed": len(scenes) - len(joined)},
             "transcript": source,
             "topics": {"method": method(), "topics": len(topics)},
         }
-        lecture = Lecture(
-            self.folder, self.video.stem, self.video, self.length, tuple(segments), tuple(topics), tuple(said), found,
-            tuple(self.notes),
-        )  # fmt: skip
         self.progress("topics", len(topics), len(topics))
+        parts = tuple(segments), tuple(topics), tuple(said), found, tuple(self.notes)
+        self._write(Lecture(self.folder, self.video.stem, self.video, self.length, *parts))
+
+    def _write(self, lecture: Lecture) -> None:
         new = self.work / FILE
         new.write_text(json.dumps(to_json(lecture), ensure_ascii=False, indent=1), encoding="utf-8")
         new.replace(self.folder / FILE)
