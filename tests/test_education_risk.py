@@ -261,6 +261,10 @@ def test_the_command_line_from_folder_to_list(tmp_path: Path, capsys: pytest.Cap
     main(["train", str(tmp_path / "risk.csv"), "--out", str(tmp_path / "run"), "--preset", "fast"])
     main(["warn", str(tmp_path / "run" / "bundle"), str(tmp_path / "risk.csv"), "--capacity", "4"])
     assert len(capsys.readouterr().out.strip().split("case_id")[1].splitlines()) == 5
+    main(["table", str(tmp_path), str(tmp_path / "later.csv"), "--day", "30", "--start", "2025-10-01"])
+    later = EarlyWarning.load(tmp_path / "run" / "bundle").evaluate(tmp_path / "later.csv")  # it names no split
+    assert later.cases == len(pd.read_csv(tmp_path / "later.csv"))
+    assert "auroc" in later.metrics
     with pytest.raises(SystemExit, match=r"error: .*early warning needs enrolments\.csv"):
         main(["table", str(tmp_path / "nowhere"), str(tmp_path / "x.csv")])
     with pytest.raises(FileError):

@@ -32,7 +32,9 @@ class Answers:
     question: np.ndarray  # (N,) str
     concept: np.ndarray  # (N,) str
     y: np.ndarray  # (N,) float, 1 for right; NaN where not graded yet, such as a question to be asked
-    gap: np.ndarray  # (N,) float: log(1 + time since the learner's last answer), in days or in the table's own steps
+    gap: (
+        np.ndarray
+    )  # (N,) float: log(1 + time since the learner's last graded answer), in days or in the table's own steps
     row: np.ndarray  # (N,) int
 
     def __len__(self) -> int:
@@ -74,10 +76,15 @@ def read_answers(table: pd.DataFrame) -> Answers:
         raise TableError("answers", faults)
     place = np.lexsort((np.arange(len(table)), order, pd.factorize(student)[0]))
     names = [table[c or question].astype(str).to_numpy(dtype=object)[place] for c in (question, concept)]
-    first = np.append(True, student[place][1:] != student[place][:-1])
-    since = np.diff(order[place], prepend=order[place][:1])
-    gap = np.log1p(np.where(first, 0.0, np.maximum(since, 0)))
+    gap = np.log1p(_since_graded(student[place], order[place], y[place]))
     return Answers(student[place], names[0], names[1], y[place], gap, place)
+
+
+def _since_graded(student: np.ndarray, order: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(N,) how long before each answer the learner's last graded one lies; 0 where there is none."""
+    own = pd.Series(order)
+    last = own.where(~np.isnan(y)).groupby(student).ffill().groupby(student).shift()
+    return (own - last).fillna(0).clip(lower=0).to_numpy()
 
 
 def _outcome(table: pd.DataFrame, faults: list[Fault]) -> np.ndarray:

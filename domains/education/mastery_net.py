@@ -107,7 +107,8 @@ class Coder:
     def fit(cls, answers: Answers, features: np.ndarray) -> Coder:
         """Names that occur, and mean and deviation of the features."""
         questions, concepts = (tuple(map(str, np.unique(n.astype(str)))) for n in (answers.question, answers.concept))
-        return cls(questions, concepts, features.mean(axis=0), features.std(axis=0).clip(1e-3))
+        center, scale = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
+        return cls(questions, concepts, center, scale.clip(1e-3))
 
     def sequences(self, answers: Answers, features: np.ndarray, window: int = WINDOW) -> list[dict[str, Tensor]]:
         """Windows of up to ``window`` answers of one learner, in order; together all N."""
