@@ -1,9 +1,11 @@
 """Spoken turns at several levels of noise, and what the recogniser hears in each: made once, kept beside the features.
 
-``python -m benchmarks.speech_noise barista`` makes them ahead of a benchmark, and goes on where it stopped.
+``python -m benchmarks.speech_noise barista 10 0`` makes them ahead of a benchmark, at 10 and 0 dB (without a number: at
+all levels), and goes on where it stopped.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +17,7 @@ from core.progress import Bars
 from domains.customer_service.noisy import LEVELS, noisy_copies
 
 
-def noisy_table(root: Path, part: str) -> pd.DataFrame:
+def noisy_table(root: Path, part: str, levels: Sequence[float] = LEVELS) -> pd.DataFrame:
     """A row a recording and level; ``noise_db`` is "clean" or the level.
 
     Clean recordings have the recognition of the data itself, noisy ones that of the noisy sound. Rows that are not for
@@ -28,7 +30,9 @@ def noisy_table(root: Path, part: str) -> pd.DataFrame:
     folder, recogniser = default_folder() / "benchmarks" / part, recognition.build("faster_whisper", threads=1)
     with Bars() as progress:
         made = [
-            noisy_copies(rows, folder, root=root, every_level=every, recogniser=recogniser, progress=progress)
+            noisy_copies(
+                rows, folder, root=root, levels=levels, every_level=every, recogniser=recogniser, progress=progress
+            )
             for rows, every in ((table[~learned], True), (table[learned].iloc[::4], False))
         ]
     clean = table.assign(noise_db="clean", audio=[str(root / a) for a in table["audio"]])
@@ -36,8 +40,7 @@ def noisy_table(root: Path, part: str) -> pd.DataFrame:
     return found.assign(noise_db=found["noise_db"].map(lambda x: x if x == "clean" else f"{x:g}"))
 
 
-NAMES = ("clean", *(f"{x:g}" for x in LEVELS))
-
 if __name__ == "__main__":
-    for name in sys.argv[1:] or ["barista"]:
-        noisy_table(public_data("service"), name)
+    numbers = [float(a) for a in sys.argv[1:] if a.isdigit()]
+    for name in [a for a in sys.argv[1:] if not a.isdigit()] or ["barista"]:
+        noisy_table(public_data("service"), name, numbers or LEVELS)
