@@ -262,6 +262,18 @@ def test_events_that_name_a_lecture_by_its_address_find_it(folder: CourseFolder)
     assert _questions(answers)[["question", "concept"]].values.tolist() == [["Why?", "Q1"], ["Q2", "x"]]
 
 
+def test_enrolments_keep_what_the_file_tells_of_a_learner(folder: CourseFolder, tmp_path: Path) -> None:
+    from apps.education.page_import import _with_facts
+    from domains.education.records import import_records
+
+    file = tmp_path / "enrolments.csv"
+    file.write_text("student_id,group,start,name\ns1,g,2024-01-01,Ada\ns2,g,2024-01-01,Bo\n", encoding="utf-8")
+    found = import_records([file], tmp_path / "records")
+    table = pd.read_csv(found.folder / "enrolments.csv", dtype=str, keep_default_na=False)
+    kept = _with_facts(table, [file])
+    assert kept[["enrolment_id", "name"]].values.tolist() == [["s1-g", "Ada"], ["s2-g", "Bo"]]
+
+
 # --- the folder
 
 

@@ -11,8 +11,9 @@ from apps import ui
 from apps.education import charts, session
 from apps.education.pages import PAGES
 from domains.education.advice import SMALLEST_GROUP, Advice, clock
-from domains.education.course import Course
+from domains.education.course import ANSWERS, MASTERY, Course
 
+_BASIS = {MASTERY: "from the sequence of marks", ANSWERS: ANSWERS}
 _FIRST = 5  # lines of advice shown at once
 
 
@@ -104,7 +105,7 @@ def _heat(course: Course) -> None:
     )
     del chosen
     st.caption(
-        f"Colour: probability of mastery ({course.basis}); beside each concept the mean of the class. "
+        f"Colour: probability of mastery ({_BASIS[course.basis]}); beside each concept the mean of the class. "
         "Blank: no answer yet. Hover for the learner and the number of answers."
     )
     rows = mastery[["student_id", "concept", "probability", "evidence", "thin"]].to_dict("records")

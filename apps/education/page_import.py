@@ -128,22 +128,50 @@ def _questions(answers: pd.DataFrame) -> pd.DataFrame:
 
 def _records(folder: CourseFolder) -> None:
     files = st.file_uploader(
-        "xAPI statements (JSON), activity logs and click tables (CSV), OneRoster (zip), enrolments (CSV)", _RECORDS,
-        accept_multiple_files=True, key="records",
+        "xAPI statements (JSON), activity logs and click tables (CSV), OneRoster (zip), enrolments and calendar of work "
+        "(CSV)", _RECORDS, accept_multiple_files=True, key="records",
     )  # fmt: skip
     left, right = st.columns(2, vertical_alignment="bottom")
     kind = left.selectbox("Read as", [None, *KINDS], format_func=lambda k: k or "told by each file's form", key="kind")
     if not right.button("Import", type="primary", disabled=not files, key="import_records"):
         return
+    kept = ui.keep_uploads(files)
+    calendars = [f for f in kept if {"assessment", "due"} <= set(_header(f))]
+    for calendar in calendars:
+        _store(folder, "work", pd.read_csv(calendar, dtype=str, keep_default_na=False))
+    if not (others := [f for f in kept if f not in calendars]):
+        _told("The calendar of work is kept.", pd.DataFrame())
+        return
     with tempfile.TemporaryDirectory() as scratch:
-        found = import_records(ui.keep_uploads(files), Path(scratch) / "records", kind=kind)
+        found = import_records(others, Path(scratch) / "records", kind=kind)
         for name in found.rows:
             if name != "set_aside.csv":
                 table = pd.read_csv(found.folder / name, dtype=str, keep_default_na=False)
-                _store(folder, name.removesuffix(".csv"), _with_lectures(table, folder))
+                table = _with_facts(table, others) if name == "enrolments.csv" else _with_lectures(table, folder)
+                _store(folder, name.removesuffix(".csv"), table)
         aside = found.folder / "set_aside.csv"
         frame = pd.read_csv(aside, dtype=str) if aside.is_file() else pd.DataFrame()
     _told("\n".join(f"{Path(s).name}: read as {k}" for s, k in found.kinds.items()), frame)
+
+
+def _header(file: Path) -> list[str]:
+    """The columns of a CSV; none for any other file."""
+    if file.suffix.lower() != ".csv":
+        return []
+    with file.open(encoding="utf-8-sig", errors="replace") as lines:
+        return [cell.strip() for cell in lines.readline().strip().split(",")]
+
+
+def _with_facts(enrolments: pd.DataFrame, files: Sequence[Path]) -> pd.DataFrame:
+    """Enrolments with what else the files tell of a learner, such as the name, and an id for each."""
+    keys = ["student_id", "group"]
+    for file in (f for f in files if set(keys) <= set(_header(f))):
+        told = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig").drop_duplicates(keys)
+        more = [c for c in told if c not in enrolments]
+        enrolments = enrolments.merge(told[[*keys, *more]], on=keys, how="left").fillna("")
+    if "enrolment_id" not in enrolments:
+        enrolments = enrolments.assign(enrolment_id=enrolments["student_id"] + "-" + enrolments["group"])
+    return enrolments
 
 
 def _with_lectures(table: pd.DataFrame, folder: CourseFolder) -> pd.DataFrame:

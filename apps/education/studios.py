@@ -15,7 +15,7 @@ from domains.education import recipe, risk_recipe, starter
 from domains.education.grading import Grader
 from domains.education.risk import EarlyWarning
 
-_NAMES = {"match": "match with the reference", "learner": "learner's history"}
+_NAMES = {"match": "agreement", "learner": "learner's history"}
 _UNSEEN = {"learners": "new learners", "answers": "new answers", "questions": "new questions", "modules": "new modules"}
 
 

@@ -1,6 +1,7 @@
 """A course as a folder: indexed lectures and the tables of its learners, of which any but questions may be missing.
 
 lectures/NAME/lecture.json   questions.csv   answers.csv   events.csv   enrolments.csv   work.csv   scores.csv
+    mastery.csv                  as domains.education.mastery writes it; without it, the share of the points
 course.json                  what is to be told of it: whether it is synthetic, what it was made of
 """
 
@@ -18,7 +19,7 @@ from domains.education.course import Course
 from domains.education.join_tables import SHARES
 from domains.education.review_queue import ReviewQueue
 
-TABLES = ("questions", "answers", "events", "enrolments", "work", "scores", "mastery")
+TABLES = ("questions", "answers", "events", "enrolments", "work", "scores")
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ from domains.education.course_folder import TABLES, CourseFolder
 from domains.education.course_marks import proposals, propose
 from domains.education.grading import Grader
 from domains.education.lecture import Lecture
+from domains.education.mastery import Mastery
+from domains.education.mastery_net import NetOptions
 from domains.education.risk import EarlyWarning
 from domains.education.risk_features import RiskTables, snapshots
 
@@ -38,7 +40,7 @@ SAMPLE_COURSE = "Sample course"
 RISK_DAYS = tuple(range(6, 42, 7))  # the last day of each of the first six weeks
 BACKGROUND = ("prior_statistics", "study_mode")  # demographic columns of the sample
 UNMARKED = 60  # answers of the sample course, handed in last, that have no mark yet
-GRADING_EPOCHS, RISK_EPOCHS = 12, 30
+GRADING_EPOCHS, RISK_EPOCHS, MASTERY_EPOCHS = 12, 30, 8
 _preparing = threading.RLock()  # two sessions of one server prepare once
 
 
@@ -161,8 +163,19 @@ def ensure_course(progress: Progress = silent) -> CourseFolder:
         if (table := sample_folder() / f"{name}.csv").is_file():
             frame = pd.read_csv(table, dtype=str, keep_default_na=False)
             (_handed_in_last(frame) if name == "answers" else frame).to_csv(course.folder / f"{name}.csv", index=False)
+    _trace(course, progress)
     course.describe(synthetic=True, made_of=_fingerprint())
     return course
+
+
+def _trace(course: CourseFolder, progress: Progress) -> None:
+    """The mastery table of the sample course, by a small model that learned from the earlier presentations."""
+    answers = course.table("answers")
+    assert answers is not None
+    learned = answers[(answers["split"] != "test") & (answers["grade"] != "")]
+    options = NetOptions(width=32, hidden=32, epochs=_epochs(MASTERY_EPOCHS))
+    tracer = Mastery(options=options, folds=3, networks=1).fit(learned, progress=progress)
+    tracer.table(answers).to_csv(course.folder / "mastery.csv", index=False)
 
 
 def _handed_in_last(answers: pd.DataFrame) -> pd.DataFrame:
