@@ -255,13 +255,14 @@ def test_a_faulty_routing_table_is_told_and_not_saved_and_a_good_one_is_used() -
     assert "name the queue" in reasons
     assert "from 1 (first) to 5" in reasons
     assert not files.is_own("routing.toml")
-    front = '[[line]]\nname = "test first"\nintent = "sim_blocked"\nqueue = "vault"\npriority = 1\n\n'
+    front = '[[line]]\nname = "letters"\nchannel = "letter"\nqueue = "vault"\npriority = 1\n\n'
     next(a for a in at.text_area if a.label == "Routing table as TOML").set_value(front + good).run()
     at.button(key="save_toml").click().run()
     assert not at.exception
-    assert RoutingTable.read(files.routing_file()).route("sim_blocked").queue == "vault"
+    letter = {"channel": "letter"}
+    assert RoutingTable.read(files.routing_file()).route("sim_blocked", behaviour=letter).queue == "vault"
     at.button(key="routing_back").click().run()
-    assert RoutingTable.read(files.routing_file()).route("sim_blocked").queue != "vault"
+    assert RoutingTable.read(files.routing_file()).route("sim_blocked", behaviour=letter).queue != "vault"
 
 
 def test_a_page_of_the_knowledge_base_is_checked_and_saved() -> None:

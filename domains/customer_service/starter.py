@@ -14,7 +14,7 @@ from core.table import StringTable
 from domains.customer_service import recipe
 
 DOMAIN = "customer_service"
-EPOCHS = 30
+EPOCHS = 16
 
 
 def home() -> Path:

@@ -176,8 +176,8 @@ for row in tested.head(60).itertuples():
         text=row.text, recognised=row.recognised, dialogue=row.dialogue.splitlines(), behaviour=told
     ) if row.text or row.recognised else None  # fmt: skip
     hits.append([right.get(r.text) == row.intent for r in helped.replies] if helped else [])
-first, three = np.mean([h[:1] == [True] for h in hits]), np.mean([any(h) for h in hits])
-print(f"right matter first: {first:.0%}; among three: {three:.0%}")
+at_once, in_three = np.mean([h[:1] == [True] for h in hits]), np.mean([any(h) for h in hits])
+print(f"right matter first: {at_once:.0%}; among three: {in_three:.0%}")
 
 # %% [markdown]
 """
@@ -187,9 +187,9 @@ What the agent decides is kept in a file that only grows, masked, and is learned
 # %%
 with tempfile.TemporaryDirectory() as scratch:
     record = Record(Path(scratch) / "decisions.sqlite", clean=lambda text: mask(text).text)
-    first = desk.help(text="Hello, this is Ella Price. Where is my parcel HB123456?").replies[0]
-    case, said = {"text": "Hello, this is Ella Price. Where is my parcel HB123456?"}, {"suggested": first.text}
-    record.append("reply", case, said, {"decision": "approved", "reply": first.text})
+    best = desk.help(text="Hello, this is Ella Price. Where is my parcel HB123456?").replies[0]
+    asked, told_it = {"text": "Hello, this is Ella Price. Where is my parcel HB123456?"}, {"suggested": best.text}
+    record.append("reply", asked, told_it, {"decision": "approved", "reply": best.text})
     print(record.rows()[0].case, supervise.decided(record.rows()))
 
 # %% [markdown]

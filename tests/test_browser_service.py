@@ -1,0 +1,163 @@
+"""The customer-service app in a real browser: headless Chromium, the system's; skipped where there is none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from service_samples import SAMPLES, prepare
+
+ROOT = Path(__file__).parents[1]
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="no Chromium: apt-get install chromium")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    before = dict(os.environ)
+    yield prepare(tmp_path_factory.mktemp("browser"))
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(scope="module")
+def address(home: dict[str, str]) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "apps/customer_service", "--server.headless=true"]
+    with subprocess.Popen([*command, f"--server.port={port}"], cwd=ROOT, env=dict(os.environ) | home) as server:
+        url = f"http://localhost:{port}"
+        _wait(url)
+        yield url
+        server.terminate()
+
+
+def _wait(url: str) -> None:
+    for _ in range(240):
+        try:
+            urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
+        except OSError:
+            time.sleep(0.25)
+        else:
+            return
+    raise AssertionError("the app did not start")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as run:
+        found = run.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def page(browser: Any, address: str) -> Iterator[Any]:
+    context = browser.new_context(viewport={"width": 1366, "height": 768})
+    found = context.new_page()
+    found.set_default_timeout(120_000)
+    found.goto(address)
+    found.get_by_role("button", name="Approve").first.wait_for()
+    yield found
+    assert "Traceback" not in found.content()
+    context.close()
+
+
+def upload(page: Any, file: Path) -> None:
+    page.get_by_role("button", name="New").click()
+    page.get_by_text("Waiting for the customer").wait_for()
+    page.get_by_text("Upload", exact=True).first.click()
+    page.locator("input[type=file]").set_input_files(str(file))
+
+
+def entries(home: dict[str, str]) -> list[tuple[str, str, str]]:
+    """(case, answer, decision) of the replies in the store, read as the file it is."""
+    store = Path(home["POLYFUSE_HOME"]) / "customer_service" / "decisions.sqlite"
+    if not store.exists():
+        return []
+    with sqlite3.connect(store) as connection:
+        return connection.execute("SELECT given, answer, decision FROM entries WHERE kind = 'reply'").fetchall()
+
+
+def test_what_how_sure_and_why_stand_above_the_fold(page: Any) -> None:
+    heading = page.get_by_role("heading", name="Intent:")
+    assert heading.bounding_box()["y"] < 300
+    assert page.get_by_text("Why.").first.bounding_box()["y"] < 700
+    assert page.get_by_role("button", name="Approve").nth(2).bounding_box()["y"] < 760
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 1366
+    assert page.get_by_text("nothing is sent by itself").is_visible()
+
+
+def test_an_uploaded_call_is_heard_and_its_approved_reply_is_in_the_store(page: Any, home: dict[str, str]) -> None:
+    pytest.importorskip("faster_whisper")
+    before = len(entries(home))
+    upload(page, next(iter(sorted((SAMPLES / "audio").glob("*.ogg")))))
+    page.get_by_text("heard by a recogniser").first.wait_for()
+    page.get_by_role("heading", name="Intent:").wait_for()
+    page.get_by_role("button", name="Approve").first.click()
+    page.get_by_text("Nothing was sent").wait_for()
+    shown = page.locator("[data-testid=stCode]").inner_text().strip()
+    kept = entries(home)
+    assert len(kept) == before + 1
+    given, _, decision = kept[-1]
+    assert '"decision": "approved"' in decision
+    assert shown in decision
+    assert '"recognised"' in given
+
+
+def test_a_text_named_wav_is_refused_in_words(page: Any, home: dict[str, str], tmp_path: Path) -> None:
+    before = len(entries(home))
+    (tmp_path / "call.wav").write_text("this is no sound", encoding="utf-8")
+    upload(page, tmp_path / "call.wav")
+    alert = page.get_by_test_id("stAlert").first
+    alert.wait_for()
+    assert "call.wav" in alert.inner_text().replace("\\", "")
+    assert "/tmp" not in alert.inner_text()
+    assert len(entries(home)) == before
+
+
+def test_a_typed_turn_is_answered_by_the_keyboard_alone(page: Any) -> None:
+    page.get_by_role("button", name="New").click()
+    page.get_by_text("Waiting for the customer").wait_for()
+    page.locator("[data-testid=stChatInput] textarea").focus()
+    page.keyboard.type("where is my parcel, my name is Carla Hughes")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Intent:").wait_for()
+    page.get_by_text("[NAME_1]").first.wait_for()
+    assert "Carla" not in page.content()
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("supervisor", "Commonest intent"),
+        ("knowledge", "Try a question"),
+        ("routing", "Try a turn"),
+        ("train", "4 · Train and compare"),
+        ("model", "Measured on"),
+    ],
+)
+def test_other_pages_load(browser: Any, address: str, path: str, shown: str) -> None:
+    page = browser.new_page(viewport={"width": 1366, "height": 768})
+    page.set_default_timeout(120_000)
+    page.goto(f"{address}/{path}")
+    page.get_by_text(shown).first.wait_for()
+    assert page.get_by_text("nothing is sent by itself").is_visible()
+    assert "Traceback" not in page.content()
+    page.close()
