@@ -9,8 +9,9 @@ videos, whose slides only an eye can judge.
 ``passages``: how passages become the score of a clip (their length, the weight of meaning, best or mean of the best) is
 chosen on other courses, without their exercises: some words of a clip, cut out of it, should find that clip.
 
-``exercises``: 29 exercises of one course, by ``domains.education.passages`` as it stands; among the four lectures of
-the course, and among all 52 clips of the three courses of such clips.
+``exercises``: 29 exercises of one course, by ``domains.education.passages`` as it stands, with the weight that the
+engine's index has by default; among the four lectures of the course, and among all 52 clips of three courses. The
+weight that ``passages`` prefers stands beside it.
 
 ``transcripts``: what is said to a slide finds the slide's text among the slides of its lecture, by the weight that the
 other courses give, with and without the picture (a linear map from image features to sentence vectors, learned on the
@@ -46,6 +47,7 @@ from core.schema import Modality
 from core.sentences import sentence_vectors
 from core.view import View
 from domains.education.captions import Caption
+from domains.education.join_slides import likenesses
 from domains.education.lecture import Lecture
 from domains.education.passages import PASSAGE_SECONDS, WEIGHT, Passages
 from domains.education.slides import find_scenes
@@ -53,6 +55,7 @@ from domains.education.topics import Segment
 
 ROOT = Path(__file__).parents[1]
 OTHER_COURSES = ("chem233-sp16", "cs225-sp16", "cs446-fa16")
+SEEDS = range(100, 104)  # of generated lectures
 WEIGHTS = np.linspace(0, 1, 11).round(1).tolist()
 
 
@@ -65,10 +68,10 @@ def slides(root: Path) -> dict:
         "plain": {}, "no banner": {"banner": False}, "speaker": {"speaker": True}, "subtitles": {"subtitles": True}
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
-        for seed in range(100, 105):
+        for seed in SEEDS:
             for name, options in variants.items():
                 parts = random_parts(seed)
-                path = write_video(Path(folder) / "a.mp4", frames(parts, 4, seed, **options), 4)
+                path = write_video(Path(folder) / "a.mp4", frames(parts, 2, seed, **options), 2)
                 found = [s.start for s in find_scenes(path)[1:]]
                 generated.setdefault(name, []).append(f1(found, boundaries(parts)))
     samples = {}
@@ -84,7 +87,7 @@ def slides(root: Path) -> dict:
     return {
         "boundary_f1_generated": means,
         "lowest": min(min(v) for v in generated.values()),
-        "videos": 5 * len(means),
+        "videos": len(SEEDS) * len(means),
     } | {
         "boundary_f1_samples": samples,
         "real_videos": real,
@@ -169,7 +172,7 @@ def exercises(root: Path) -> dict:
         clips = captions[captions["course"].isin(courses)].groupby("video_id", sort=True)
         ids = [str(video) for video, _ in clips]
         ranks: dict[str, list[float]] = {}
-        for variant, weight in (("fused", WEIGHT), (WORDS, 0.0), (MEANING, 1.0)):
+        for variant, weight in (("fused", WEIGHT), ("by the weight of passages", 0.2), (WORDS, 0.0), (MEANING, 1.0)):
             index = Passages([lecture_of(str(video), clip) for video, clip in clips], weight=weight)
             for text, video in zip(asked["text"], asked["video_id"]):
                 scores = np.zeros(len(ids))
@@ -196,42 +199,40 @@ def recalls(ranks: Sequence[float]) -> dict[str, float]:
 def transcripts(root: Path) -> dict:
     table = pd.read_csv(root / "lectures/slides.csv").fillna({"ocr_text": ""})
     lectures = [own for _, own in table.groupby(["course", "lecture"], sort=True)]
-    with Bars() as progress:
-        sentence_vectors(
-            [*table["transcript"], *table["ocr_text"]], progress=progress
-        )  # kept, so that they are made once
-    parts = [said_to_slides(own) for own in lectures]
     courses = [str(own["course"].iloc[0]) for own in lectures]
-    picture = pictures(root, lectures)
+    parts = [likenesses(own["transcript"].tolist(), own["ocr_text"].tolist()) for own in lectures]
+    seen = pictures(root, lectures)
     found: dict[str, list[np.ndarray]] = {}
-    weights = {}
+    weights: dict[str, Any] = {"of all": best_weights(parts)}
     for course in sorted(set(courses)):
-        others = [p for p, c in zip(parts, courses) if c != course]
-        w = max(WEIGHTS, key=lambda w: np.concatenate([top(fused(p, w)) for p in others]).mean())
-        seen = [
-            (p, picture[i]) for i, (p, c) in enumerate(zip(parts, courses)) if c != course and picture[i] is not None
-        ]
-        v = max(WEIGHTS, key=lambda v: np.concatenate([top(add(fused(p, w), m, v)) for p, m in seen]).mean())
-        weights[course] = {"meaning": w, "picture": v}
-        for i, p in enumerate(parts):
-            if courses[i] == course:
-                variants = {"fused": fused(p, w), WORDS: p[WORDS], MEANING: p[MEANING]}
-                variants["fused and picture"] = add(variants["fused"], picture[i], v)
-                if picture[i] is not None:
-                    variants["fused, slides with pictures"] = variants["fused"]
-                    variants["fused and picture, slides with pictures"] = variants["fused and picture"]
-                for name, scores in variants.items():
-                    found.setdefault(name, []).append(top(scores))
+        others = [i for i, c in enumerate(courses) if c != course]
+        chosen = best_weights([parts[i] for i in others])
+        with_picture = [i for i in others if seen[i] is not None]
+        v = max(
+            WEIGHTS,
+            key=lambda v: np.concatenate([top(add(mix(parts[i], chosen), seen[i], v)) for i in with_picture]).mean(),
+        )
+        weights[course] = chosen | {"picture": v}
+        for i in (i for i, c in enumerate(courses) if c == course):
+            fused_text = mix(parts[i], chosen)
+            variants = {"fused": fused_text, "fused and picture": add(fused_text, seen[i], v)} | parts[i]
+            if seen[i] is not None:
+                variants |= {f"{n}, slides with pictures": variants[n] for n in ("fused", "fused and picture")}
+            for name, scores in variants.items():
+                found.setdefault(name, []).append(top(scores))
     return {"pairs": len(table), "weights": weights} | {n: float(np.concatenate(v).mean()) for n, v in found.items()}
 
 
-def said_to_slides(own: pd.DataFrame) -> dict[str, np.ndarray]:
-    """(N, N) for each part: what is said to each slide (rows) against the text on every slide of the lecture."""
-    index = TextIndex(own["ocr_text"].tolist())
-    said = sentence_vectors(own["transcript"].tolist())
-    words = np.stack([index.scores(text)[WORDS] for text in own["transcript"]])
-    assert index.vectors is not None
-    return {WORDS: words, MEANING: np.clip(said @ index.vectors.T, 0, 1)}
+def mix(parts: dict[str, np.ndarray], weights: dict[str, float]) -> np.ndarray:
+    return np.sum([weights[name] * part for name, part in parts.items()], axis=0)
+
+
+def best_weights(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, float]:
+    """In steps of a tenth."""
+    grid = [
+        {"words": a / 10, "letters": b / 10, "meaning": (10 - a - b) / 10} for a in range(11) for b in range(11 - a)
+    ]
+    return max(grid, key=lambda w: np.concatenate([top(mix(p, w)) for p in parts]).mean())
 
 
 def top(scores: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from domains.education import topics
+from domains.education import join_slides, topics
 from domains.education.captions import Caption
 from domains.education.lecture_stages import captions_of, join_filmed
 from domains.education.slide_text import Line, title_of
@@ -120,3 +120,15 @@ def test_recognised_words_become_captions_at_pauses_and_ends_of_sentences() -> N
     steady = [("word", 0.5 * i, 0.5 * i + 0.4) for i in range(60)]
     assert max(c.end - c.start for c in captions_of(steady)) <= 8.0
     assert captions_of([]) == []
+
+
+@pytest.mark.parametrize("encoder", [True, False])
+def test_slides_without_times_are_matched_to_what_is_said(monkeypatch: pytest.MonkeyPatch, encoder: bool) -> None:
+    if not encoder:
+        monkeypatch.setattr(join_slides, "text_model", lambda: None)
+    said = [COOKING, SAILING, "leaves turn light, water and carbon dioxide into sugar"]
+    shown = ["Wind, sai1 and rudder", "Photosynthesis: light to sugar", "Potatoes and onions", ""]
+    scores = join_slides.match(said, shown)
+    assert scores.shape == (3, 4)
+    assert scores.argmax(axis=1).tolist() == [2, 0, 1]
+    assert ("meaning" in join_slides.likenesses(said, shown)) == (encoder and topics.text_model() is not None)

@@ -54,8 +54,7 @@ class _Passage:
 class Passages:
     """The passages of several lectures, searched together.
 
-    ``weight``: of meaning against words; the default is the one that finds the transcript of a slide best on other
-    courses than those it is reported for (``benchmarks/education_lectures.py``).
+    ``weight``: of meaning against words; the default is that of the engine's index.
 
     Raises:
         ConfigError: if the lectures neither say nor show a word.
