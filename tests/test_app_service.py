@@ -293,5 +293,6 @@ def test_the_pages_of_training_and_model_open(name: str, words: str) -> None:
 
 
 def test_the_record_cannot_be_changed() -> None:
+    Record(starter.record_file()).append("intent", {"text": "hello"}, {}, {"decision": "confirmed"})
     with sqlite3.connect(starter.record_file()) as connection, pytest.raises(sqlite3.IntegrityError, match="never"):
         connection.execute("DELETE FROM entries")
