@@ -12,7 +12,8 @@ import pytest
 from core.errors import BundleError, ConfigError, TableError
 from domains.education.mastery import EXPERTS, Mastery, main
 from domains.education.mastery_bkt import Bkt
-from domains.education.mastery_data import FEATURES, Difficulty, features, read_answers, training_features
+from domains.education.mastery_data import read_answers
+from domains.education.mastery_features import FEATURES, Difficulty, features, training_features
 from domains.education.mastery_net import NetOptions
 
 SMALL = NetOptions(width=16, hidden=16, epochs=3)

@@ -29,9 +29,11 @@ from core.schema import TargetKind
 from core.table import StringTable
 from domains.education import mastery_experts as cheap
 from domains.education.mastery_bkt import Bkt
-from domains.education.mastery_data import Answers, Difficulty, features, fold_of, read_answers, training_features
+from domains.education.mastery_data import Answers, fold_of, read_answers
+from domains.education.mastery_features import Difficulty, features, training_features
 from domains.education.mastery_file import Parts, read_parts, write_parts
 from domains.education.mastery_net import WINDOW, Coder, NetOptions, answer, train_net
+from domains.education.mastery_probes import recent, with_probes
 
 EXPERTS = ("network", "linear", "trees", "tracing")
 FEW = 3  # graded answers of a learner on a concept; fewer are thin evidence
@@ -110,9 +112,9 @@ class Mastery:
         answers), thin (bool), why_thin ("few answers", "models disagree" or ""), mastered (by knowledge tracing alone).
         """
         answers = read_answers(_frame(table))
-        asked, probes = _with_probes(answers)
+        asked, probes = with_probes(answers)
         x = features(asked, self.parts.difficulty)
-        keep = _recent(asked, probes)
+        keep = recent(asked, probes, WINDOW)
         each = np.empty((len(EXPERTS), len(asked)))
         each[0, keep] = _networks(self.parts, asked.take(keep), x[keep], 10**9)
         each[1:] = _cheap(self.parts, asked, x)
@@ -188,27 +190,6 @@ def _networks(parts: Parts, answers: Answers, x: np.ndarray, window: int) -> np.
 def _cheap(parts: Parts, answers: Answers, x: np.ndarray) -> np.ndarray:
     line = cheap.linear(parts.linear, parts.coder, answers, x)
     return np.stack([line, cheap.trees(parts.trees, x), parts.tracing.trace(answers)[0]])
-
-
-def _with_probes(answers: Answers) -> tuple[Answers, np.ndarray]:
-    """The answers, behind those of each learner an unasked question of each of their concepts, and which these are."""
-    last = pd.DataFrame({"student": answers.student, "concept": answers.concept}).drop_duplicates()
-    n = len(last)
-    probe = Answers(
-        last["student"].to_numpy(object), np.full(n, "", object), last["concept"].to_numpy(object), np.full(n, np.nan),
-        np.zeros(n), np.full(n, -1),
-    )  # fmt: skip
-    joined = [np.concatenate([getattr(answers, f), getattr(probe, f)]) for f in Answers.__dataclass_fields__]
-    code = pd.factorize(joined[0])[0]
-    order = np.argsort(code, kind="stable")  # probes stand behind: they were appended
-    return Answers(*(column[order] for column in joined)), joined[-1][order] < 0
-
-
-def _recent(asked: Answers, probes: np.ndarray) -> np.ndarray:
-    """(N,) bool: of each learner the last ``WINDOW`` answers and the probes."""
-    answered = pd.Series(~probes).groupby(pd.factorize(asked.student)[0])
-    left = (answered.transform("sum") - answered.cumsum()).to_numpy()
-    return probes | (left < WINDOW)
 
 
 def _aucs(y: np.ndarray, each: np.ndarray) -> dict[str, float]:

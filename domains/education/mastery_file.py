@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from core.atomic import recover, replace_folder
 from core.errors import BundleError
 from domains.education.mastery_bkt import Bkt
-from domains.education.mastery_data import FEATURES, Difficulty
+from domains.education.mastery_features import FEATURES, Difficulty
 from domains.education.mastery_net import Coder, NetOptions, SequenceNet
 
 FORMAT = 1

@@ -1,7 +1,7 @@
 """Next answers by a sequence network on the engine's parts. Letters as in ``core.schema``; V: concepts and questions.
 
     history    the learner's earlier answers with their time, through a recurrent encoder      (B, T, D)
-    learner    counts and shares of earlier answers, see ``mastery_data.FEATURES``             (B, T, D)
+    learner    counts and shares of earlier answers, see ``mastery_features``             (B, T, D)
     question   a vector of the question asked                                                  (B, T, D)
     concept    a vector of its concept                                                         (B, T, D)
 
@@ -23,7 +23,8 @@ from core import fusion
 from core.encoders.rnn import Rnn
 from core.encoders.tabular import Tabular
 from core.schema import Encoded, Signature
-from domains.education.mastery_data import FEATURES, Answers
+from domains.education.mastery_data import Answers
+from domains.education.mastery_features import FEATURES
 
 MODALITIES = ("history", "learner", "question", "concept")
 WINDOW = 200  # answers that are read as one sequence; counts reach further back
