@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from core.errors import ConfigError, unknown
 from domains.education import join_tables as tables
 from domains.education.advice import FEW_ANSWERS, SMALLEST_GROUP, Advice, Recommendation, WeakPoint
 from domains.education.engagement import rewatch_curve, watched
-from domains.education.join import Link, links
+from domains.education.join import Link, links, scores_of
 from domains.education.join_advise import advise
 from domains.education.join_recommend import WEAK, recommend, weak_points
 from domains.education.join_views import Views, views
@@ -70,19 +71,26 @@ class Course:
     @cached_property
     def taught(self) -> dict[str, list[Link]]:
         """Where each concept is taught, best first."""
-        texts = self._texts
         own = self.questions.groupby("concept", sort=False)["question_id"].apply(list)
-        return {c: links(self.passages, [c, *(texts[q] for q in own[c])]) for c in self.concepts}
-
-    @cached_property
-    def asked(self) -> dict[str, list[Link]]:
-        """Where what each question asks for is taught, best first."""
-        return {q: links(self.passages, [text]) for q, text in self._texts.items()}
+        return {concept: self._taught(concept, own[concept]) for concept in self.concepts}
 
     @property
-    def _texts(self) -> dict[str, str]:
-        rows = self.questions
-        return {q: f"{text}\n{more}".strip() for q, text, more in zip(rows.index, rows["question"], rows["reference"])}
+    def asked(self) -> dict[str, list[Link]]:
+        """Where what each question asks for is taught, best first."""
+        return {q: found for q, (_, found) in self._asked.items()}
+
+    @cached_property
+    def _asked(self) -> dict[str, tuple[np.ndarray, list[Link]]]:
+        """Of each question the scores of all segments, and its links."""
+        rows, scored = self.questions, {}
+        for q, text, reference in zip(rows.index, rows["question"], rows["reference"]):
+            found = self.passages.scores(f"{text}\n{reference}".strip())
+            scored[str(q)] = scores_of(found), links(found, scores_of(found))
+        return scored
+
+    def _taught(self, concept: str, questions: Sequence[str]) -> list[Link]:
+        found = self.passages.scores(concept)
+        return links(found, np.mean([scores_of(found), *(self._asked[q][0] for q in questions)], axis=0))
 
     @cached_property
     def stretches(self) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from domains.education.passages import Found, Passages
+from domains.education.passages import Found
 
 STANDS_OUT = 2.5  # robust standard deviations of all segments' scores above their median
 ALSO = 0.85  # of the best score: another segment that teaches the same
@@ -33,16 +33,20 @@ class Link:
     weak: bool
 
 
-def links(passages: Passages, queries: Sequence[str], most: int = 3) -> list[Link]:
-    """The best segments for queries taken together, best first: one, and up to ``most`` of nearly the same score."""
-    asked = [passages.scores(q) for q in queries]
-    found = asked[0]
-    scores = np.mean([[f.score for f in one] for one in asked], axis=0)  # (segments,)
+def scores_of(found: Sequence[Found]) -> np.ndarray:
+    """(segments,) the scores of all segments for one query, as ``Passages.scores`` gives them."""
+    return np.array([f.score for f in found])
+
+
+def links(found: Sequence[Found], scores: np.ndarray, most: int = 3) -> list[Link]:
+    """The best segments, best first: one, and up to ``most`` of nearly the same score.
+
+    ``scores``: (segments,) by which they are ranked: those of ``found``, or their mean with those of other queries.
+    """
     middle = float(np.median(scores))
     spread = 1.4826 * float(np.median(np.abs(scores - middle)))
     order = np.argsort(-scores, kind="stable")[:most]
-    top = float(scores[order[0]])
-    kept = [i for i in order if scores[i] >= ALSO * top and scores[i] > 0]
+    kept = [i for i in order if scores[i] >= ALSO * scores[order[0]] and scores[i] > 0]
     return [
         _link(found[i], float(scores[i]), len(scores) > 2 and scores[i] - middle < STANDS_OUT * spread) for i in kept
     ]
