@@ -52,7 +52,7 @@ class Answers:
     vectors: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        cues = [(a, cue) for a, answer in enumerate(self.answers) for cue in (*answer.cues, answer.text)]
+        cues = [(a, cue) for a, answer in enumerate(self.answers) for cue in answer.cues or (answer.text,)]
         self.owner = np.array([a for a, _ in cues])  # (C,)
         self.asked = TextIndex([c for _, c in cues], self.model, vectors=self.vectors.get("asked"))
         self.said = TextIndex([a.text for a in self.answers], self.model, vectors=self.vectors.get("said"))
@@ -98,7 +98,8 @@ class Answers:
         context = {name: self._lift(values) for name, values in context_of(turn, self.edges).items()}
         usual = sum(context.values()) + np.log1p(self.used)
         chosen = [self.asked.fuse(by_cue), self.said.fuse(said), usual, usual + 4 * by_cue[MEANING]]
-        kept = np.unique(np.concatenate([np.argsort(-c, kind="stable")[:most] for c in chosen]))
+        most = min(most, len(self.answers))
+        kept = np.unique(np.concatenate([np.argpartition(-c, most - 1)[:most] for c in chosen]))
         given = {key(n.partition(":")[2]) for n in turn.before if n.lower().startswith("agent")}
         answers = [self.answers[i] for i in kept]
         columns = {
