@@ -100,6 +100,16 @@ def test_test_rows_are_not_learned_from() -> None:
         ReplySuggester().fit(table)
 
 
+def test_the_place_of_the_given_reply_is_measured_on_test_rows(learned: ReplySuggester) -> None:
+    found = learned.evaluate(pd.concat([_table(30, seed=1).assign(split="test"), _table(9)]))
+    assert found["rows"] == 30
+    assert found["recall@1"] == found["recall@3"] == found["mrr"] == 1.0  # the planted rule leaves no doubt
+    alien = _table(10, seed=1).assign(split="test", reply="Nobody ever said this.")
+    assert learned.evaluate(alien) == {"recall@1": 0.0, "recall@3": 0.0, "mrr": 0.0, "rows": 10}
+    with pytest.raises(ConfigError, match="no answered test rows"):
+        learned.evaluate(_table(9))
+
+
 def test_a_saved_suggester_answers_the_same(learned: ReplySuggester, tmp_path: Path) -> None:
     learned.save(tmp_path / "replies")
     assert {f.suffix for f in (tmp_path / "replies").iterdir()} == {".json", ".safetensors", ".txt"}

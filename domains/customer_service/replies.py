@@ -116,6 +116,27 @@ class ReplySuggester:
         order = self._distinct(kept, np.argsort(-scores, kind="stable"), k)
         return [self._suggestion(int(kept[i]), float(scores[i]), features[i], slots or {}) for i in order]
 
+    def evaluate(self, table: pd.DataFrame | Path | str) -> dict[str, float]:
+        """How high the reply that was given stands among all, on the test rows: recall@1, recall@3, mrr, and rows.
+
+        A reply that is no answer here is never found; the same words with other values in them are the same reply.
+
+        Raises:
+            ConfigError: without test rows, or before ``fit`` or ``load``.
+        """
+        turns = from_table(_frame(table), test=True)
+        if not turns:
+            raise ConfigError("evaluate: the table has no answered test rows; mark some in a column split")
+        ranks = np.array([self._rank(t) for t in turns])  # inf where it is not among the answers
+        at = {f"recall@{k}": float((ranks <= k).mean()) for k in (1, 3)}
+        return at | {"mrr": float((1 / ranks).mean()), "rows": len(turns)}
+
+    def _rank(self, turn: Turn) -> float:
+        kept, features = self.answers.features(turn)
+        scores, own = self._ranker.scores(features), self.answers.place.get(key(turn.reply))
+        found = np.flatnonzero(kept == own) if own is not None else np.array([])
+        return float((scores > scores[found[0]]).sum() + 1) if len(found) else np.inf
+
     @property
     def answers(self) -> Answers:
         """All that may be suggested.

@@ -59,8 +59,8 @@ def from_dialogue(
     return Turn(said, tuple(lines), intent or "", values)
 
 
-def from_table(table: pd.DataFrame) -> list[Turn]:
-    """Answered turns of a table in the documented layout, but for test rows; texts are masked dialogue by dialogue.
+def from_table(table: pd.DataFrame, *, test: bool = False) -> list[Turn]:
+    """Answered turns of a table in the documented layout, all but the test rows, or these alone; texts are masked.
 
     Raises:
         ConfigError: without a column ``reply``, or one that holds what the customer said.
@@ -72,7 +72,8 @@ def from_table(table: pd.DataFrame) -> list[Turn]:
             f"{', '.join(map(str, table.columns))}"
         )
     rows = (dict(zip(table.columns, map(_cell, row))) for row in table.itertuples(index=False, name=None))
-    return [t for row in rows if row.get("split") != "test" and row["reply"] for t in _turns(row, texts)]
+    chosen = (row for row in rows if (row.get("split") == "test") == test and row["reply"])
+    return [t for row in chosen for t in _turns(row, texts)]
 
 
 def _turns(row: Mapping[str, str], texts: Sequence[str]) -> Iterator[Turn]:

@@ -1,0 +1,200 @@
+"""STAR (human-human service chats): whether the user changed their mind or was annoyed, and the agent's next reply.
+
+No worker who played the user is on both sides of a split. Where the published floor was split by dialogue, the same
+floor (linear models on words and behaviour) is fitted again on these rows, split by worker and by dialogue. Never an
+input: ``offered_actions`` (made from the agent's own draft), the questionnaire, and what the worker was told to play
+(``task``, ``happy``, ``multi_task``). Some users were told to be annoying or to change their mind: partly acted.
+
+    python -m benchmarks.service_replies user_changed_mind user_annoyed    (user_annoyed:default for a quick look)
+    python -m benchmarks.service_replies replies                           (replies:6 for every sixth dialogue)
+"""
+
+import dataclasses
+import sys
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from scipy.stats import rankdata
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.preprocessing import OneHotEncoder
+from sklearn.svm import LinearSVC
+
+from benchmarks.report import public_data, save, timed
+from core.compare import compare
+from core.config import ExperimentConfig, TableConfig, TargetConfig
+from core.manifest import Manifest
+from core.progress import Bars
+from core.recipes import Columns, build_config
+from core.schema import Modality
+from core.splits import split
+
+STATES = ("user_changed_mind", "user_annoyed")
+COUNTED = (
+    "n_user_turns", "n_agent_turns", "n_suggestion_picked", "n_free_text", "n_kb_queries", "n_suggestion_requests",
+    "duration_s", "user_latency_mean_s", "user_latency_max_s", "wizard_latency_mean_s", "user_words_mean",
+)  # fmt: skip
+BEHAVIOUR = (*COUNTED, "repeated_actions", "distinct_actions", "out_of_scope_actions", "api_changes", "last_user_words")
+
+
+def sessions(folder) -> pd.DataFrame:
+    """One row a dialogue: what the customer said so far, behaviour, and both states as yes or no."""
+    turns = pd.read_csv(folder / "star_turns.csv.gz", dtype=str, keep_default_na=False)
+    table = pd.read_csv(folder / "star_sessions.csv", dtype=str, keep_default_na=False).set_index("dialogue_id")
+    user = turns[turns["role"] == "user"].groupby("dialogue_id")["text"]
+    table["customer"] = user.agg("\n".join)
+    table["last_user_words"] = user.last().str.split().str.len()
+    acts = turns[(turns["role"] == "agent") & (turns["action_label"] != "")].groupby("dialogue_id")["action_label"]
+    called = turns[turns["last_api"] != ""].groupby("dialogue_id")["last_api"]
+    table["distinct_actions"] = acts.nunique()
+    table["repeated_actions"] = acts.size() - acts.nunique()
+    table["out_of_scope_actions"] = acts.agg(lambda a: (a == "out_of_scope").sum())
+    table["api_changes"] = called.agg(lambda a: (a != a.shift()).sum() - 1)
+    for state in STATES:
+        table[state] = table[state].map({"0": "no", "1": "yes"})
+    table = table[table["customer"].notna() & table["user_changed_mind"].notna()].reset_index()
+    return table.astype(object).where(table.notna(), "").astype(str)
+
+
+def state(table: pd.DataFrame, target: str, preset: str = "best") -> dict:
+    """Fused, each alone and the floors of the engine, on workers that were never seen; the plain floor beside them."""
+    named = {
+        "text": Columns(Modality.TEXT, ("customer",)),
+        "behaviour": Columns(Modality.TABULAR, BEHAVIOUR, BEHAVIOUR),
+    }
+    rows = TableConfig("dialogue_id", "user_worker", fractions=(0.65, 0.1, 0.25))
+    config = build_config(named, TargetConfig(target, classes=("no", "yes")), rows, preset)
+    training = dataclasses.replace(config.training, epochs=5, metric="auroc")  # later, validation rows get worse
+    config = dataclasses.replace(config, training=training, seeds=1, floor=preset == "best")
+    manifest, seconds = Manifest.open(table, config), {}
+    with timed(seconds, "seconds"), Bars() as progress:
+        found = compare(manifest, config, metric="auroc", progress=progress)
+    print(found.text(), flush=True)
+    parts = split(manifest, config, config.seed)
+    by_worker = floor(table, target, np.concatenate([parts["train"], parts["val"]]), parts["test"])
+    order = np.random.default_rng(0).permutation(len(table))
+    by_dialogue = floor(table, target, order[: len(order) * 9 // 10], order[len(order) * 9 // 10 :])
+    return found.to_json() | {"plain_floor": by_worker, "plain_floor_by_dialogue": by_dialogue} | seconds
+
+
+def floor(table: pd.DataFrame, target: str, train: np.ndarray, test: np.ndarray) -> dict:
+    """AUROC of words, of behaviour, and of both averaged by rank, as the floor in the data's README was made."""
+    y = (table[target] == "yes").to_numpy()
+    numbers = table[list(BEHAVIOUR)].apply(pd.to_numeric).to_numpy()
+    terms = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
+    text = LogisticRegression(C=5, max_iter=500, class_weight="balanced")
+    text.fit(terms.fit_transform(table["customer"].iloc[train]), y[train])
+    trees = HistGradientBoostingClassifier(max_iter=150, learning_rate=0.05, random_state=0)
+    trees.fit(numbers[train], y[train])
+    scores = {
+        "text": text.decision_function(terms.transform(table["customer"].iloc[test])),
+        "behaviour": trees.predict_proba(numbers[test])[:, 1],
+    }
+    scores["fused"] = rankdata(scores["text"]) + rankdata(scores["behaviour"])
+    auroc = {name: round(float(roc_auc_score(y[test], s)), 4) for name, s in scores.items()}
+    return auroc | {"rows": len(test), "positive": int(y[test].sum())}
+
+
+def turns(folder, every: int = 1) -> pd.DataFrame:
+    """One row an agent turn of every so many dialogues: what was just said, lines before, behaviour, the action."""
+    table = pd.read_csv(folder / "star_turns.csv.gz", dtype=str, keep_default_na=False)
+    table = table[table["dialogue_id"].astype(int) % every == 0]
+    by_dialogue = table.groupby("dialogue_id", sort=False)
+    found = pd.DataFrame([row for _, d in by_dialogue for row in _turns(d.to_dict("records"))])
+    return found[found.groupby("action")["action"].transform("size") > 1].reset_index(drop=True)
+
+
+def _turns(dialogue: list[dict]) -> list[dict]:
+    rows, lines, said, actions, last = list[dict](), list[str](), list[str](), ["start", "start"], {}
+    for turn in dialogue:
+        if turn["role"] == "user":
+            said.append(turn["text"])
+            last = turn
+            continue
+        if turn["action_label"]:
+            rows.append(
+                {
+                    "turn_id": f"{turn['dialogue_id']}-{turn['turn']}", "user_worker": turn["user_worker"],
+                    "text": " ".join(said), "dialogue": "\n".join(lines[-4:]), "action": turn["action_label"],
+                    "previous_action": actions[-1], "action_before": actions[-2], "last_api": turn["last_api"],
+                    "kb_queries_so_far": turn["kb_queries_so_far"], "turn_number": str(len(lines)),
+                    "gap_seconds": last.get("gap_seconds", ""), "t_seconds": last.get("t_seconds", ""),
+                    "reply": turn["text"], "dialogue_id": turn["dialogue_id"],
+                }
+            )  # fmt: skip
+        lines += [f"customer: {s}" for s in said] + [f"agent: {turn['text']}"]
+        said, actions = [], [*actions, turn["action_label"] or "none"]
+    return rows
+
+
+NUMBERS = ("kb_queries_so_far", "turn_number", "gap_seconds", "t_seconds")
+CATEGORIES = ("previous_action", "action_before", "last_api")
+
+
+def actions_config(seed: int = 0) -> ExperimentConfig:
+    """The agent's next action from text, dialogue and behaviour, by words alone (no sentence encoder)."""
+    named = {
+        "text": Columns(Modality.TEXT, ("text",)),
+        "dialogue": Columns(Modality.TEXT, ("dialogue",)),
+        "behaviour": Columns(Modality.TABULAR, (*NUMBERS, *CATEGORIES), NUMBERS, CATEGORIES),
+    }
+    rows = TableConfig("turn_id", "user_worker", fractions=(0.7, 0.1, 0.2))
+    config = build_config(named, TargetConfig("action"), rows, "fast", seed=seed)
+    training = dataclasses.replace(config.training, batch_size=256, epochs=6, learning_rate=5e-3, metric="accuracy")
+    return dataclasses.replace(config, training=training, floor=False)
+
+
+def replies(table: pd.DataFrame) -> dict:
+    """Ranking of all actions by the engine, fused and each kind alone, and by the plain floor, on unseen workers."""
+    config = actions_config()
+    manifest, seconds = Manifest.open(table, config), {}
+    with timed(seconds, "seconds"), Bars() as progress:
+        found = compare(manifest, config, metric="accuracy", progress=progress)
+    print(found.text(), flush=True)
+    parts = split(manifest, config, config.seed)
+    ranked = {name: ranking(a, found.truth) for name, a in found.answers.items()}
+    train = np.concatenate([parts["train"], parts["val"]])
+    order = np.random.default_rng(0).permutation(len(table))
+    return {
+        "rows": found.cases, "actions": int(table["action"].nunique()), "ranking": ranked, "verdict": found.verdict(),
+        "plain_floor": actions_floor(table, train, parts["test"]),
+        "plain_floor_by_row": actions_floor(table, order[: len(order) * 9 // 10], order[len(order) * 9 // 10 :]),
+    } | seconds  # fmt: skip
+
+
+def ranking(scores: np.ndarray, truth: np.ndarray) -> dict:
+    """Recall at 1 and 3 and mean reciprocal rank of (N, K) scores against (N,) classes."""
+    own = scores[np.arange(len(truth)), truth.astype(int)][:, None]
+    rank = (scores > own).sum(axis=1) + 1  # (N,)
+    return {
+        "recall@1": round(float((rank == 1).mean()), 4),
+        "recall@3": round(float((rank <= 3).mean()), 4),
+        "mrr": round(float((1 / rank).mean()), 4),
+    }
+
+
+def actions_floor(table: pd.DataFrame, train: np.ndarray, test: np.ndarray) -> dict:
+    """A linear support-vector machine on the words just said, the action before and the last query, as published."""
+    terms = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
+    names = OneHotEncoder(handle_unknown="ignore")
+    known, asked, before = table.iloc[train], table.iloc[test], ["previous_action", "last_api"]
+    x = sp.hstack([terms.fit_transform(known["text"]), names.fit_transform(known[before])]).tocsr()
+    x_test = sp.hstack([terms.transform(asked["text"]), names.transform(asked[before])]).tocsr()
+    codes, labels = pd.factorize(table["action"])
+    model = LinearSVC(C=0.5).fit(x, codes[train])
+    scores = np.full((len(test), len(labels)), -np.inf)
+    scores[:, model.classes_] = model.decision_function(x_test)
+    return ranking(scores, codes[test]) | {"rows": len(test)}
+
+
+if __name__ == "__main__":
+    star = public_data("service") / "dialogue"
+    for asked in sys.argv[1:] or (*STATES, "replies"):
+        name, _, how = asked.partition(":")
+        if name == "replies":
+            save(f"service_{name}", replies(turns(star, int(how or 1))))
+        else:
+            save(f"service_{name}", state(sessions(star), name, how or "best"))
