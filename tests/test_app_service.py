@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
-from service_samples import prepare
+import soundfile
+from service_samples import SAMPLES, prepare
 from streamlit.testing.v1 import AppTest
 
 from apps import ui
@@ -18,6 +20,7 @@ from apps.customer_service import files
 from apps.customer_service.figures import latency
 from core import answer
 from core.errors import FileError
+from core.preprocess.audio_io import read_audio
 from core.record import Record
 from domains.customer_service import starter
 from domains.customer_service.desk import Desk
@@ -181,6 +184,26 @@ def test_an_unreadable_recording_is_told_in_words(tmp_path: Path) -> None:
     assert len(at.error) == 1
     assert "call" in at.error[0].value
     assert "Something went wrong" not in at.error[0].value
+
+
+def test_a_call_of_two_channels_becomes_a_conversation(tmp_path: Path) -> None:
+    pytest.importorskip("faster_whisper")
+    waves = [read_audio(f, 16000).numpy() for f in sorted((SAMPLES / "audio").glob("*.ogg"))[:2]]
+    call = np.zeros((16000 + sum(map(len, waves)), 2), np.float32)
+    call[: len(waves[0]), 1] = waves[0]  # the agent, then the customer
+    call[len(call) - len(waves[1]) :, 0] = waves[1]
+    soundfile.write(tmp_path / "call.wav", call, 16000)
+    at = AppTest.from_string(
+        "from pathlib import Path\nfrom apps.customer_service import assist\n"
+        f"assist.open_sound(Path({str(tmp_path / 'call.wav')!r}))",
+        default_timeout=240,
+    ).run()
+    assert not at.exception
+    found = at.session_state["conversation"]
+    assert found.lines
+    assert all(line.startswith("agent: ") for line in found.lines)
+    assert found.message.recognised
+    assert found.message.audio.is_file()
 
 
 # --- the desk without its parts

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from apps import ui
-from apps.customer_service import session
+from apps.customer_service import assist, session
 from apps.customer_service.session import Conversation, Message
 from apps.customer_service.studio import STUDIO
 from core.answer import label
@@ -17,6 +17,10 @@ from domains.customer_service import recipe, starter
 
 _WAYS = {"Type": ":material/keyboard:", "Record": ":material/mic:", "Upload": ":material/upload_file:"}
 _TYPES = ["wav", "flac", "ogg", "opus", "mp3", "m4a", "aac", "webm"]
+_UPLOAD = (
+    "The customer's turn, or a call with the customer on the first channel and the agent on the second. It stays on "
+    "this machine, in a folder of this session that is deleted with it."
+)
 _HEIGHT = 330  # pixels of the conversation
 
 
@@ -89,25 +93,24 @@ def _record() -> None:
     """The microphone; recordings stay in this session's folder."""
     sound = st.audio_input("Record what the customer says", key="recorded", label_visibility="collapsed")
     if sound is not None:
-        _sound(sound, "recording.wav")
+        _sound(sound)
 
 
 def _upload() -> None:
-    sound = st.file_uploader(
-        "A recording of the turn", _TYPES, key="uploaded", label_visibility="collapsed",
-        help="It stays on this machine, in a folder of this session that is deleted with it.",
-    )  # fmt: skip
+    sound = st.file_uploader("A recording", _TYPES, key="uploaded", label_visibility="collapsed", help=_UPLOAD)
     if sound is not None:
-        _sound(sound, sound.name)
+        _sound(sound)
 
 
-def _sound(sound: Any, name: str) -> None:
+def _sound(sound: Any) -> None:
     """Open a recording once, not at every rerun."""
     key = str(getattr(sound, "file_id", id(sound)))
     if key in st.session_state.setdefault("sounds", set()):
         return
     st.session_state["sounds"].add(key)
-    _say(Message(audio=ui.keep_uploads([sound])[0]))
+    with st.spinner("Reading the recording …"):
+        assist.open_sound(ui.keep_uploads([sound])[0])
+    st.rerun()
 
 
 def _say(message: Message) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from apps.customer_service import files, session
-from apps.customer_service.session import Conversation
+from apps.customer_service.session import Conversation, Message
 from apps.customer_service.studio import STUDIO
+from core.errors import FileError
+from core.preprocess.audio_io import channel_count
 from core.privacy.text import masked
 from core.record import Record
 from domains.customer_service import starter
+from domains.customer_service.call import read_call
 from domains.customer_service.desk import Desk, Help
 from domains.customer_service.intent import IntentDetector
 
@@ -25,11 +29,11 @@ def record() -> Record:
 def desk() -> Desk:
     """The open model with the knowledge base, the routing table and the recogniser of this machine."""
     model: IntentDetector = STUDIO.model()
-    return Desk(model, files.routing(), files.suggester(), _recogniser())
+    return Desk(model, files.routing(), files.suggester(), recogniser())
 
 
 @st.cache_resource(show_spinner="Opening the recogniser …")
-def _recogniser() -> Any:
+def recogniser() -> Any:
     """The recogniser that works offline, or None where its extra is not installed."""
     if find_spec("faster_whisper") is None:
         return None
@@ -38,13 +42,32 @@ def _recogniser() -> Any:
     return recognition.build("faster_whisper")
 
 
+def open_sound(path: Path) -> None:
+    """Open a recording: one voice is the customer's next turn; two channels are a call, its last customer turn open.
+
+    Raises:
+        FileError: if it cannot be read, or the customer says nothing in the call.
+    """
+    if channel_count(path) != 2:
+        session.hear(Message(audio=path))
+        return
+    folder = path.parent / "turns"
+    rows = read_call(path).write(folder, recogniser=recogniser())
+    if rows.empty:
+        raise FileError(
+            f"{path}: the customer, on the first channel, says nothing; swap the channels, or give one voice alone"
+        )
+    last = {str(name): "" if value != value else str(value) for name, value in rows.iloc[-1].items()}
+    session.open_row(last, folder, path.name)
+
+
 def given(found: Conversation) -> list[str]:
     """The kinds of data of the open message that the model reads."""
     message = found.message
     assert message is not None
     has = {
         "speech": message.audio is not None,
-        "text": bool(message.words) or (message.audio is not None and _recogniser() is not None),
+        "text": bool(message.words) or (message.audio is not None and recogniser() is not None),
         "dialogue": bool(found.lines),
         "behaviour": bool(found.behaviour),
     }
