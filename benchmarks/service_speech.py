@@ -31,7 +31,7 @@ from domains.customer_service.intent import IntentDetector
 from domains.customer_service.noisy import LEVELS
 from domains.customer_service.streaming import RATE, detect_growing
 
-SLOTS = ("size", "roast", "shots", "milk", "sugar")
+ALONE = ("intent", "size", "roast", "shots", "milk", "sugar")
 TRAINED_CLEAN = "fused, trained clean"
 BOTH = ("speech", "text")
 SYSTEMS = {"fused": BOTH, "speech": ("speech",), "text": ("text",), TRAINED_CLEAN: BOTH}
@@ -95,26 +95,22 @@ def report(tested: pd.DataFrame, part: str) -> dict:
     return figures
 
 
-def slots(root: Path) -> dict:
-    """Intent and slots of barista from speech alone, on the voices of the part valid; the worst group of voices."""
+def alone(root: Path, target: str) -> dict:
+    """The intent or a slot of barista from speech alone, on the voices of the part valid; the worst group of voices."""
     table = pd.read_csv(root / "speech/barista/manifest.csv", dtype=str, keep_default_na=False)
     table["turn_id"] = table["utt_id"]
-    rows, figures = parts(table), {}
-    for target in ("intent", *SLOTS):
-        inputs = table[["turn_id", "audio", "group", *({"intent", target})]]
-        bundle, answers = train(inputs, settings(inputs, target, ("speech",)), rows, root)
-        label = np.array(bundle.ensemble.target.classes)[answers.argmax(1)]
-        truth = table.iloc[rows["test"]]
-        right = pd.Series(label == truth[target].to_numpy(), index=truth["group"].to_numpy())
-        by_voice = right.groupby(level=0).mean()
-        figures[target] = {
-            "accuracy": float(right.mean()),
-            "majority": float(truth[target].value_counts(normalize=True).iloc[0]),
-            "worst_group": {str(by_voice.idxmin()): float(by_voice.min())},
-            "turns": len(right),
-        }
-        print(target, figures[target], flush=True)
-    return figures
+    inputs, rows = table[["turn_id", "audio", "group", target]], parts(table)
+    bundle, answers = train(inputs, settings(inputs, target, ("speech",)), rows, root)
+    label = np.array(bundle.ensemble.target.classes)[answers.argmax(1)]
+    truth = table.iloc[rows["test"]]
+    right = pd.Series(label == truth[target].to_numpy(), index=truth["group"].to_numpy())
+    by_voice = right.groupby(level=0).mean()
+    return {
+        "accuracy": float(right.mean()),
+        "majority": float(truth[target].value_counts(normalize=True).iloc[0]),
+        "worst_group": {str(by_voice.idxmin()): float(by_voice.min())},
+        "turns": len(right),
+    }
 
 
 def early(root: Path) -> dict:
@@ -162,10 +158,10 @@ def _early_figures(turns: list[tuple[float, list]]) -> dict:
 if __name__ == "__main__":
     service = public_data("service")
     numbers = [float(a) for a in sys.argv[1:] if a.isdigit()]
-    wanted = [a for a in sys.argv[1:] if not a.isdigit()] or ["slots", "early", "barista", "banking77_tts"]
+    wanted = [a for a in sys.argv[1:] if not a.isdigit()] or [*ALONE, "early", "barista", "banking77_tts"]
     for what in wanted:
-        if what == "slots":
-            save("service_speech_slots", slots(service))
+        if what in ALONE:
+            save(f"service_speech_{what}", alone(service, what))
         elif what == "early":
             save("service_speech_early", early(service))
         else:
