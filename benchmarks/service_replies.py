@@ -6,7 +6,7 @@ input: ``offered_actions`` (made from the agent's own draft), the questionnaire,
 (``task``, ``happy``, ``multi_task``). Some users were told to be annoying or to change their mind: partly acted.
 
     python -m benchmarks.service_replies user_changed_mind user_annoyed    (user_annoyed:default for a quick look)
-    python -m benchmarks.service_replies replies                           (replies:6 for every sixth dialogue)
+    python -m benchmarks.service_replies replies suggested                 (replies:6 for every sixth dialogue)
 """
 
 import dataclasses
@@ -31,6 +31,7 @@ from core.progress import Bars
 from core.recipes import Columns, build_config
 from core.schema import Modality
 from core.splits import split
+from domains.customer_service.replies import ReplySuggester
 
 STATES = ("user_changed_mind", "user_annoyed")
 COUNTED = (
@@ -165,6 +166,22 @@ def replies(table: pd.DataFrame) -> dict:
     } | seconds  # fmt: skip
 
 
+def suggested(table: pd.DataFrame) -> dict:
+    """``ReplySuggester`` on the same split: an answer is the usual wording of an action, learned and found as ever."""
+    config, seconds = actions_config(), {}
+    parts = split(Manifest.open(table, config), config, config.seed)
+    wording = table.groupby("action")["reply"].agg(lambda r: r.value_counts().index[0])
+    same = wording.groupby(wording).transform("size") > 1  # two actions of one wording stay apart
+    wording = wording.where(~same, wording + " (" + wording.index + ")")
+    asked = table.assign(reply=table["action"].map(wording), split="train")
+    asked.loc[parts["test"], "split"] = "test"
+    with timed(seconds, "seconds_to_fit"), Bars() as progress:
+        suggester = ReplySuggester(most_turns=4000).fit(asked, progress=progress)
+    with timed(seconds, "seconds_to_answer"):
+        found = suggester.evaluate(asked)
+    return found | {"about": suggester.about} | seconds
+
+
 def ranking(scores: np.ndarray, truth: np.ndarray) -> dict:
     """Recall at 1 and 3 and mean reciprocal rank of (N, K) scores against (N,) classes."""
     own = scores[np.arange(len(truth)), truth.astype(int)][:, None]
@@ -192,9 +209,10 @@ def actions_floor(table: pd.DataFrame, train: np.ndarray, test: np.ndarray) -> d
 
 if __name__ == "__main__":
     star = public_data("service") / "dialogue"
-    for asked in sys.argv[1:] or (*STATES, "replies"):
+    for asked in sys.argv[1:] or (*STATES, "replies", "suggested"):
         name, _, how = asked.partition(":")
-        if name == "replies":
-            save(f"service_{name}", replies(turns(star, int(how or 1))))
+        if name in ("replies", "suggested"):
+            measure = replies if name == "replies" else suggested
+            save(f"service_{name}", measure(turns(star, int(how or 1))))
         else:
             save(f"service_{name}", state(sessions(star), name, how or "best"))
