@@ -80,7 +80,8 @@ def _scope(found: Detection) -> str:
 
 def _why(found: Detection, present: list[str]) -> None:
     if found.shares:
-        st.markdown(f"**Why.** {ui.escape(answer.why(found, modality))}")
+        about = f"Nearest intent, {label(found.top[0][0])}." if found.is_outside and found.top else "Why."
+        st.markdown(f"**{ui.escape(about)}** {ui.escape(answer.why(found, modality))}")
         shares = {modality(m): v for m, v in found.shares.items()}
         both = {modality(m): f"{a:.2f} → {b:.2f}" for m, (a, b) in answer.without(found).items()}
         listed = "; ".join(f"{m} {v:+.2f}, without it and with it {both[m]}" for m, v in shares.items())

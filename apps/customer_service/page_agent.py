@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from apps import ui
@@ -10,6 +12,7 @@ from apps.customer_service.pages import DISCLAIMER, PAGES
 from apps.customer_service.studio import STUDIO
 from core.table import StringTable
 from domains.customer_service import starter
+from domains.customer_service.intent import DOUBTFUL
 
 _STYLE = """<style>
 [class*=st-key-reply_], .st-key-route {padding: .6rem .8rem !important}
@@ -57,9 +60,13 @@ def _first_visit() -> None:
 
 
 def _first_conversation() -> session.Conversation:
-    """A conversation to begin with: of the test turns the first with a call, a dialogue and known behaviour."""
+    """A conversation to begin with: of the test turns the first call, well heard, after others and with behaviour."""
     table = StringTable.open(starter.sample_table())
-    rows = [(i, table.row(i)) for i in range(len(table))]
-    whole = [i for i, r in rows if r["split"] == "test" and r["audio"] and r["last_page"] and r["turn_number"] == "2"]
-    place = whole[0] if whole else 0
-    return session.open_row(rows[place][1], starter.sample_table().parent, rows[place][1]["turn_id"])
+    rows = [table.row(i) for i in range(len(table))]
+    first = next((r for r in rows if r["split"] == "test" and r["audio"] and _is_telling(r)), rows[0])
+    return session.open_row(first, starter.sample_table().parent, first["turn_id"])
+
+
+def _is_telling(row: Mapping[str, str]) -> bool:
+    heard = float(row["recognised_confidence"] or 0) >= DOUBTFUL
+    return heard and row["turn_number"] == "2" and bool(row["last_page"])
