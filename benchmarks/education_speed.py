@@ -71,15 +71,16 @@ def write(folder: Path) -> Path:
 def repeated(part: Path, minutes: int) -> Path:
     """The part again and again, without encoding anew, with a caption every ten seconds."""
     path = part.with_name(f"{minutes}.mp4")
-    with av.open(str(part)) as source, av.open(str(path), "w") as target:
-        stream = target.add_stream_from_template(source.streams.video[0])
-        packets = [p for p in source.demux(source.streams.video[0]) if p.pts is not None]
-        length = int(PART / packets[0].time_base)
-        stamps = [(p.pts, p.dts) for p in packets]
+    with av.open(str(path), "w") as target:
+        stream: Any = None
         for k in range(minutes * 60 // PART):
-            for packet, (pts, dts) in zip(packets, stamps):
-                packet.pts, packet.dts, packet.stream = pts + k * length, dts + k * length, stream
-                target.mux(packet)
+            with av.open(str(part)) as source:
+                stream = stream or target.add_stream_from_template(source.streams.video[0])
+                for packet in source.demux(source.streams.video[0]):
+                    if packet.pts is not None:
+                        later = int(k * PART / packet.time_base)
+                        packet.pts, packet.dts, packet.stream = packet.pts + later, packet.dts + later, stream
+                        target.mux(packet)
     said = [Caption(10.0 * i, 10.0 * i + 9, WORDS[i // 12 % len(WORDS)]) for i in range(minutes * 6)]
     cues = [f"{_stamp(c.start)} --> {_stamp(c.end)}\n{c.text}, part {i}\n" for i, c in enumerate(said)]
     path.with_suffix(".vtt").write_text("WEBVTT\n\n" + "\n".join(cues))

@@ -67,6 +67,11 @@ def test_a_slide_that_comes_back_has_its_number_again() -> None:
     assert [s.slide for s in scenes] == [0, 1, 0]
 
 
+def test_a_slide_that_comes_back_and_builds_up_anew_has_its_number_again() -> None:
+    scenes = detect(frames([part("Mean"), part("Median"), part("Mean")], FPS))
+    assert [s.slide for s in scenes] == [0, 1, 0]
+
+
 def test_a_slow_dissolve_is_one_boundary() -> None:
     parts = [part("Mean", 1), part("Median", 1, 14, fade=3.0)]
     scenes = detect(frames(parts, FPS))

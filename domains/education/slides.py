@@ -183,7 +183,16 @@ class SlideDetector:
     def _end_scene(self, second: float) -> None:
         if self._slide >= 0:
             self._known[self._slide] = self._held
+            self._recognise()
         self.scenes.append(Scene(self._start, second, self._look, self._slide if self._slide >= 0 else None))
+
+    def _recognise(self) -> None:
+        """A slide that built up anew is known only when it is whole."""
+        new = len(self._known) - 1
+        if self._slide == new and all(scene.slide != new for scene in self.scenes):
+            before = next((i for i in range(new) if same_slide(self._known[i], self._held)), new)
+            if before != new:
+                self._slide, self._known = before, self._known[:-1]
 
     def _take_over(self, picture: np.ndarray, where: np.ndarray) -> None:
         """Hold what the blocks ``where`` (R, C) show now."""
