@@ -123,7 +123,7 @@ def test_hidden_names_are_nowhere_on_the_pages(folder: CourseFolder) -> None:
 def test_a_learners_page_tells_weak_points_with_evidence_and_an_exercise(folder: CourseFolder) -> None:
     course = folder.open(GROUP)
     student = next(s for s in course.learners if len(course.recommend(s)) > 1)
-    at = fine(page("learner", learner=student))
+    at = fine(page("learner", course=str(folder.folder), group=GROUP, learner=student))
     said = words(at)
     for line in course.recommend(student):
         assert line.exercise_text[:20] in said.replace("\\", "")

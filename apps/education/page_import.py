@@ -128,8 +128,8 @@ def _questions(answers: pd.DataFrame) -> pd.DataFrame:
 
 def _records(folder: CourseFolder) -> None:
     files = st.file_uploader(
-        "xAPI statements (JSON), activity logs and click tables (CSV), OneRoster (zip), enrolments and calendar of work "
-        "(CSV)", _RECORDS, accept_multiple_files=True, key="records",
+        "xAPI statements (JSON), activity logs and click tables (CSV), OneRoster (zip), enrolments and the calendar of "
+        "work (CSV)", _RECORDS, accept_multiple_files=True, key="records",
     )  # fmt: skip
     left, right = st.columns(2, vertical_alignment="bottom")
     kind = left.selectbox("Read as", [None, *KINDS], format_func=lambda k: k or "told by each file's form", key="kind")
