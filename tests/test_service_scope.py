@@ -114,6 +114,8 @@ def test_no_more_than_the_stated_share_of_the_fitting_rows_is_marked(rate, label
     assert bool(scope.labelled) == labelled
     assert (scope.scores(TARGET, p[y != 3]) > scope.threshold).mean() <= rate
     assert Scope.from_json(json.loads(json.dumps(scope.to_json()))) == scope
+    with pytest.raises(ValueError, match="expected 4 weights, found 1"):
+        Scope.from_json(scope.to_json() | {"weights": [1.0]})
     rarity = scope.rarity(scope.scores(TARGET, p))
     assert ((rarity >= 0) & (rarity <= 1)).all()
 

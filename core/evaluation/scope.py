@@ -88,7 +88,13 @@ class Scope:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """What ``to_json`` wrote."""
+        """What ``to_json`` wrote.
+
+        Raises:
+            ValueError: for weights of other features than these.
+        """
+        if len(data["weights"]) != len(_PLAIN):
+            raise ValueError(f"scope: expected {len(_PLAIN)} weights, found {len(data['weights'])}")
         kept = dict(data) | {"usual": tuple(data["usual"]), "weights": tuple(data["weights"])}
         return cls(**kept)
 
