@@ -6,8 +6,8 @@
 and without a speaker's window and subtitles) and on the sample lectures against their truth; counts on three real
 videos, whose slides only an eye can judge.
 
-``passages``: how passages become the score of a clip (their length, the weight of meaning, best or mean of the best) is
-chosen on other courses, without their exercises: some words of a clip, cut out of it, should find that clip.
+``passages``: how passages of a minute become the score of a clip (the weight of meaning; the best, or the mean of the
+best) is looked at on other courses: some words of a clip, cut out of it, should find that clip.
 
 ``exercises``: 29 exercises of one course, by ``domains.education.passages`` as it stands, with the weight that the
 engine's index has by default; among the four lectures of the course, and among all 52 clips of three courses. The
@@ -128,19 +128,19 @@ def fused(parts: dict[str, np.ndarray], weight: float) -> np.ndarray:
 
 def passages(root: Path) -> dict:
     captions = pd.read_csv(root / "lectures/captions.csv.gz")
-    found: dict[str, float] = {}
-    for seconds in (60.0, 120.0):
-        ranks: dict[tuple[int, float], list[float]] = {}
-        for course in OTHER_COURSES:
-            clips, queries = cut_out(captions[captions["course"] == course], seconds)
-            index = Clips(clips)
-            for clip, query in queries:
-                for best in (1, 3):
-                    parts = index.scores(query, best)
-                    for w in WEIGHTS:
-                        ranks.setdefault((best, w), []).append(rank(fused(parts, w), clip))
-        for (best, w), values in ranks.items():
-            found[f"{seconds:g} s, best {best}, meaning {w}"] = float(np.mean(1 / np.array(values)))
+    ranks: dict[tuple[int, float], list[float]] = {}
+    for course in OTHER_COURSES:
+        clips, queries = cut_out(captions[captions["course"] == course], PASSAGE_SECONDS)
+        index = Clips(clips)
+        for clip, query in queries:
+            for best in (1, 3):
+                parts = index.scores(query, best)
+                for w in WEIGHTS:
+                    ranks.setdefault((best, w), []).append(rank(fused(parts, w), clip))
+    found = {
+        f"{PASSAGE_SECONDS:g} s, best {best}, meaning {w}": float(np.mean(1 / np.array(values)))
+        for (best, w), values in ranks.items()
+    }
     choice = max(found, key=lambda k: found[k])
     return {
         "chosen": choice,
