@@ -145,7 +145,7 @@ def passages(root: Path) -> dict:
     return {
         "chosen": choice,
         "mrr": dict(sorted(found.items(), key=lambda item: -item[1])[:12]),
-        "queries": len(values),
+        "queries": len(ranks[1, 0.0]),
     }
 
 
