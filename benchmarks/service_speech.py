@@ -20,12 +20,13 @@ from benchmarks.speech_noise import noisy_table
 from core.bundle import Bundle
 from core.config import ExperimentConfig
 from core.evaluation.intervals import interval
-from core.experiment import Experiment, table_answers
+from core.experiment import Experiment
 from core.manifest import Manifest
 from core.preprocess.audio_io import read_audio
 from core.progress import Bars
 from core.schema import TargetKind
 from core.splits import folds
+from core.table_answers import table_answers
 from domains.customer_service import recipe
 from domains.customer_service.intent import IntentDetector
 from domains.customer_service.noisy import LEVELS

@@ -7,7 +7,6 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,35 +14,28 @@ import numpy as np
 import torch
 
 from core import fusion
-from core.bundle import Bundle, versions
+from core.bundle import Bundle
 from core.cache import FeatureCache
-from core.card import write_card
+from core.combine import combine
 from core.config import ExperimentConfig
-from core.dataset import CaseDataset, Collate, cells_of
-from core.ensemble import Ensemble, Expert, Network, learn_weights
+from core.dataset import CaseDataset, cells_of
+from core.ensemble import Expert, Network
 from core.errors import ConfigError, unknown
-from core.evaluation.calibration import expected_calibration_error, fit_temperature, temper
-from core.evaluation.conformal import fit_threshold
-from core.evaluation.intervals import interval
-from core.evaluation.nearest import Nearest
 from core.evaluation.novelty import Novelty, fit_all
-from core.evaluation.patterns import MOST, Calibration, apply_temperatures, cut_down, fit_patterns, patterns_of
-from core.evaluation.scope import Scope, figures
 from core.floor.fit import fit_floor, floor_views
 from core.manifest import Manifest
-from core.metrics import DEFAULT, METRICS, score, scores
+from core.metrics import METRICS, score
 from core.model import FusionModel
 from core.processes import processes
 from core.progress import Progress, silent
-from core.schema import TargetKind
 from core.splits import folds, split
+from core.table_answers import table_answers
 from core.targets import Target
 from core.training.fit import Job, Trainer
 from core.training.optimizer import initialise
 from core.view import View, build_views
 
 Rows = Sequence[int]
-MOST_JUDGED = 5000  # held-out rows that the detector of outsiders is fitted on
 
 
 @dataclass
@@ -208,100 +200,21 @@ class Experiment:
         """
         if not used:
             used = self.train_groups() if self.config.stack else [self.networks()]
-        kind = self.target.kind
-        shares = learn_weights(kind, self.held_y, [g.answers for g in used])
-        weights = tuple(float(s) / len(g.experts) for s, g in zip(shares, used) for _ in g.experts)
-        joint = np.tensordot(shares, np.stack([g.answers for g in used]), axes=1)
-        temperature = fit_temperature(kind, self.held_y, joint)
-        held = temper(kind, joint, temperature)
-        names = tuple(m.name for m in self.config.modalities)
-        ensemble = Ensemble(self.target, names, [e for g in used for e in g.experts], weights, temperature)
-        patterns = self._patterns(used, shares)
-        apply_temperatures(ensemble, patterns)
-        bundle = Bundle(self.config, self._used_views(used), ensemble, patterns=patterns)
-        bundle.novelty = self.novelty[0]
-        bundle.threshold = fit_threshold(kind, self.held_y, held, self.config.coverage, self.config.coverage_by_class)
-        self._fit_scope(bundle, held)
-        bundle.facts = self._facts(used, shares, command) | {
-            "held_out": self._figures(bundle, self.held, held),
-            "held_out_by_expert": {g.name: score(kind, None, self.held_y, g.answers) for g in measured or used},
-            "test": self._figures(bundle, self.rows["test"], self.answers(bundle, self.rows["test"])),
-            "novelty": self.novelty[1],
-        }
-        bundle.card = write_card(bundle)
-        return bundle
+        return combine(self, used, measured or used, command)
 
-    def _fit_scope(self, bundle: Bundle, held: np.ndarray) -> None:
-        """The detector of cases outside of all classes, where the target names a label for them."""
-        if (outside := self.config.target.outside) is None:
-            return
-        learned = self.fitted_on if self.config.folds > 1 else self.rows["train"]
-        inside = [i for i in learned if outside not in _labels(self.manifest.targets[i])]
-        bundle.nearest = Nearest.fit(bundle.views, self.manifest, inside, self.config.seed)
-        some = np.sort(np.random.default_rng(self.config.seed).permutation(len(self.held))[:MOST_JUDGED])
-        far = table_far(bundle, self.manifest, [self.held[i] for i in some], own=True)
-        rate = self.config.target.false_alarm
-        bundle.scope = Scope.fit(self.target, self.held_y[some], held[some], outside, rate, far)
-
-    def _patterns(self, used: Sequence[Held], shares: np.ndarray) -> list[Calibration]:
-        """Calibrations of the answers with modalities switched off, on at most so many held-out rows."""
-        patterns = patterns_of(self._present(self.held))
-        if not patterns:
-            return []
-        some = np.random.default_rng(self.config.seed).permutation(len(self.held))[:MOST]
-        place = np.full(len(self.held), -1)
-        place[some] = np.arange(len(some))
-        by = [(e, place[at], w * s) for g, s in zip(used, shares) if s > 0 for e, at, w in g.by]
-        rows = [self.held[i] for i in some]
-        every = CaseDataset(self.manifest, self._used_views(used), memory=0)
-        answers = cut_down([(e, at[at >= 0], w) for e, at, w in by], every, rows, patterns, len(self.target.nothing))
-        kind, by_class = self.target.kind, self.config.coverage_by_class
-        present = self._present(rows)
-        return fit_patterns(kind, self.held_y[some], answers, present, patterns, self.config.coverage, by_class)
-
-    def _present(self, rows: Rows) -> np.ndarray:
+    def present(self, rows: Rows) -> np.ndarray:
         """(N, M) bool: the modalities of this experiment that rows have."""
         columns = [m.name for m in self.manifest.config.modalities]
         return self.manifest.present[np.ix_(list(rows), [columns.index(m.name) for m in self.config.modalities])]
 
-    def _used_views(self, used: Sequence[Held]) -> dict[str, View]:
+    def used_views(self, used: Sequence[Held]) -> dict[str, View]:
+        """The views that some expert groups read."""
         floors = any(g.name != "network" for g in used)
         return {n: v for n, v in self.views.items() if floors or n in self.places}
 
     def answers(self, bundle: Bundle, rows: Rows) -> np.ndarray:
         """The bundle's answers on rows of this table: (N, classes) or (N, 1)."""
         return table_answers(bundle, self.manifest, rows)
-
-    def _figures(self, bundle: Bundle, rows: Rows, answers: np.ndarray) -> dict[str, Any]:
-        if not len(rows):
-            return {"cases": 0}
-        kind, truth = self.target.kind, [self.manifest.targets[i] for i in rows]
-        y = self.target.decoded(self.target.encode(truth))
-        group = [self.manifest.groups[i] for i in rows]
-        found: dict[str, Any] = {"cases": len(rows)} | scores(kind, y, answers)
-        found["interval"] = {DEFAULT[kind]: interval(kind, None, y, answers, group)}
-        if kind in (TargetKind.LABEL, TargetKind.GRADE):
-            found["expected_calibration_error"] = expected_calibration_error(y, answers)
-        if (scope := bundle.scope) is not None:
-            far = table_far(bundle, self.manifest, rows, own=True)
-            found |= figures(scope, self.target, truth, answers, far)
-        return found
-
-    def _facts(self, used: Sequence[Held], shares: np.ndarray, command: str) -> dict[str, Any]:
-        return {
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "command": command,
-            "versions": versions(),
-            "fingerprint": self.manifest.fingerprint,
-            "rows": {part: len(rows) for part, rows in self.rows.items()},
-            "split": {p: hashlib.sha256(json.dumps(sorted(r)).encode()).hexdigest() for p, r in self.rows.items()},
-            "expert_weights": {g.name: float(s) for g, s in zip(used, shares)},
-            "seeds": _spread([s for g in used for s in g.by_seed]),
-        }
-
-
-def _labels(raw: Any) -> tuple[str, ...]:
-    return raw if isinstance(raw, tuple) else (raw,)
 
 
 def _check_names(config: ExperimentConfig) -> None:
@@ -311,31 +224,6 @@ def _check_names(config: ExperimentConfig) -> None:
     metric, known = config.training.metric, METRICS[config.target.kind]
     if metric is not None and metric not in known:
         raise unknown(f"metric for a {config.target.kind} target", metric, known)
-
-
-def _spread(scores: list[float]) -> dict[str, Any]:
-    """Held-out scores of each seed, their mean and standard deviation."""
-    if not scores:
-        return {}
-    return {"scores": scores, "mean": float(np.mean(scores)), "deviation": float(np.std(scores))}
-
-
-def table_answers(bundle: Bundle, manifest: Manifest, rows: Rows, batch: int = 64) -> np.ndarray:
-    """A bundle's calibrated answers on rows of a table, read in batches: (N, classes) or (N, 1)."""
-    if not len(rows):
-        return np.zeros((0, len(bundle.ensemble.target.classes) or 1))
-    data, collate = CaseDataset(manifest, bundle.views, memory=0), Collate(bundle.views, None)
-    parts = [list(rows[i : i + batch]) for i in range(0, len(rows), batch)]
-    for view in bundle.views.values():
-        view.warm(cells_of(manifest, view.modality.name, rows)(), lambda count: None)
-    return np.concatenate([bundle.ensemble.answers(collate([data[i] for i in part]))[0] for part in parts])
-
-
-def table_far(bundle: Bundle, manifest: Manifest, rows: Rows, own: bool = False) -> np.ndarray | None:
-    """How far rows are from the nearest training case (N,), where the bundle can tell; see ``Nearest.of_rows``."""
-    if (nearest := bundle.nearest) is None:
-        return None
-    return nearest.of_rows(bundle.views[nearest.view], manifest, rows, own)
 
 
 def train(

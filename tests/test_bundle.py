@@ -18,9 +18,10 @@ from core.bundle import Bundle
 from core.cache import FeatureCache
 from core.config import ExperimentConfig
 from core.errors import BundleError
-from core.experiment import Experiment, table_answers
+from core.experiment import Experiment
 from core.manifest import Manifest
 from core.predict import Predictor
+from core.table_answers import table_answers
 
 
 def _experiment(folder: Path, kind: str, **changes: Any) -> tuple[Manifest, ExperimentConfig]:

@@ -16,10 +16,10 @@ from core.evaluation.calibration import expected_calibration_error
 from core.evaluation.conformal import prediction_set
 from core.evaluation.intervals import interval
 from core.evaluation.scope import figures as scope_figures
-from core.experiment import table_answers, table_far
 from core.manifest import Manifest
 from core.metrics import DEFAULT, score, scores
 from core.schema import TargetKind
+from core.table_answers import table_answers, table_far
 
 
 @dataclass(frozen=True)

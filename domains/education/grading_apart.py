@@ -12,9 +12,9 @@ from core.bundle import Bundle
 from core.errors import ConfigError
 from core.evaluation.conformal import prediction_set
 from core.evaluation.evaluate import Figures, evaluate
-from core.experiment import table_answers
 from core.manifest import Manifest
 from core.schema import TargetKind
+from core.table_answers import table_answers
 
 PARTS = ("unseen answers", "unseen questions", "unseen modules")
 SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)

@@ -23,11 +23,11 @@ import torch
 from core.dataset import Collate, Sample, prepare_row
 from core.errors import ConfigError, PolyfuseError
 from core.estimator import Estimator, Table
-from core.experiment import table_answers
 from core.manifest import Manifest
 from core.predict import as_row
 from core.progress import Bars
 from core.table import StringTable
+from core.table_answers import table_answers
 from domains.education import risk_oulad, risk_recipe
 from domains.education.risk_features import RiskTables, snapshots
 

@@ -1,0 +1,128 @@
+"""From trained expert groups to one bundle: weighted, calibrated, bounded, measured on the test rows, described."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.bundle import Bundle, versions
+from core.card import write_card
+from core.dataset import CaseDataset
+from core.ensemble import Ensemble, learn_weights
+from core.evaluation.calibration import expected_calibration_error, fit_temperature, temper
+from core.evaluation.conformal import fit_threshold
+from core.evaluation.intervals import interval
+from core.evaluation.nearest import Nearest
+from core.evaluation.patterns import MOST, Calibration, apply_temperatures, cut_down, fit_patterns, patterns_of
+from core.evaluation.scope import Scope, figures
+from core.metrics import DEFAULT, score, scores
+from core.schema import TargetKind
+from core.table_answers import table_answers, table_far
+
+if TYPE_CHECKING:
+    from core.experiment import Experiment, Held
+
+MOST_JUDGED = 5000  # held-out rows that the detector of outsiders is fitted on
+
+
+def combine(experiment: Experiment, used: Sequence[Held], measured: Sequence[Held], command: str) -> Bundle:
+    """One calibrated ensemble of the ``used`` groups; ``measured`` ones stand beside it in its facts."""
+    kind = experiment.target.kind
+    shares = learn_weights(kind, experiment.held_y, [g.answers for g in used])
+    weights = tuple(float(s) / len(g.experts) for s, g in zip(shares, used) for _ in g.experts)
+    joint = np.tensordot(shares, np.stack([g.answers for g in used]), axes=1)
+    temperature = fit_temperature(kind, experiment.held_y, joint)
+    held = temper(kind, joint, temperature)
+    config = experiment.config
+    names = tuple(m.name for m in config.modalities)
+    ensemble = Ensemble(experiment.target, names, [e for g in used for e in g.experts], weights, temperature)
+    patterns = _patterns(experiment, used, shares)
+    apply_temperatures(ensemble, patterns)
+    bundle = Bundle(config, experiment.used_views(used), ensemble, patterns=patterns)
+    bundle.novelty = experiment.novelty[0]
+    bundle.threshold = fit_threshold(kind, experiment.held_y, held, config.coverage, config.coverage_by_class)
+    _fit_scope(experiment, bundle, held)
+    tested = experiment.rows["test"]
+    bundle.facts = _facts(experiment, used, shares, command) | {
+        "held_out": _figures(experiment, bundle, experiment.held, held),
+        "held_out_by_expert": {g.name: score(kind, None, experiment.held_y, g.answers) for g in measured},
+        "test": _figures(experiment, bundle, tested, table_answers(bundle, experiment.manifest, tested)),
+        "novelty": experiment.novelty[1],
+    }
+    bundle.card = write_card(bundle)
+    return bundle
+
+
+def _fit_scope(experiment: Experiment, bundle: Bundle, held: np.ndarray) -> None:
+    """The detector of cases outside of all classes, where the target names a label for them."""
+    if (outside := experiment.config.target.outside) is None:
+        return
+    learned = experiment.fitted_on if experiment.config.folds > 1 else experiment.rows["train"]
+    inside = [i for i in learned if outside not in _labels(experiment.manifest.targets[i])]
+    bundle.nearest = Nearest.fit(bundle.views, experiment.manifest, inside, experiment.config.seed)
+    some = np.sort(np.random.default_rng(experiment.config.seed).permutation(len(experiment.held))[:MOST_JUDGED])
+    far = table_far(bundle, experiment.manifest, [experiment.held[i] for i in some], own=True)
+    rate = experiment.config.target.false_alarm
+    bundle.scope = Scope.fit(experiment.target, experiment.held_y[some], held[some], outside, rate, far)
+
+
+def _patterns(experiment: Experiment, used: Sequence[Held], shares: np.ndarray) -> list[Calibration]:
+    """Calibrations of the answers with modalities switched off, on at most so many held-out rows."""
+    patterns = patterns_of(experiment.present(experiment.held))
+    if not patterns:
+        return []
+    some = np.random.default_rng(experiment.config.seed).permutation(len(experiment.held))[:MOST]
+    place = np.full(len(experiment.held), -1)
+    place[some] = np.arange(len(some))
+    by = [(e, place[at], w * s) for g, s in zip(used, shares) if s > 0 for e, at, w in g.by]
+    rows = [experiment.held[i] for i in some]
+    every = CaseDataset(experiment.manifest, experiment.used_views(used), memory=0)
+    answers = cut_down([(e, at[at >= 0], w) for e, at, w in by], every, rows, patterns, len(experiment.target.nothing))
+    kind, by_class = experiment.target.kind, experiment.config.coverage_by_class
+    present = experiment.present(rows)
+    return fit_patterns(kind, experiment.held_y[some], answers, present, patterns, experiment.config.coverage, by_class)
+
+
+def _figures(experiment: Experiment, bundle: Bundle, rows: Sequence[int], answers: np.ndarray) -> dict[str, Any]:
+    if not len(rows):
+        return {"cases": 0}
+    kind, truth = experiment.target.kind, [experiment.manifest.targets[i] for i in rows]
+    y = experiment.target.decoded(experiment.target.encode(truth))
+    group = [experiment.manifest.groups[i] for i in rows]
+    found: dict[str, Any] = {"cases": len(rows)} | scores(kind, y, answers)
+    found["interval"] = {DEFAULT[kind]: interval(kind, None, y, answers, group)}
+    if kind in (TargetKind.LABEL, TargetKind.GRADE):
+        found["expected_calibration_error"] = expected_calibration_error(y, answers)
+    if (scope := bundle.scope) is not None:
+        far = table_far(bundle, experiment.manifest, rows, own=True)
+        found |= figures(scope, experiment.target, truth, answers, far)
+    return found
+
+
+def _facts(experiment: Experiment, used: Sequence[Held], shares: np.ndarray, command: str) -> dict[str, Any]:
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "versions": versions(),
+        "fingerprint": experiment.manifest.fingerprint,
+        "rows": {part: len(rows) for part, rows in experiment.rows.items()},
+        "split": {p: hashlib.sha256(json.dumps(sorted(r)).encode()).hexdigest() for p, r in experiment.rows.items()},
+        "expert_weights": {g.name: float(s) for g, s in zip(used, shares)},
+        "seeds": _spread([s for g in used for s in g.by_seed]),
+    }
+
+
+def _labels(raw: Any) -> tuple[str, ...]:
+    return raw if isinstance(raw, tuple) else (raw,)
+
+
+def _spread(scores: list[float]) -> dict[str, Any]:
+    """Held-out scores of each seed, their mean and standard deviation."""
+    if not scores:
+        return {}
+    return {"scores": scores, "mean": float(np.mean(scores)), "deviation": float(np.std(scores))}
