@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from graded import QUESTIONS, graded_answers
 
 from apps.cli import main
 from core.errors import ConfigError
@@ -17,7 +18,6 @@ from domains.education.grading import Grader
 from domains.education.grading_apart import coverage, parts_of
 from domains.education.grading_nearest import beside
 from domains.education.recipe import build
-from tests.graded import QUESTIONS, graded_answers
 
 QUESTION, REFERENCE, WRONG = QUESTIONS["gap"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from graded import graded_answers
+from test_education_grading import quick
 
 from core.errors import ConfigError
 from core.schema import Prediction
 from domains.education.grading import Graded
 from domains.education.review_queue import ReviewQueue
-from tests.graded import graded_answers
-from tests.test_education_grading import quick
 
 CASE = {"question": "Why?", "reference": "a gap", "answer": "a fuse", "student_id": "s1", "question_id": "q1"}
 CLASSES = ("correct", "incorrect")

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from spoken import RATE, babble, silence, write
 
 from core import recognition
 from core.errors import ConfigError, FileError, MissingExtraError
 from core.preprocess.audio_io import read_audio
 from core.recognition import Recogniser, Segment, Word
 from core.recognition._pieces import LONGEST, pieces
-from tests.spoken import RATE, babble, silence, write
 
 SAMPLE = Path(__file__).parents[1] / "sample_data" / "customer_service"
 

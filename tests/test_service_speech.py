@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from spoken import RATE, babble, silence, write
 
 from core import recipes
 from core.config import ExperimentConfig
@@ -17,7 +18,6 @@ from core.schema import Modality
 from domains.customer_service.intent import IntentDetector
 from domains.customer_service.noisy import noisy_copies
 from domains.customer_service.streaming import TurnStream, detect_growing
-from tests.spoken import RATE, babble, silence, write
 
 VIEW = {
     "encoder": "cnn",

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from spoken import RATE, babble, silence, write
 
 from core.errors import ConfigError, FileError
 from core.preprocess.audio import AudioPreprocessor
@@ -13,7 +14,6 @@ from core.preprocess.voice_activity import speech_probabilities, speech_spans
 from core.recognition import Recogniser, Segment, Word
 from domains.customer_service import recipe
 from domains.customer_service.call import AGENT, CUSTOMER, read_call
-from tests.spoken import RATE, babble, silence, write
 
 NOISE = np.random.default_rng(0).standard_normal(2 * RATE).astype(np.float32)
 

@@ -17,7 +17,9 @@ _BEFORE_MONEY = re.compile(r"(?:[$€£¥₹]|\b(?:usd|eur|gbp|chf))\s?$", re.I)
 _AFTER_MONEY = re.compile(r"\s?" + _CURRENCY, re.I)
 _AMOUNT = re.compile(r"\d{1,3}(?:[,. ]\d{3}){1,2}(?:[.,]\d{1,2})?|\d{1,7}(?:[.,]\d{1,2})?")
 _DECIMAL = re.compile(r"\d{1,6}[.,]\d{1,2}")
-_WRITTEN = re.compile(r"(?<!\w)\+?\(?\d(?:[ \t.,\-–/()_]{0,3}\d){3,}")
+_WRITTEN = re.compile(  # no letters and digits of the same code are left behind it
+    r"(?<!\w)\+?\(?\d(?:[ \t.,\-–/()_]{0,3}\d){3,}(?:[A-Za-z_]+\d[A-Za-z0-9_]*)?"
+)
 _CODE = re.compile(
     r"[\w\-/]*\d{4}[\w\-/]*|\b[A-Za-z]+[-_/]?\d{3}[\w\-/]*|\b(?=\w*[A-Za-z]\w*\d\w*[A-Za-z]\w*\d)\w{4,}\b"
 )
