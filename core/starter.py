@@ -56,6 +56,7 @@ class SampleModel:
     table: Callable[[], Path]
     config: Callable[[], ExperimentConfig]
     name: str = "sample"
+    estimator: Callable[[ExperimentConfig], Estimator] = lambda config: Estimator(config=config)
 
     def folder(self) -> Path:
         """Where the model of these cases and this config lies; other cases or settings have another folder."""
@@ -77,5 +78,5 @@ class SampleModel:
                 except BundleError:
                     shutil.rmtree(found.parent)
             folder = self.folder()
-            Estimator(config=self.config()).fit(self.table(), out=folder, progress=progress)
+            self.estimator(self.config()).fit(self.table(), out=folder, progress=progress)
             return folder / "bundle"

@@ -315,3 +315,15 @@ def test_reliability_counts_each_case_once() -> None:
     assert answer.reliability(found, ["effusion", "normal", "effusion"]) == [
         (pytest.approx((0.71 + 0.75 + 0.71) / 3), pytest.approx(2 / 3), 3)
     ]
+
+
+def test_the_curves_of_two_models_in_a_row_begin_anew() -> None:
+    at = AppTest.from_string(
+        "import streamlit as st\nfrom apps import ui\nsteps = ui.Steps('Training')\n"
+        "for _ in range(2):\n    for e in (1, 2, 3):\n"
+        "        figures = dict.fromkeys(['train_loss', 'val_loss', 'train_f1', 'val_f1'], 0.5)\n"
+        "        steps('seed-0', e, 3, {'epoch': e, **figures})\n"
+        "st.session_state['epochs'] = [h['epoch'] for h in steps.history]"
+    ).run()
+    assert not at.exception
+    assert at.session_state["epochs"] == [1, 2, 3]

@@ -104,19 +104,20 @@ class Steps:
     """A ``core.progress.Progress`` on the page: a bar a stage, a finished one gives way, and figures beside it."""
 
     def __init__(self, words: str) -> None:
-        self.words, self.history, self._stage = words, list[dict[str, float]](), ""
+        self.words, self.history, self._stage, self._drawn = words, list[dict[str, float]](), "", 0
         self._bar, self._chart = st.progress(0.0, words), st.empty()
 
     def __call__(self, stage: str, done: int, total: int, figures: Mapping[str, float] | None = None) -> None:
         """Move the bar; figures with an epoch become curves."""
         what = "epoch" if figures and "epoch" in figures else stage
         self._bar.progress(min(done / max(total, 1), 1.0), f"{escape(self.words)}: {escape(what)} {done} of {total}")
-        if stage != self._stage:
-            self._stage, self.history = stage, []
         if figures and "epoch" in figures:
+            if stage != self._stage or (self.history and figures["epoch"] <= self.history[-1]["epoch"]):
+                self._stage, self.history = stage, []  # another model, perhaps with a stage of the same name
             self.history.append(dict(figures))
             if len(self.history) > 1:
-                self._chart.plotly_chart(curves(self.history), key=f"{id(self)}-{stage}-{done}", config=_PLAIN)
+                self._drawn += 1  # a key is used once a run of the page
+                self._chart.plotly_chart(curves(self.history), key=f"{id(self)}-{self._drawn}", config=_PLAIN)
 
     def __enter__(self) -> Self:
         return self

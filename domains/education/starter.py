@@ -14,16 +14,12 @@ import hashlib
 import os
 import shutil
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from core import starter
 from core.config import ExperimentConfig
-from core.errors import BundleError
-from core.estimator import Estimator
 from core.progress import Progress, silent
 from core.table import StringTable
 from domains.education import recipe, risk_recipe
@@ -99,32 +95,13 @@ def _risk_config(demographics: bool) -> ExperimentConfig:
     return dataclasses.replace(config, training=training, floor=False)
 
 
-@dataclass(frozen=True)
-class EducationModel(starter.SampleModel):
-    """A sample model that is trained by its own estimator."""
-
-    estimator: Callable[[ExperimentConfig], Estimator] = lambda config: Estimator(config=config)
-
-    def ensure(self, progress: Progress = silent) -> Path:
-        """The bundle, trained now where it is not there or does not open."""
-        with _preparing:
-            if (found := self.ready()) is not None:
-                try:
-                    Estimator.load(found)
-                    return found
-                except BundleError:
-                    shutil.rmtree(found.parent)
-            self.estimator(self.config()).fit(self.table(), out=self.folder(), progress=progress)
-            return self.folder() / "bundle"
-
-
-GRADING = EducationModel(
+GRADING = starter.SampleModel(
     "education", _answers, _grading_config, "sample-grading", lambda c: Grader(config=c, keep_answers=True)
 )
-RISK = EducationModel(
+RISK = starter.SampleModel(
     "education", risk_table, lambda: _risk_config(True), "sample-risk", lambda c: EarlyWarning(config=c)
 )
-RISK_WITHOUT = EducationModel(
+RISK_WITHOUT = starter.SampleModel(
     "education", risk_table, lambda: _risk_config(False), "sample-risk-anonymous", lambda c: EarlyWarning(config=c)
 )
 
