@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import jupytext
 import nbformat
 import pytest
 from nbclient import NotebookClient
@@ -13,15 +12,6 @@ from nbclient import NotebookClient
 from domains.customer_service.intent import IntentDetector
 
 FOLDER = Path(__file__).parents[1] / "domains" / "customer_service" / "notebooks"
-
-
-@pytest.mark.parametrize("script", sorted(FOLDER.glob("*.py")), ids=lambda p: p.stem)
-def test_a_notebook_holds_the_cells_of_its_script_and_no_outputs(script: Path) -> None:
-    expected = jupytext.read(script).cells
-    found = nbformat.read(script.with_suffix(".ipynb"), 4).cells
-    again = f"run: jupytext --to ipynb --update {script.name}"
-    assert [(c.cell_type, c.source) for c in found] == [(c.cell_type, c.source) for c in expected], again
-    assert not any(c.get("outputs") or c.get("execution_count") for c in found)
 
 
 def test_the_sample_study_runs_and_answers_its_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

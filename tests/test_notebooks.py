@@ -32,7 +32,9 @@ def run(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "".join(o.text for o in outputs if o.name == "stdout")
 
 
-@pytest.mark.parametrize("script", sorted(FOLDER.glob("*.py")), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "script", sorted(FOLDER.parents[1].glob("*/notebooks/*.py")), ids=lambda p: f"{p.parts[-3]}-{p.stem}"
+)
 def test_a_notebook_holds_the_cells_of_its_script_and_no_outputs(script: Path) -> None:
     expected = jupytext.read(script).cells
     found = nbformat.read(script.with_suffix(".ipynb"), 4).cells
