@@ -338,6 +338,18 @@ def test_the_working_copy_lives_as_long_as_the_table(tmp_path: Path) -> None:
         ("t.csv", b'a,b\n1,"2\n3,4\n', "a quote is never closed"),
         ("t.csv", b'a,b\n1,"' + b"x\n" * 10**7, "a quote is never closed"),
     ],
+    # Named here: the bytes that gzip writes hold the time, and every worker of a run must find the same tests.
+    ids=[
+        "latin1",
+        "utf16_zipped",
+        "empty",
+        "excel",
+        "cut_gzip",
+        "not_gzip",
+        "not_parquet",
+        "open_quote",
+        "open_quote_of_20_mb",
+    ],
 )
 def test_a_file_that_is_no_table_is_refused(tmp_path: Path, name: str, content: bytes, said: str) -> None:
     (tmp_path / name).write_bytes(content)
