@@ -1,0 +1,96 @@
+"""A reader that loops, aborts, eats memory or fails ends a worker and nothing else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.errors import ConfigError, FileError
+from core.sandbox import Sandbox, SandboxError
+
+
+def loop_for_ever(path: Path) -> None:
+    while True:
+        time.sleep(0.01)
+
+
+def abort(path: Path) -> None:
+    os.kill(os.getpid(), signal.SIGABRT)
+
+
+def eat(path: Path, size: int) -> int:
+    return len(bytearray(size))
+
+
+def fail(path: Path) -> None:
+    raise ValueError("the patient's name")
+
+
+def refuse(path: Path) -> None:
+    raise ConfigError(f"{path}: no such option")
+
+
+def count(path: Path) -> Iterator[int]:
+    for i in range(3):
+        path.write_text(str(i))
+        yield i
+
+
+def scratch(path: Path) -> str:
+    return tempfile.mkdtemp()
+
+
+def process(path: Path) -> int:
+    return os.getpid()
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with pytest.MonkeyPatch.context() as patch, Sandbox(seconds=20, memory=1 << 30) as found:
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # the worker imports this module
+        yield found
+
+
+@pytest.mark.parametrize(
+    ("reader", "options", "said"),
+    [
+        (loop_for_ever, {"limit": 0.2}, "scan.dcm: reading it takes longer than 0.2 s"),
+        (abort, {}, r"scan.dcm: its reader was ended by the system \(signal 6\)"),
+        (eat, {"size": 2 << 30}, "scan.dcm: reading it takes more than 1 GiB of memory"),
+        (fail, {}, r"scan.dcm: its reader fails \(ValueError in test_sandbox.py:\d+\); it is not opened"),
+    ],
+    ids=lambda v: getattr(v, "__name__", ""),
+)
+def test_what_does_not_survive_is_told_in_words(sandbox: Sandbox, reader, options, said: str) -> None:
+    with pytest.raises(SandboxError, match=said) as told:
+        sandbox.try_reading(reader, Path("scan.dcm"), **options)
+    assert "patient" not in str(told.value)
+    assert sandbox.call(eat, Path("scan.dcm"), size=7) == 7  # the next call is served
+
+
+def test_what_a_reader_says_against_a_file_is_passed_on_or_left_to_it(sandbox: Sandbox) -> None:
+    with pytest.raises(FileError, match=r"^a\.csv: no such option$"):
+        sandbox.call(refuse, Path("a.csv"))
+    sandbox.try_reading(refuse, Path("a.csv"))
+
+
+def test_an_iterator_is_read_to_its_end(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.call(count, tmp_path / "last")
+    assert (tmp_path / "last").read_text() == "2"
+
+
+def test_a_worker_is_kept_and_its_temporary_files_go_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    with Sandbox() as own:
+        place = Path(own.call(scratch, Path()))
+        assert place.is_dir()
+        assert own.call(process, Path()) == own.call(process, Path()) != os.getpid()
+    assert not place.exists()
+    assert not place.parent.exists()
