@@ -58,19 +58,23 @@ def _read(
     path: Path | Sequence[Path], choose: str | int | None, on_defect: str, allow_modality: Sequence[str] | None
 ) -> Volume:
     if isinstance(path, Path):
-        name = path.name.lower()
         if path.suffix.lower() in _PLAIN:
             raise FileError(
                 f"{path}: a plain picture has no Hounsfield units and no spacing, so it is no volume; "
                 "give a DICOM series, NIfTI or MHA, or put pictures into a column of kind image"
             )
-        if path.is_file() and name.endswith((".nii", ".nii.gz")):
-            return _read_nifti(path, on_defect)
-        if path.is_file() and path.suffix.lower() in _ITK:
-            return _read_itk(path)
+        if not is_series(path):
+            return _read_itk(path) if path.suffix.lower() in _ITK else _read_nifti(path, on_defect)
     from core.preprocess.dicom_series import read_series
 
     return read_series(path, choose, on_defect, allow_modality)
+
+
+def is_series(place: Path | Sequence[Path]) -> bool:
+    """Whether a place is read as DICOM, which may hold several series: anything but a file of another format."""
+    if not isinstance(place, Path) or not place.is_file():
+        return True
+    return place.suffix.lower() not in {*_ITK, *_PLAIN} and not place.name.lower().endswith((".nii", ".nii.gz"))
 
 
 def _with_warnings(volume: Volume) -> Volume:
