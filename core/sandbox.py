@@ -23,6 +23,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Self, TextIO
 
@@ -187,7 +188,7 @@ def _serve() -> None:
     for line in sys.stdin:
         task = json.loads(line)
         module, _, name = task["function"].partition(":")
-        function = getattr(importlib.import_module(module), name)
+        function = attrgetter(name)(importlib.import_module(module))
         _send(answers, {"ready": True})
         _limit(task["seconds"], task["memory"])
         _send(answers, _outcome(function, [Path(p) for p in task["paths"]], task["options"]))

@@ -15,11 +15,13 @@ from apps import ui
 from apps.education import session
 from apps.education.pages import PAGES
 from core.errors import ConfigError
+from core.preprocess.decode import decode_videos
 from domains.education import starter
 from domains.education.assignments import read_assignments
+from domains.education.captions import read_captions
 from domains.education.course_folder import CourseFolder
 from domains.education.lecture import Lecture
-from domains.education.records import KINDS, import_records
+from domains.education.records import KINDS, import_records, try_import
 
 _VIDEOS = ["mp4", "webm", "mkv", "m4v", "mov"]
 _RECORDS = ["csv", "json", "jsonl", "ndjson", "zip", "gz"]
@@ -74,7 +76,7 @@ def _lecture(folder: CourseFolder) -> None:
     if not left.button("Index the lecture", type="primary", disabled=not (path or video), key="index"):
         return
     source = Path(path).expanduser() if path else _keep(folder, video)
-    beside = None if captions is None else ui.keep_uploads([captions])[0]
+    beside = None if captions is None else ui.keep_uploads([captions], read_captions)[0]
     with ui.Steps("Indexing") as steps:
         found = Lecture.index(source, beside, recogniser, folder.folder / "lectures" / source.stem, steps)
     method = found.found["slides"]["method"]
@@ -86,7 +88,7 @@ def _lecture(folder: CourseFolder) -> None:
 
 def _keep(folder: CourseFolder, video: Any) -> Path:
     """An uploaded video stays with its course: its index plays it."""
-    kept = ui.keep_uploads([video])[0]
+    kept = ui.keep_uploads([video], decode_videos)[0]
     place = folder.folder / "videos" / kept.name
     place.parent.mkdir(parents=True, exist_ok=True)
     kept.replace(place) if kept.stat().st_dev == place.parent.stat().st_dev else place.write_bytes(kept.read_bytes())
@@ -103,7 +105,8 @@ def _answers(folder: CourseFolder) -> None:
     encoding = right.selectbox("Encoding of both", _ENCODINGS, key="encoding")
     if not left.button("Import", type="primary", disabled=answers is None, key="import_answers"):
         return
-    files = ui.keep_uploads([f for f in (answers, questions) if f is not None])
+    files = ui.keep_uploads([f for f in (answers, questions) if f is not None], None)
+    ui.try_reading(read_assignments, *files, encoding=encoding)
     found = read_assignments(files[0], files[1] if len(files) > 1 else None, encoding=encoding)
     table = found.table()
     _store(folder, "answers", table)
@@ -135,7 +138,7 @@ def _records(folder: CourseFolder) -> None:
     kind = left.selectbox("Read as", [None, *KINDS], format_func=lambda k: k or "told by each file's form", key="kind")
     if not right.button("Import", type="primary", disabled=not files, key="import_records"):
         return
-    kept = ui.keep_uploads(files)
+    kept = ui.keep_uploads(files, try_import)
     calendars = [f for f in kept if {"assessment", "due"} <= set(_header(f))]
     for calendar in calendars:
         _store(folder, "work", pd.read_csv(calendar, dtype=str, keep_default_na=False))

@@ -10,6 +10,7 @@ import streamlit as st
 from apps import ui
 from apps.medical import pages, session
 from core.errors import FileError
+from core.preprocess.decode import decode_images, decode_scan
 from core.table import StringTable
 from domains.medical import DISCLAIMER, Diagnosis, starter
 
@@ -119,7 +120,9 @@ def _upload(diagnosis: Diagnosis) -> None:
     name = st.text_input("Name of the case", "my case", key="upload_name")
     if st.button("Open upload", type="primary", key="open_upload", disabled=not files):
         with st.spinner("Reading the scan …"):
-            opened = session.open_upload(name or "my case", tuple(ui.keep_uploads(files)), diagnosis)
+            pictures = any(f.name.lower().endswith(session.PICTURES) for f in files)
+            reader = decode_images if pictures else decode_scan
+            opened = session.open_upload(name or "my case", tuple(ui.keep_uploads(files, reader, True)), diagnosis)
         _go_on(opened)
 
 

@@ -13,9 +13,12 @@ from apps.medical.studio import STUDIO
 from core.cells import locate, split_files
 from core.config import ModalityConfig
 from core.errors import ConfigError
+from core.preprocess.volume_io import is_series
 from core.schema import Modality, Prediction
 from domains.medical import viewer
 from domains.medical.diagnosis import Diagnosis
+
+PICTURES = (".png", ".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def open_case(found: Case, cells: Mapping[str, str], diagnosis: Diagnosis, root:
 def open_upload(name: str, paths: tuple[Path, ...], diagnosis: Diagnosis) -> bool:
     """Open uploaded files as a case: pictures where the model reads pictures, else a scan."""
     found = Case(name, _next())
-    pictures = [p for p in paths if p.suffix.lower() in (".png", ".jpg", ".jpeg")]
+    pictures = [p for p in paths if p.name.lower().endswith(PICTURES)]
     takes = {m.kind: m for m in diagnosis.bundle.config.modalities}
     for m in diagnosis.bundle.config.modalities:
         if not m.kind.is_file:
@@ -113,10 +116,7 @@ def decide(wait: Pending, series: str | None, on_defect: str = "refuse") -> bool
 def _open_scan(found: Case, path: Path | tuple[Path, ...]) -> bool:
     from core.preprocess.dicom_series import list_series
 
-    is_series = (
-        isinstance(path, tuple) or path.is_dir() or path.suffix.lower() in (".zip", ".dcm", ".dicom", ".ima", "")
-    )
-    listed = list_series(path) if is_series else []
+    listed = list_series(path) if is_series(path) else []
     if len(listed) > 1:
         st.session_state["pending"] = Pending(found, path, tuple((s.uid, str(s)) for s in listed))
         return False

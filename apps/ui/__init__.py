@@ -1,4 +1,4 @@
-"""What all apps share: page frame, error boundary, progress, theme-aware charts, downloads, uploads of one session.
+"""What all apps share: page frame, error boundary, progress, theme-aware charts; ``uploads`` of one session.
 
 Not here: anything about a domain. Charts leave text and background to Streamlit's theme, so they suit light and dark.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import re
-import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,10 @@ from uuid import uuid4
 import plotly.graph_objects as go
 import streamlit as st
 
+from apps.ui.uploads import folder as folder
+from apps.ui.uploads import keep_uploads as keep_uploads
+from apps.ui.uploads import try_reading as try_reading
+from apps.ui.uploads import without_folder
 from core.errors import PolyfuseError, TableError
 
 BLUE, ORANGE, GREY, GREEN, RED = "#2f7de1", "#e0812f", "#8b95a5", "#2c9c6a", "#d1495b"  # legible on white and black
@@ -72,32 +75,6 @@ def show_error(error: PolyfuseError) -> None:
 def escape(text: str) -> str:
     """Text that Markdown shows as it is, line by line."""
     return re.sub(r"([\\`*_{}\[\]()#+!|$~<>:])", r"\\\1", text).replace("\n", "  \n")
-
-
-def without_folder(text: str) -> str:
-    """A message that names uploads as the user did, without the session's folder."""
-    return re.sub(re.escape(str(folder())) + r"/(?:\d+/)?", "", text)
-
-
-def folder() -> Path:
-    """A folder of this session alone; it is deleted with the session, or when the server stops."""
-    if "_folder" not in st.session_state:
-        st.session_state["_folder"] = tempfile.TemporaryDirectory(prefix="polyfuse-", ignore_cleanup_errors=True)
-    return Path(st.session_state["_folder"].name).resolve()
-
-
-def keep_uploads(files: Sequence[Any]) -> list[Path]:
-    """Write uploaded files into a fresh part of the session's folder, under their own names without any path."""
-    place = folder() / str(sum(1 for _ in folder().iterdir()))
-    place.mkdir()
-    paths = []
-    for file in files:
-        path = place / (re.sub(r"[^\w.\- ]", "_", Path(file.name).name).lstrip(".") or "file")
-        while path.exists():
-            path = path.with_name(f"_{path.name}")
-        path.write_bytes(file.getbuffer())
-        paths.append(path)
-    return paths
 
 
 class Steps:

@@ -70,7 +70,7 @@ def _kept(file: BytesIO) -> Path:
     known: dict[str, Path] = st.session_state.setdefault("train_uploads", {})
     key = str(getattr(file, "file_id", id(file)))
     if key not in known:
-        known[key] = ui.keep_uploads([file])[0]
+        known[key] = ui.keep_uploads([file], StringTable.open)[0]
     return known[key]
 
 

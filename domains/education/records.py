@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import csv
 import re
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -75,6 +76,12 @@ def import_records(
                 for name, record in _records(source, found.kinds[str(source)], when):
                     writer.write(name, record)
     return found
+
+
+def try_import(*sources: Path) -> None:
+    """Import into a folder that is thrown away, to find out whether the readers survive the files."""
+    with tempfile.TemporaryDirectory() as scratch:
+        import_records(sources, Path(scratch) / "records")
 
 
 @contextmanager

@@ -1,0 +1,64 @@
+"""Uploads of one session: a folder that goes with it, and readers tried on them before anything else reads them."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core.sandbox import SECONDS, SandboxError, shared
+
+
+def without_folder(text: str) -> str:
+    """A message that names uploads as the user did, without the session's folder."""
+    return re.sub(re.escape(str(folder())) + r"/(?:\d+/)?", "", text)
+
+
+def folder() -> Path:
+    """A folder of this session alone; it is deleted with the session, or when the server stops."""
+    if "_folder" not in st.session_state:
+        st.session_state["_folder"] = tempfile.TemporaryDirectory(prefix="polyfuse-", ignore_cleanup_errors=True)
+    return Path(st.session_state["_folder"].name).resolve()
+
+
+def keep_uploads(files: Sequence[Any], reader: Callable[..., Any] | None, together: bool = False) -> list[Path]:
+    """Write uploaded files into a fresh part of the session's folder, under their own names without any path.
+
+    ``reader`` is tried on each, or on all ``together``, in a process of its own, before anything else reads them; None
+    where the caller tries them. A megabyte more gives it a second more.
+
+    Raises:
+        SandboxError: if it does not survive them; they are deleted.
+    """
+    place = folder() / str(sum(1 for _ in folder().iterdir()))
+    place.mkdir()
+    paths = []
+    for file in files:
+        path = place / (re.sub(r"[^\w.\- ]", "_", Path(file.name).name).lstrip(".") or "file")
+        while path.exists():
+            path = path.with_name(f"_{path.name}")
+        path.write_bytes(file.getbuffer())
+        paths.append(path)
+    if reader is not None:
+        for part in [paths] if together else [[p] for p in paths]:
+            try_reading(reader, *part)
+    return paths
+
+
+def try_reading(reader: Callable[..., Any], *paths: Path, **options: Any) -> None:
+    """Find out whether a reader survives uploads; see ``core.sandbox``.
+
+    Raises:
+        SandboxError: if it does not; they are deleted.
+    """
+    limit = SECONDS + sum(p.stat().st_size for p in paths) / 1e6
+    try:
+        shared().try_reading(reader, *paths, limit=limit, **options)
+    except SandboxError:
+        for path in paths:
+            path.unlink(missing_ok=True)
+        raise
