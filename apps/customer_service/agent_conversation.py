@@ -12,6 +12,7 @@ from apps.customer_service import assist, session
 from apps.customer_service.session import Conversation, Message
 from apps.customer_service.studio import STUDIO
 from core.answer import label
+from core.preprocess.decode import decode_sounds
 from core.table import StringTable
 from domains.customer_service import recipe, starter
 
@@ -109,7 +110,7 @@ def _sound(sound: Any) -> None:
         return
     st.session_state["sounds"].add(key)
     with st.spinner("Reading the recording …"):
-        assist.open_sound(ui.keep_uploads([sound])[0])
+        assist.open_sound(ui.keep_uploads([sound], decode_sounds)[0])
     st.rerun()
 
 
