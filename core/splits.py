@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from core.config import ExperimentConfig
-from core.errors import ConfigError
+from core.errors import ConfigError, unknown
 from core.manifest import Manifest
 
 _MOST_FOLDS = 20  # so that 0.15 of all rows is 3 of 20 folds, exactly
@@ -34,6 +34,23 @@ def split(manifest: Manifest, config: ExperimentConfig, seed: int) -> dict[str, 
             return {"train": rest, "val": np.flatnonzero(own == "val"), "test": tested}
     kept, held = _cut(manifest, rest, val / (train + val), seed + 1)
     return {"train": kept, "val": held, "test": tested}
+
+
+def rows_of(manifest: Manifest, part: str | None) -> list[int]:
+    """The rows of a part of the table's own split, or all for None.
+
+    Raises:
+        ConfigError: for a part that the table does not have.
+    """
+    if part is None:
+        return list(range(len(manifest)))
+    rows = [i for i, s in enumerate(manifest.splits) if s == part]
+    if not rows:
+        known = sorted({s for s in manifest.splits if s})
+        if not known:
+            raise ConfigError(f"split {part!r}: the table names no splits; leave it out")
+        raise unknown("split of the table", part, known)
+    return rows
 
 
 def folds(

@@ -15,7 +15,7 @@ from core.samples import make_table
 VIEWS: dict[str, dict[str, Any]] = {
     "image": {"encoder": "cnn", "options": {"channels": [8, 16]}, "preprocess": {"size": 16}},
     "text": {"encoder": "lexical", "preprocess": {"tokens": "tfidf"}},
-    "audio": {"encoder": "cnn", "options": {"channels": [8], "spatial_dims": 1}, "preprocess": {"mels": 16}},
+    "audio": {"encoder": "cnn", "options": {"channels": [8], "spatial_dims": 1}, "preprocess": {"mels": 24}},
     "tabular": {
         "encoder": "tabular",
         "options": {"hidden": 16, "blocks": 1},

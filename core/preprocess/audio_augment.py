@@ -124,11 +124,11 @@ class AudioAugment:
         return masked
 
 
-def telephone(wave: Tensor, rate: int) -> Tensor:
-    """Only 300 to 3400 Hz, what a telephone line at 8 kHz carries. (samples,) -> (samples,)."""
+def telephone(wave: Tensor, rate: int, band: tuple[float, float] = TELEPHONE_HZ) -> Tensor:
+    """Only 300 to 3400 Hz, what a telephone line at 8 kHz carries, or another band. (samples,) -> (samples,)."""
     spectrum = torch.fft.rfft(wave)  # (samples / 2 + 1,)
     hertz = torch.fft.rfftfreq(len(wave), 1 / rate)
-    spectrum[(hertz < TELEPHONE_HZ[0]) | (hertz > TELEPHONE_HZ[1])] = 0
+    spectrum[(hertz < band[0]) | (hertz > band[1])] = 0
     return torch.fft.irfft(spectrum, n=len(wave))  # (samples,)
 
 

@@ -62,6 +62,28 @@ def grey_every(path: Path, step: float, size: tuple[int, int], first: int = 0) -
         yield i * step, picture
 
 
+def every_frame(path: Path) -> Iterator[tuple[float, np.ndarray]]:
+    """All frames in their order: (own second, (H, W, 3) uint8).
+
+    Raises:
+        FileError: if the file is no video or is damaged; the message says where.
+    """
+    import av
+
+    with closing(open_media(path, "video")) as container:
+        stream, second = container.streams.video[0], 0.0
+        if not 0 < stream.width * stream.height <= MAX_PIXELS:
+            raise FileError(f"{path}: frames of {stream.width} x {stream.height}; at most {MAX_PIXELS} pixels are read")
+        try:
+            for frame in container.decode(stream):
+                second = float(((frame.pts or 0) - (stream.start_time or 0)) * stream.time_base)
+                yield second, _upright(frame)
+        except av.FFmpegError as error:
+            raise FileError(
+                f"{path}: damaged or cut off after {second:.2f} s ({error.strerror}); copy it again"
+            ) from error
+
+
 def _walk(path: Path, seconds: Sequence[float], skim: bool = False) -> Iterator[tuple[float, Any]]:
     """The decoded frames shown at rising ``seconds``, with their own seconds.
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import soundfile
-from torch import Tensor
 
+from core.damage.sound import add_noise
 from core.errors import ConfigError
 from core.preprocess.audio_io import read_audio
 from core.progress import Progress, silent
@@ -78,16 +78,6 @@ def _cell(path: Path, root: Path) -> str:
     return str(path.relative_to(root) if path.is_relative_to(root) else path)
 
 
-def add_noise(wave: Tensor, level: float, rng: np.random.Generator) -> np.ndarray:
-    """(samples,) with pink noise ``level`` dB below it; made quieter where it would clip."""
-    sound = wave.numpy()
-    white = np.fft.rfft(rng.standard_normal(len(sound)))
-    pink = np.fft.irfft(white / np.sqrt(np.arange(1, len(white) + 1)), len(sound))  # (samples,)
-    power = np.mean(sound**2) / 10 ** (level / 10)
-    mixed = sound + pink * np.sqrt(power / np.mean(pink**2))
-    return mixed / max(1.0, float(np.abs(mixed).max()))
-
-
 def _heard(kept: Path) -> dict[str, str]:
     lines = kept.read_text(encoding="utf-8").splitlines() if kept.is_file() else []
     return {r["turn_id"]: r["recognised"] for r in map(json.loads, lines)}
@@ -100,5 +90,5 @@ def _recording(root: Path, cell: str, path: Path, level: float) -> Path:
     if not path.is_file():
         seed = int.from_bytes(hashlib.sha256(path.stem.encode()).digest()[:8])
         wave = read_audio(root / cell, RATE, max_seconds=60)
-        soundfile.write(path, add_noise(wave, level, np.random.default_rng(seed)), RATE)
+        soundfile.write(path, add_noise(wave.numpy(), level, np.random.default_rng(seed)), RATE)
     return path
