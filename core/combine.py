@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +13,18 @@ import numpy as np
 from core.bundle import Bundle, versions
 from core.card import write_card
 from core.dataset import CaseDataset
-from core.ensemble import Ensemble, learn_weights
+from core.ensemble import Ensemble, Pattern, learn_weights
 from core.evaluation.calibration import expected_calibration_error, fit_temperature, temper
 from core.evaluation.conformal import fit_threshold
+from core.evaluation.disagreement import Disagreement, answers_alone, clash
 from core.evaluation.intervals import interval
 from core.evaluation.nearest import Nearest
 from core.evaluation.patterns import MOST, Calibration, apply_temperatures, cut_down, fit_patterns, patterns_of
 from core.evaluation.scope import Scope, figures
+from core.evaluation.trust import ask, trust_figures
 from core.metrics import DEFAULT, score, scores
 from core.schema import TargetKind
-from core.table_answers import table_answers, table_far
+from core.table_answers import table_far
 
 if TYPE_CHECKING:
     from core.experiment import Experiment, Held
@@ -41,9 +43,11 @@ def combine(experiment: Experiment, used: Sequence[Held], measured: Sequence[Hel
     config = experiment.config
     names = tuple(m.name for m in config.modalities)
     ensemble = Ensemble(experiment.target, names, [e for g in used for e in g.experts], weights, temperature)
-    patterns = _patterns(experiment, used, shares)
+    some, asked, answers = _cut_down(experiment, used, shares)
+    patterns = _patterns(experiment, some, asked, answers)
     apply_temperatures(ensemble, patterns)
     bundle = Bundle(config, experiment.used_views(used), ensemble, patterns=patterns)
+    bundle.disagreement = _disagreement(experiment, ensemble, held, some, dict(zip(asked, answers)))
     bundle.novelty = experiment.novelty[0]
     bundle.threshold = fit_threshold(kind, experiment.held_y, held, config.coverage, config.coverage_by_class)
     _fit_scope(experiment, bundle, held)
@@ -51,7 +55,7 @@ def combine(experiment: Experiment, used: Sequence[Held], measured: Sequence[Hel
     bundle.facts = _facts(experiment, used, shares, command) | {
         "held_out": _figures(experiment, bundle, experiment.held, held),
         "held_out_by_expert": {g.name: score(kind, None, experiment.held_y, g.answers) for g in measured},
-        "test": _figures(experiment, bundle, tested, table_answers(bundle, experiment.manifest, tested)),
+        "test": _tested(experiment, bundle, tested),
         "novelty": experiment.novelty[1],
     }
     bundle.card = write_card(bundle)
@@ -71,21 +75,66 @@ def _fit_scope(experiment: Experiment, bundle: Bundle, held: np.ndarray) -> None
     bundle.scope = Scope.fit(experiment.target, experiment.held_y[some], held[some], outside, rate, far)
 
 
-def _patterns(experiment: Experiment, used: Sequence[Held], shares: np.ndarray) -> list[Calibration]:
-    """Calibrations of the answers with modalities switched off, on at most so many held-out rows."""
+def _cut_down(
+    experiment: Experiment, used: Sequence[Held], shares: np.ndarray
+) -> tuple[np.ndarray, list[Pattern], np.ndarray]:
+    """Places of at most so many held-out rows, patterns, and (P, N, classes) the answers with these alone."""
+    some = np.random.default_rng(experiment.config.seed).permutation(len(experiment.held))[:MOST]
     patterns = patterns_of(experiment.present(experiment.held))
     if not patterns:
-        return []
-    some = np.random.default_rng(experiment.config.seed).permutation(len(experiment.held))[:MOST]
+        return some, [], np.zeros((0, len(some), len(experiment.target.nothing)))
     place = np.full(len(experiment.held), -1)
     place[some] = np.arange(len(some))
     by = [(e, place[at], w * s) for g, s in zip(used, shares) if s > 0 for e, at, w in g.by]
     rows = [experiment.held[i] for i in some]
     every = CaseDataset(experiment.manifest, experiment.used_views(used), memory=0)
-    answers = cut_down([(e, at[at >= 0], w) for e, at, w in by], every, rows, patterns, len(experiment.target.nothing))
+    found = cut_down([(e, at[at >= 0], w) for e, at, w in by], every, rows, patterns, len(experiment.target.nothing))
+    return some, patterns, found
+
+
+def _patterns(
+    experiment: Experiment, some: np.ndarray, patterns: Sequence[Pattern], answers: np.ndarray
+) -> list[Calibration]:
+    """Calibrations of the answers with modalities switched off."""
     kind, by_class = experiment.target.kind, experiment.config.coverage_by_class
-    present = experiment.present(rows)
+    present = experiment.present([experiment.held[i] for i in some])
     return fit_patterns(kind, experiment.held_y[some], answers, present, patterns, experiment.config.coverage, by_class)
+
+
+def _disagreement(
+    experiment: Experiment,
+    ensemble: Ensemble,
+    held: np.ndarray,
+    some: np.ndarray,
+    by_pattern: Mapping[Pattern, np.ndarray],
+) -> Disagreement | None:
+    """When modalities contradict each other, from the held-out rows that are answered rightly."""
+    kind, names = experiment.target.kind, ensemble.modalities
+    if kind not in (TargetKind.LABEL, TargetKind.GRADE) or len(names) < 2:
+        return None
+    alone = {}
+    for m in names:
+        pattern = tuple(n == m for n in names)
+        alone[m] = temper(kind, by_pattern[pattern], ensemble.temperatures.get(pattern, ensemble.temperature))
+    right = held[some].argmax(axis=1) == experiment.held_y[some]
+    present = experiment.present([experiment.held[i] for i in some])
+    said = (
+        answers_alone(experiment.target.classes, {m: alone[m][i] for j, m in enumerate(names) if present[i, j]})
+        for i in np.flatnonzero(right)
+    )
+    return Disagreement.fit([clash(s) for s in said])
+
+
+def _tested(experiment: Experiment, bundle: Bundle, rows: Sequence[int]) -> dict[str, Any]:
+    """The figures of the test rows, and what their answers may be relied on for."""
+    asked, some = ask(bundle, experiment.manifest, rows, experiment.config.seed)
+    found = _figures(experiment, bundle, rows, asked.answers)
+    if not len(rows):
+        return found
+    y = experiment.target.decoded(experiment.target.encode([experiment.manifest.targets[i] for i in rows]))
+    group = [experiment.manifest.groups[i] for i in rows]
+    far = table_far(bundle, experiment.manifest, rows, own=True) if bundle.scope is not None else None
+    return found | trust_figures(bundle, y, asked, some, experiment.present(rows), group, far)
 
 
 def _figures(experiment: Experiment, bundle: Bundle, rows: Sequence[int], answers: np.ndarray) -> dict[str, Any]:
@@ -114,6 +163,7 @@ def _facts(experiment: Experiment, used: Sequence[Held], shares: np.ndarray, com
         "split": {p: hashlib.sha256(json.dumps(sorted(r)).encode()).hexdigest() for p, r in experiment.rows.items()},
         "expert_weights": {g.name: float(s) for g, s in zip(used, shares)},
         "seeds": _spread([s for g in used for s in g.by_seed]),
+        "privacy": experiment.privacy,
     }
 
 

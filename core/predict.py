@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,9 @@ from core.config import ModalityConfig
 from core.dataset import Collate, Sample, prepare_row
 from core.ensemble import Ensemble
 from core.errors import ConfigError, PolyfuseError, unknown
+from core.evaluation.abstention import reasons
 from core.evaluation.conformal import prediction_set
+from core.evaluation.disagreement import answers_alone, contradicted
 from core.evaluation.novelty import evidence
 from core.evaluation.scope import inside_answers
 from core.explanation.shapley import shares, subsets
@@ -30,22 +32,25 @@ from core.schema import Modality, Prediction, Row, TargetKind
 from core.view import View
 
 
-class Predictor:
-    """A bundle, ready to answer."""
+Review: TypeAlias = Callable[[Bundle, Row, Prediction], tuple[str, ...]]
 
-    def __init__(self, bundle: Bundle) -> None:
-        self.bundle = bundle
+
+class Predictor:
+    """A bundle, ready to answer. ``review``: a domain's own look at an explained answer, for contradictions in it."""
+
+    def __init__(self, bundle: Bundle, review: Review | None = None) -> None:
+        self.bundle, self.review = bundle, review
         self.ensemble: Ensemble = bundle.ensemble
         self.collate = Collate(bundle.views, bundle.ensemble.target)
 
     @classmethod
-    def load(cls, folder: Path | str, cache: FeatureCache | None = None) -> Predictor:
+    def load(cls, folder: Path | str, cache: FeatureCache | None = None, review: Review | None = None) -> Predictor:
         """Open the bundle in a folder.
 
         Raises:
             BundleError: if it cannot be opened; see ``Bundle.load``.
         """
-        return cls(Bundle.load(Path(folder), cache))
+        return cls(Bundle.load(Path(folder), cache), review)
 
     def predict(self, case: Mapping[str, Any], *, explain: bool = True, id: str = "case") -> Prediction:
         """Answer one case, given by modality name or by column name; what is left out or None is missing.
@@ -75,7 +80,7 @@ class Predictor:
 
     def predict_rows(self, rows: Sequence[Row], *, explain: bool = True) -> list[Prediction]:
         """Answer rows as one batch; a row's answer does not depend on the others."""
-        samples, told = self._samples(rows)
+        samples, told, unlike = self._samples(rows)
         batch = self.collate(samples)
         names = self.ensemble.modalities
         parts = sorted({s for row in rows for s in subsets(_present(row, names))} - {frozenset()}, key=sorted)
@@ -84,7 +89,7 @@ class Predictor:
         answers, *others = self.ensemble.answers(batch, keeps)  # (B, classes) or (B, 1) each; encoded once
         judged, best = self._judge(samples, answers)
         explained = self._explain(rows, best, dict(zip(parts, others))) if explain else [{}] * len(rows)
-        return [
+        found = [
             dataclasses.replace(
                 self._prediction(row, answers[i], best[i], bool(judged[i].get("is_outside"))),
                 missing=_missing(row, names),
@@ -94,11 +99,24 @@ class Predictor:
             )
             for i, row in enumerate(rows)
         ]
+        found = [self._reviewed(row, one) for row, one in zip(rows, found)] if explain else found
+        return [
+            dataclasses.replace(one, refer=(*reasons(one, strange), *contradicted(one)))
+            for one, strange in zip(found, unlike)
+        ]
 
-    def _samples(self, rows: Sequence[Row]) -> tuple[list[Sample], list[tuple[str, ...]]]:
-        """Every row as tensors, and what the reader of its answer should know."""
+    def _reviewed(self, row: Row, found: Prediction) -> Prediction:
+        """The answer with where its modalities disagree, and what the domain finds contradictory."""
+        if self.bundle.disagreement is not None:
+            found = dataclasses.replace(found, disagreeing=self.bundle.disagreement.between(found.alone))
+        if self.review is not None:
+            found = dataclasses.replace(found, contradictions=self.review(self.bundle, row, found))
+        return found
+
+    def _samples(self, rows: Sequence[Row]) -> tuple[list[Sample], list[tuple[str, ...]], list[tuple[str, ...]]]:
+        """Every row as tensors, what the reader of its answer should know, and which modalities are unlike training."""
         self.warm(rows)
-        samples, told = [], []
+        samples, told, unlike = [], [], []
         for i, row in enumerate(rows):
             if not row.values:
                 raise ConfigError(
@@ -107,10 +125,11 @@ class Predictor:
             prepared = prepare_row(row, self.bundle.views)
             found = {n: self.view(n).finish(p) for n, p in prepared.items()}
             samples.append(Sample(row.id, i, found, None))
-            told.append(
-                tuple(f"{m}: {note}" for m, cell in row.values.items() for note in self._notes(m, cell, prepared[m]))
-            )
-        return samples, told
+            notes = [f"{m}: {note}" for m, cell in row.values.items() for note in self.view(m).notes(cell)]
+            strange = {m: said for m, cell in row.values.items() if (said := self._strange(m, cell, prepared[m]))}
+            told.append((*notes, *(f"{m}: {said}" for m, said in strange.items())))
+            unlike.append(tuple(strange))
+        return samples, told, unlike
 
     def warm(self, rows: Sequence[Row]) -> None:
         """Put the frozen features of many rows into the cache at once, which is faster than one by one."""
@@ -120,12 +139,10 @@ class Predictor:
                 with contextlib.suppress(PolyfuseError):  # what cannot be read is told with its row, in ``prepare_row``
                     view.warm(cells, lambda count: None)
 
-    def _notes(self, modality: str, cell: Any, prepared: Any) -> Iterator[str]:
-        """How a cell was read, and whether it is unlike those of training; judged by the modality's first view."""
-        view, novelty = self.view(modality), self.bundle.novelty.get(modality)
-        yield from view.notes(cell)
-        if novelty is not None and (found := novelty.warning(evidence(view, cell, prepared))):
-            yield found
+    def _strange(self, modality: str, cell: Any, prepared: Any) -> str | None:
+        """What is unlike the training cases in a cell, judged by the modality's first view; None: nothing."""
+        novelty = self.bundle.novelty.get(modality)
+        return None if novelty is None else novelty.warning(evidence(self.view(modality), cell, prepared))
 
     def view(self, name: str) -> View:
         """One view of the bundle by name."""
@@ -143,7 +160,10 @@ class Predictor:
             worth = nothing | {s: float(a[i, top]) for s, a in table.items()}
             scale = _log_odds if self.ensemble.target.kind is not TargetKind.NUMBER else float
             share = shares(present, {s: scale(worth[s]) for s in subsets(present)})
-            found.append({"shares": share, "without": {m: worth[frozenset(present) - {m}] for m in present}})
+            without = {m: worth[frozenset(present) - {m}] for m in present}
+            alone = {m: table[frozenset({m})][i] for m in present} if self.ensemble.target.classes else {}
+            said = answers_alone(self.ensemble.target.classes, alone)
+            found.append({"shares": share, "without": without, "alone": said})
         return found
 
     def _prediction(self, row: Row, answer: np.ndarray, best: np.ndarray, is_outside: bool) -> Prediction:

@@ -116,7 +116,13 @@ class Prediction:
     without: dict[str, float] = field(
         default_factory=dict
     )  # the answer's probability (or the value) without that modality
+    alone: dict[str, tuple[str, float]] = field(
+        default_factory=dict
+    )  # what each present modality answers alone, and how probable that is to it
+    disagreeing: tuple[str, ...] = ()  # modalities that contradict each other, see core.evaluation.disagreement
+    contradictions: tuple[str, ...] = ()  # what a domain found contradictory, in sentences
     missing: tuple[str, ...] = ()  # modalities that this case does not have
     outside: float | None = None  # share of inside cases that look more at home among the classes; None: not judged
     is_outside: bool = False  # marked as belonging to none of the classes; ``label`` is then the outside label
     warnings: tuple[str, ...] = ()
+    refer: tuple[str, ...] = ()  # why a person should decide, see core.evaluation.abstention; empty: nothing says so

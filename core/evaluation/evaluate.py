@@ -13,13 +13,21 @@ from sklearn.metrics import confusion_matrix
 from core.bundle import Bundle
 from core.errors import ConfigError, Fault, TableError, unknown
 from core.evaluation.calibration import expected_calibration_error
-from core.evaluation.conformal import prediction_set
 from core.evaluation.intervals import interval
 from core.evaluation.scope import figures as scope_figures
+from core.evaluation.trust import LEAST, ask, coverage_by_class, coverage_figures, plain, trust_figures
 from core.manifest import Manifest
 from core.metrics import DEFAULT, score, scores
 from core.schema import TargetKind
-from core.table_answers import table_answers, table_far
+from core.table_answers import table_far
+
+_CALIBRATION = {
+    "ece": "calibration error",
+    "brier": "Brier score",
+    "slope": "calibration slope",
+    "intercept": "calibration intercept",
+}
+_ABSTENTION = {"answered": "answered, not referred", "error": "errors of the answered", "error_of_all": "errors of all"}
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,10 @@ class Figures:
     by_pattern: dict[str, dict[str, float]]  # modalities present → cases and the default metric
     scope: dict[str, float] = field(default_factory=dict)  # cases outside of all classes, see core.evaluation.scope
     coverage: dict[str, float] = field(default_factory=dict)  # of sets or intervals: promised, found, mean size
+    class_coverage: dict[str, float] = field(default_factory=dict)  # found, by true class
+    calibration: dict[str, Any] = field(default_factory=dict)  # see core.evaluation.reliability
+    abstention: dict[str, Any] = field(default_factory=dict)  # see core.evaluation.abstention
+    patterns: dict[str, dict[str, Any]] = field(default_factory=dict)  # others switched off, see core.evaluation.trust
 
     def to_json(self) -> dict[str, Any]:
         """The figures as JSON."""
@@ -46,12 +58,19 @@ class Figures:
         for name, value in self.metrics.items():
             ends = self.intervals.get(name)
             lines.append(f"  {name:20} {value:.4f}" + (f"  ({ends[0]:.4f} to {ends[1]:.4f})" if ends else ""))
-        if self.calibration_error is not None:
-            lines.append(f"  {'calibration error':20} {self.calibration_error:.4f}")
+        told = plain(self.calibration, ("ece", "brier", "slope", "intercept"))
+        lines += [f"  {_CALIBRATION[name]:24} {words}" for name, words in told.items()]
         lines += [f"  {name:24} {value:.4f}" for name, value in self.scope.items()]
         if self.coverage:
             promised, held, size = (self.coverage[k] for k in ("promised", "found", "size"))
             lines.append(f"  {'coverage of the sets':24} {held:.4f}  (promised {promised:.2f}; mean size {size:.3g})")
+        told = plain(self.abstention, ("answered", "error", "error_of_all"))
+        lines += [f"  {_ABSTENTION[name]:24} {words}" for name, words in told.items()]
+        for pattern, figures in self.patterns.items():
+            told = plain(figures, ("f1", "r2", "ece", "slope", "coverage", "referred"))
+            lines.append(
+                f"  {pattern} alone: {figures['cases']} cases, " + ", ".join(f"{k} {v}" for k, v in told.items())
+            )
         for pattern, found in self.by_pattern.items():
             lines.append(f"  with {pattern}: " + ", ".join(f"{k} {v:.4g}" for k, v in found.items()))
         return "\n".join(lines)
@@ -67,12 +86,15 @@ def evaluate(bundle: Bundle, manifest: Manifest, split: str | None = None) -> Fi
     rows = _rows(manifest, split)
     target, kind = bundle.ensemble.target, bundle.ensemble.target.kind
     _check_classes(bundle, manifest, rows)
-    answers, scope = table_answers(bundle, manifest, rows), dict[str, float]()
+    asked, some = ask(bundle, manifest, rows)
+    far, scope = table_far(bundle, manifest, rows), dict[str, float]()
     if bundle.scope is not None:
-        truth, far = [manifest.targets[i] for i in rows], table_far(bundle, manifest, rows)
-        scope = scope_figures(bundle.scope, target, truth, answers, far)
-        known = [not _is_alien(manifest.targets[i], target.classes) for i in rows]  # others are outsiders to the model
-        rows, answers = [i for i, k in zip(rows, known) if k], answers[known]
+        truth = [manifest.targets[i] for i in rows]
+        scope = scope_figures(bundle.scope, target, truth, asked.answers, far)
+        known = np.array([not _is_alien(t, target.classes) for t in truth])  # others are outsiders to the model
+        asked, some, far = asked.of(known, some), _kept_places(known, some), None if far is None else far[known]
+        rows = [i for i, k in zip(rows, known) if k]
+    answers = asked.answers
     y = target.decoded(target.encode([manifest.targets[i] for i in rows]))
     groups = [manifest.groups[i] for i in rows]
     wanted = [DEFAULT[kind], "accuracy"] if kind is not TargetKind.NUMBER else ["r2", "neg_rmse"]
@@ -87,8 +109,15 @@ def evaluate(bundle: Bundle, manifest: Manifest, split: str | None = None) -> Fi
         target.classes,
         _by_pattern(bundle, manifest.present[rows], y, answers),
         scope,
-        _coverage(bundle, manifest.present[rows], y, answers),
+        coverage_figures(bundle, manifest.present[rows], y, answers),
+        coverage_by_class(bundle, manifest.present[rows], y, answers),
+        **trust_figures(bundle, y, asked, some, manifest.present[rows], groups, far),
     )
+
+
+def _kept_places(known: np.ndarray, some: np.ndarray) -> np.ndarray:
+    """Where the places ``some`` among all rows stand among the known ones; the others are gone."""
+    return (np.cumsum(known) - 1)[some[known[some]]]
 
 
 def _is_alien(raw: Any, classes: Sequence[str]) -> bool:
@@ -127,7 +156,7 @@ def _rows(manifest: Manifest, split: str | None) -> list[int]:
 
 
 def _by_pattern(
-    bundle: Bundle, present: np.ndarray, y: np.ndarray, answers: np.ndarray, least: int = 10
+    bundle: Bundle, present: np.ndarray, y: np.ndarray, answers: np.ndarray, least: int = LEAST
 ) -> dict[str, dict[str, float]]:
     names: Sequence[str] = bundle.ensemble.modalities
     labels = np.array([" + ".join(n for n, p in zip(names, row) if p) for row in present])
@@ -137,24 +166,6 @@ def _by_pattern(
         here = labels == label
         if here.sum() >= least:
             found[str(label)] = {"cases": float(here.sum()), DEFAULT[kind]: score(kind, None, y[here], answers[here])}
-            if bounds := _coverage(bundle, present[here], y[here], answers[here]):
+            if bounds := coverage_figures(bundle, present[here], y[here], answers[here]):
                 found[str(label)]["coverage"] = bounds["found"]
     return found
-
-
-def _coverage(bundle: Bundle, present: np.ndarray, y: np.ndarray, answers: np.ndarray) -> dict[str, float]:
-    """How often the set or interval holds the truth, and how large it is; empty where nothing is promised."""
-    held, size = [], []
-    for row, true, answer in zip(present, y, answers):
-        threshold = bundle.threshold_of(row)
-        if threshold is None:
-            return {}
-        if bundle.ensemble.target.kind is TargetKind.NUMBER:
-            assert isinstance(threshold, float)
-            held.append(abs(true - answer[0]) <= threshold)
-            size.append(2 * threshold)
-        else:
-            kept = prediction_set(answer[None], threshold)[0]
-            held.append(bool(kept[int(true)]))
-            size.append(float(kept.sum()))
-    return {"promised": bundle.config.coverage, "found": float(np.mean(held)), "size": float(np.mean(size))}
