@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from core import encoders, fusion
 from core.config import ExperimentConfig
+from core.encoders._group_norm import without_batch_norm
 from core.schema import Encoded, Signature
 from core.view import save_assets
 
@@ -44,6 +45,8 @@ class FusionModel(nn.Module):
             }
         )
         self.fusion = fusion.build(config.fusion, self.names, config.width, outputs, config.fusion_options)
+        if config.training.privacy is not None:
+            without_batch_norm(self)
 
     def forward(self, inputs: dict[str, Encoded], keep: Tensor | None = None) -> Tensor:
         """Samples (B, T, *shape) a view, and optionally ``keep`` (B, M) bool, to logits (B, K)."""
@@ -56,7 +59,11 @@ class FusionModel(nn.Module):
 
     def encode(self, inputs: dict[str, Encoded]) -> dict[str, Encoded]:
         """Samples of every view to the tokens (B, T, D) of every modality."""
-        return {m: _join([self._encode(v, inputs[v]) for v in views]) for m, views in self.views.items()}
+        return {m: self.encode_one(m, inputs) for m in self.views}
+
+    def encode_one(self, modality: str, inputs: dict[str, Encoded]) -> Encoded:
+        """Samples of the views of one modality to its tokens (B, T, D)."""
+        return _join([self._encode(v, inputs[v]) for v in self.views[modality]])
 
     def _encode(self, view: str, samples: Encoded) -> Encoded:
         encoder = self.encoders[_key(view)]
@@ -86,6 +93,10 @@ class FusionModel(nn.Module):
         """Let encoders built on pretrained models write their configuration into the ``views`` folder of a bundle."""
         for name in (v for views in self.views.values() for v in views):
             save_assets(self.encoders[_key(name)], folder / name)
+
+    def encoder(self, view: str) -> nn.Module:
+        """The encoder of one view."""
+        return self.encoders[_key(view)]
 
     def encoder_parameters(self, modality: str) -> Iterator[nn.Parameter]:
         """All weights that belong to one modality alone."""

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 
 from apps.ui.parts import highlighted, listed
-from core.explanation.occlusion import GRIDS, Part
+from core.explanation.parts import GRIDS, Part
 from core.preprocess.volume import VolumePreprocessor
 from core.preprocess.volume_io import Volume
 from core.schema import Modality

@@ -14,7 +14,8 @@ from small import change, config, table
 from core.config import ExperimentConfig
 from core.errors import ConfigError
 from core.experiment import Experiment
-from core.explanation.occlusion import Part, explain_parts
+from core.explanation.occlusion import explain_parts
+from core.explanation.parts import Part
 from core.manifest import Manifest
 from core.predict import Predictor
 from core.samples import WORDS

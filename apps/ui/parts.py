@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from apps import ui
-from core.explanation.occlusion import Part
+from core.explanation.parts import Part
 
 _LEAST, _OF_BEST = 0.05, 0.25  # in log-odds, and of the strongest part: below, a part is not marked
 

@@ -68,6 +68,7 @@ class TermWeights:
             {"analyzer": "char_wb", "ngram_range": (2, 5)},
         ]
         analyzers = [TfidfVectorizer(lowercase=lower, **kind).build_analyzer() for kind in kinds[: 1 + characters]]
+        self.lower, self.ngrams = lower, ngrams
         self.blocks = [TermBlock(analyzer, most, min_count) for analyzer in analyzers]
 
     @property
@@ -94,9 +95,15 @@ class TermWeights:
             before += len(block.terms)
         return np.concatenate(pairs).astype(np.float32)  # (T, 2)
 
+    def places(self, text: str) -> list[list[Span]]:
+        """All places of each of the T terms in the text."""
+        lowered = text.lower() if self.lower and len(text.lower()) == len(text) else text
+        known = (_word_places(lowered, self.ngrams), _letter_places(lowered))
+        return [find(b.terms[i]) for b, find in zip(self.blocks, known) for i in b.encode(text)[0]]
+
     def spans(self, text: str) -> list[Span]:
         """The first place of each of the T terms in the text."""
-        return [_place(b.terms[i], text) for b in self.blocks for i in b.encode(text)[0]]
+        return [(places or [(0, 0)])[0] for places in self.places(text)]
 
     def state(self) -> dict[str, Any]:
         """The terms of every block."""
@@ -108,6 +115,25 @@ class TermWeights:
             block.restore(saved)
 
 
-def _place(term: str, text: str) -> Span:
-    found = re.search(r"\W+".join(map(re.escape, term.split())), text, re.IGNORECASE)
-    return found.span() if found else (0, 0)
+def _word_places(text: str, most: int) -> Callable[[str], list[Span]]:
+    """Where runs of up to ``most`` words stand, as the analyzer of words joins them."""
+    found, ends = dict[str, list[Span]](), [m.span() for m in re.finditer(r"(?u)\b\w+\b", text)]
+    for size in range(1, most + 1):
+        for run in (ends[i : i + size] for i in range(len(ends) - size + 1)):
+            term = " ".join(text[a:b] for a, b in run)
+            found.setdefault(term, []).append((run[0][0], run[-1][1]))
+    return lambda term: found.get(term, [])
+
+
+def _letter_places(text: str) -> Callable[[str], list[Span]]:
+    """Where letters stand; a blank in a term is the edge of a word."""
+    padded = re.sub(r"\s", " ", f" {text} ")
+
+    def find(term: str) -> list[Span]:
+        found, start = list[Span](), padded.find(term)
+        while start >= 0:
+            found.append((max(start - 1, 0), min(start - 1 + len(term), len(text))))
+            start = padded.find(term, start + 1)
+        return found
+
+    return find

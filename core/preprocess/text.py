@@ -115,10 +115,22 @@ class TextPreprocessor:
             prepared = prepared[kept]
         return torch.from_numpy(prepared.copy())
 
+    def emptied(self, prepared: np.ndarray) -> np.ndarray:
+        """The same items without a word in them: special tokens stay, other ids and all weights are 0."""
+        if prepared.ndim == 1:
+            return np.where(self._is_special(prepared), prepared, 0)
+        return np.stack([prepared[:, 0], np.zeros_like(prepared[:, 1])], axis=1)  # (T, 2)
+
     def spans(self, cell: str) -> list[tuple[int, int]]:
         """(start, end) of each of the T items in ``cleaned(cell)``; (0, 0) for one that stands for no letters."""
         spans = self._tokens.spans(self.cleaned(cell)) or [(0, 0)]
         return spans if self.tokens == "tfidf" else spans[: self.max_tokens]
+
+    def places(self, cell: str) -> list[list[tuple[int, int]]]:
+        """As ``spans``, but all places of each item: a term of "tfidf" may stand in several."""
+        if isinstance(self._tokens, TermWeights):
+            return self._tokens.places(self.cleaned(cell)) or [[]]
+        return [[span] for span in self.spans(cell)]
 
     def _is_special(self, items: np.ndarray) -> np.ndarray:
         return np.isin(items, self._tokens.special) if items.ndim == 1 else np.zeros(len(items), dtype=bool)

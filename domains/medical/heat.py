@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.explanation.occlusion import GRIDS, Part
+from core.explanation.parts import GRIDS, Part
 from core.preprocess.volume import VolumePreprocessor
 from core.preprocess.volume_io import Volume
 from core.schema import Modality

@@ -1,0 +1,53 @@
+"""Explain one modality of a case by the method that was most faithful for its kind (``benchmarks/faithfulness.py``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.errors import unknown
+from core.explanation import gradients, occlusion
+from core.explanation.parts import Part, check
+from core.predict import Predictor
+from core.progress import Progress, silent
+from core.schema import Modality, Row
+
+METHODS = ("integrated gradients", "Grad-CAM", "occlusion")
+DEFAULTS = {kind: "occlusion" for kind in Modality}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The parts of one modality in order of place, the method that weighed them, and why not the one asked for."""
+
+    parts: list[Part]
+    method: str
+    note: str = ""
+
+
+def explain(
+    predictor: Predictor,
+    row: Row,
+    modality: str,
+    *,
+    label: str | None = None,
+    method: str | None = None,
+    progress: Progress = silent,
+) -> Explanation:
+    """What each part of one modality gives to the answer ``label`` (None: the most probable one).
+
+    Where the gradients of a method do not reach, parts are taken out instead, and ``note`` says why.
+
+    Raises:
+        ConfigError: for an unknown method, a modality that the case does not have, or a label that the model does not
+            know.
+    """
+    check(predictor, row, modality, label)
+    chosen = method or DEFAULTS[predictor.view(modality).modality.kind]
+    if chosen not in METHODS:
+        raise unknown("method of explanation", chosen, METHODS)
+    reason = "" if chosen == "occlusion" else gradients.unreachable(predictor, modality, cam=chosen == "Grad-CAM")
+    if chosen == "occlusion" or reason:
+        parts = occlusion.explain_parts(predictor, row, modality, label=label, progress=progress)
+        return Explanation(parts, "occlusion", reason)
+    run = gradients.grad_cam if chosen == "Grad-CAM" else gradients.integrated_gradients
+    return Explanation(run(predictor, row, modality, label=label), chosen)
