@@ -74,6 +74,17 @@ def _signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "−")
 
 
+def disagreement(found: Prediction, name: Name = label) -> str:
+    """Which modalities contradict each other in this case, in sentences; "" where none do."""
+    told = []
+    if found.disagreeing:
+        said = ", ".join(
+            f"{name(m)} alone says {label(found.alone[m][0])} ({found.alone[m][1]:.0%})" for m in found.disagreeing
+        )
+        told.append(f"The kinds of data contradict each other: {said}.")
+    return " ".join([*told, *(f"{c[0].upper()}{c[1:]}." for c in found.contradictions)])
+
+
 def without(found: Prediction) -> dict[str, tuple[float, float]]:
     """For each modality the answer's probability (or the value) without it and with it."""
     top = found.value if found.value is not None else _explained(found)

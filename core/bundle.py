@@ -26,6 +26,7 @@ from core.config import ExperimentConfig
 from core.ensemble import Ensemble, Expert, Network
 from core.errors import BundleError, ConfigError
 from core.evaluation.conformal import Threshold, as_threshold
+from core.evaluation.disagreement import Disagreement
 from core.evaluation.nearest import Nearest
 from core.evaluation.novelty import Novelty
 from core.evaluation.patterns import Calibration, apply_temperatures
@@ -55,6 +56,7 @@ class Bundle:
     scope: Scope | None = None  # where the target has an outside label
     nearest: Nearest | None = None  # training cases that ``scope`` measures distances to
     patterns: list[Calibration] = field(default_factory=list)  # of cases without some modalities
+    disagreement: Disagreement | None = None  # None: not judged, as there is one modality or too few held-out cases
     facts: dict[str, Any] = field(default_factory=dict)  # metrics, versions, fingerprint, split, command
     card: str = ""
 
@@ -92,6 +94,7 @@ class Bundle:
                 "temperature": self.ensemble.temperature,
                 "threshold": self.threshold,
                 "patterns": [p.to_json() for p in self.patterns],
+                "disagreement": self.disagreement and self.disagreement.to_json(),
                 "novelty": list(self.novelty),
                 "scope": self.scope and self.scope.to_json(),
                 "nearest": self.nearest is not None,
@@ -137,7 +140,9 @@ class Bundle:
             apply_temperatures(ensemble, patterns)
             threshold = as_threshold(content["threshold"])
             near = Nearest.load(folder / "nearest.safetensors") if content.get("nearest") else None
-            return cls(config, views, ensemble, threshold, novelty, scope, near, patterns, content["facts"], card)
+            rule = Disagreement(**content["disagreement"]) if content.get("disagreement") else None
+            facts = content["facts"]
+            return cls(config, views, ensemble, threshold, novelty, scope, near, patterns, rule, facts, card)
         except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError, ConfigError) as error:
             raise BundleError(f"{folder}: the bundle is corrupt ({error}); save or copy it again") from error
 

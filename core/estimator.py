@@ -17,10 +17,13 @@ from core.cache import FeatureCache
 from core.compare import Comparison, compare
 from core.config import ExperimentConfig
 from core.errors import ConfigError
+from core.evaluation.curves import Stress
 from core.evaluation.evaluate import Figures, evaluate
+from core.evaluation.robustness import stress
+from core.evaluation.subgroups import parse_by
 from core.experiment import train
 from core.manifest import Manifest
-from core.predict import Predictor
+from core.predict import Predictor, Review
 from core.progress import Progress, silent
 from core.schema import Prediction
 from core.table import StringTable
@@ -40,6 +43,7 @@ class Estimator:
         options: passed on to ``recipe.build``.
     """
 
+    review: ClassVar[Review | None] = None  # the domain's own look at an explained answer, for contradictions in it
     recipe: ClassVar[ModuleType]  # has build(columns, *, target, preset, seed, **options) -> ExperimentConfig
 
     def __init__(
@@ -67,7 +71,8 @@ class Estimator:
         manifest = self._manifest(table, root)
         with tempfile.TemporaryDirectory() as scratch:
             folder = out or Path(scratch) / "run"
-            self._predictor = Predictor(train(manifest, self._config(table), folder, progress=progress))
+            bundle = train(manifest, self._config(table), folder, progress=progress)
+            self._predictor = Predictor(bundle, type(self).review)
         return self
 
     def compare(
@@ -76,11 +81,32 @@ class Estimator:
         """Fused against each kind alone and the floor, on the same splits; see ``core.compare``."""
         return compare(self._manifest(table, root), self._config(table), outer_folds=folds, progress=progress)
 
-    def evaluate(self, table: Table, *, root: Path | None = None, split: str | None = None) -> Figures:
-        """Measure the trained model on a table that has the target."""
+    def evaluate(
+        self,
+        table: Table,
+        *,
+        root: Path | None = None,
+        split: str | None = None,
+        by: str = "",
+        decide: bool = False,
+    ) -> Figures:
+        """Measure the trained model on a table that has the target.
+
+        ``by``: columns whose groups are measured apart, such as "sex,age:40:65"; ``decide``: with decision curves.
+
+        Raises:
+            ConfigError: for a split or column that the table does not have.
+        """
         manifest = Manifest.open(table, self.bundle.config, root, for_training=False)
         manifest.raise_faults()
-        return evaluate(self.bundle, manifest, split)
+        columns = parse_by(by, manifest.table.columns)
+        return evaluate(self.bundle, manifest, split, by=columns, decide=decide)
+
+    def stress(self, table: Table, *, root: Path | None = None, **options: Any) -> Stress:
+        """Curves over damaged, missing and shifted data; ``options`` as of ``core.evaluation.robustness.stress``."""
+        manifest = Manifest.open(table, self.bundle.config, root, for_training=False)
+        manifest.raise_faults()
+        return stress(self.bundle, manifest, **options)
 
     def predict(self, *, explain: bool = True, **case: Any) -> Prediction:
         """Answer one case, given by modality or column name; what is left out is missing.
@@ -98,7 +124,7 @@ class Estimator:
     @classmethod
     def load(cls, folder: Path | str, cache: FeatureCache | None = None) -> Self:
         """Open a bundle that ``save`` or ``polyfuse train`` wrote."""
-        predictor = Predictor.load(folder, cache)
+        predictor = Predictor.load(folder, cache, cls.review)
         found = cls(config=predictor.bundle.config)
         found._predictor = predictor
         return found

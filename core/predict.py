@@ -31,7 +31,6 @@ from core.preprocess.grid import Volume
 from core.schema import Modality, Prediction, Row, TargetKind
 from core.view import View
 
-
 Review: TypeAlias = Callable[[Bundle, Row, Prediction], tuple[str, ...]]
 
 

@@ -12,6 +12,7 @@ from core.predict import as_row
 from core.preprocess.volume import VolumePreprocessor
 from core.schema import Prediction
 from domains.medical import recipe
+from domains.medical.denial import contradictions
 
 DISCLAIMER = "For research. Not a medical device; not for diagnosis or treatment of patients."
 
@@ -29,6 +30,7 @@ class Diagnosis(Estimator):
     """
 
     recipe: ClassVar[ModuleType] = recipe
+    review = staticmethod(contradictions)
 
     def __init__(
         self,
