@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ from core import answer
 from core.errors import FileError
 from core.preprocess.audio_io import read_audio
 from core.record import Record
-from domains.customer_service import starter
+from domains.customer_service import recipe, starter
 from domains.customer_service.desk import Desk
 from domains.customer_service.intent import IntentDetector
 from domains.customer_service.routing import RoutingTable
@@ -236,6 +237,34 @@ def test_routing_may_ask_for_more_than_the_model_reads(detector: IntentDetector,
     desk = Desk(detector, RoutingTable.read(tmp_path / "r.toml"))
     assert desk.help(text="hello", behaviour={"country": "nl"}).route.queue == "dutch"  # type: ignore[union-attr]
     assert desk.help(text="hello").route.queue == "rest"  # type: ignore[union-attr]
+
+
+def test_the_desk_tells_the_urgency_and_the_next_step_by_models_of_their_own(detector: IntentDetector) -> None:
+    beside = {t: IntentDetector.load(starter.beside(t, starter.ensure())) for t in starter.BESIDE}  # type: ignore[arg-type]
+    desk = Desk(detector, RoutingTable.read(files.routing_file()), **beside)
+    helped = desk.help(text="somebody stole my card, block it at once", behaviour={"last_page": "security"})
+    assert helped.urgency is not None
+    assert list(helped.urgency.probabilities) == list(recipe.URGENCIES)
+    assert helped.route is not None
+    assert helped.route.urgency == helped.urgency.label
+    assert helped.action is not None
+    assert helped.action.label in helped.action.probabilities
+    assert list(helped.seconds) == ["intent", "urgency", "action", "routing", "replies"]
+    assert Desk(detector, **beside).help(text="hi", dialogue=["agent: hello"], without=frozenset({"text"})).action
+
+
+def test_a_model_beside_is_the_samples_or_the_newest_of_the_users_own(tmp_path: Path, turns: pd.DataFrame) -> None:
+    sample = starter.ensure()
+    assert starter.beside("urgency", sample) == starter.SAMPLES_BESIDE["urgency"].ready()
+    own = starter.home() / "my-intents" / "bundle"
+    assert starter.beside("urgency", own) is None
+    (starter.home() / "my-urgency").mkdir()
+    try:
+        shutil.copytree(starter.SAMPLES_BESIDE["urgency"].ready(), starter.home() / "my-urgency" / "bundle")  # type: ignore[arg-type]
+        assert starter.beside("urgency", own) == starter.home() / "my-urgency" / "bundle"
+        assert starter.beside("action", own) is None
+    finally:
+        shutil.rmtree(starter.home() / "my-urgency")
 
 
 def test_latency_is_told_by_stage() -> None:

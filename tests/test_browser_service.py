@@ -122,6 +122,21 @@ def test_an_uploaded_call_is_heard_and_its_approved_reply_is_in_the_store(page: 
     assert '"recognised"' in given
 
 
+def test_a_recording_is_played_with_what_is_private_silenced(page: Any) -> None:
+    pytest.importorskip("faster_whisper")
+    upload(page, next(iter(sorted((SAMPLES / "audio").glob("*.ogg")))))
+    page.get_by_text("heard by a recogniser").first.wait_for()
+    page.get_by_text("Listen", exact=True).click()
+    player = page.locator("audio")
+    player.wait_for(state="attached")
+    page.wait_for_function("document.querySelector('audio').duration > 0.5")
+
+
+def test_urgency_and_next_step_are_told(page: Any) -> None:
+    page.get_by_text("Next step:").wait_for()
+    page.get_by_text("urgency by its model").wait_for()
+
+
 def test_a_text_named_wav_is_refused_in_words(page: Any, home: dict[str, str], tmp_path: Path) -> None:
     before = len(entries(home))
     (tmp_path / "call.wav").write_text("this is no sound", encoding="utf-8")

@@ -79,6 +79,16 @@ def _turns(found: Conversation) -> None:
     if not message.text and message.recognised:
         sure = "" if message.confidence is None else f", confidence {message.confidence:.0%}"
         st.caption(f":material/hearing: heard by a recogniser{sure}; words may be wrong")
+    if message.audio is not None:
+        _listen(found, message.audio)
+
+
+def _listen(found: Conversation, audio: Path) -> None:
+    """Play the open recording; what the text masks is silent in it."""
+    if st.toggle("Listen", key=f"listen_{found.turn}", help="Names, numbers and addresses are silenced."):
+        with st.spinner("Silencing what is private …"):
+            sound = assist.playable(audio)
+        st.audio(sound)
 
 
 def _avatar(who: str) -> str:

@@ -30,7 +30,7 @@ def show(found: Conversation, helped: Help) -> None:
 
 
 def _route(helped: Help) -> None:
-    """Queue, priority, and the line of the table that fired."""
+    """Queue, priority, the line of the table that fired, and the next step."""
     route = helped.route
     if route is None:
         return
@@ -40,7 +40,16 @@ def _route(helped: Help) -> None:
             f":material/alt_route: **{ui.escape(label(route.queue).capitalize())}** {badge} "
             f":gray-badge[urgency {ui.escape(route.urgency)}]"
         )
-        st.caption(ui.escape(label(route.why)))
+        if helped.action is not None and helped.action.label is not None and not helped.found.is_outside:
+            sure = helped.action.probabilities[helped.action.label]
+            st.markdown(f":material/arrow_forward: Next step: **{ui.escape(label(helped.action.label))}** {sure:.0%}")
+        st.caption(ui.escape(label(route.why) + _urgent(helped)))
+
+
+def _urgent(helped: Help) -> str:
+    """How sure the model of the urgency is, where one told it."""
+    told = helped.urgency
+    return "" if told is None or told.label is None else f"; urgency by its model, {told.probabilities[told.label]:.0%}"
 
 
 def _reply(found: Conversation, helped: Help, place: int) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 
 import streamlit as st
 
+from apps import ui
 from apps.customer_service import files, session
 from apps.customer_service.session import Conversation, Message
 from apps.customer_service.studio import STUDIO
-from core.errors import FileError
+from core.errors import FileError, MissingExtraError
 from core.preprocess.audio_io import channel_count
+from core.privacy.audio import private_times, silence
 from core.privacy.text import masked
 from core.record import Record
 from domains.customer_service import starter
@@ -27,9 +29,23 @@ def record() -> Record:
 
 
 def desk() -> Desk:
-    """The open model with the knowledge base, the routing table and the recogniser of this machine."""
+    """The open model with those beside it, the knowledge base, the routing table and the recogniser of this machine."""
     model: IntentDetector = STUDIO.model()
-    return Desk(model, files.routing(), files.suggester(), recogniser())
+    return Desk(model, files.routing(), files.suggester(), recogniser(), **{t: beside(t) for t in starter.BESIDE})
+
+
+def beside(target: str) -> IntentDetector | None:
+    """The model of the urgency or of the next step that stands beside the open one, or None."""
+    folder = starter.beside(target, STUDIO.model_folder())
+    if folder is None:
+        return None
+    return _open(str(folder), (folder / "bundle.json").stat().st_mtime_ns, STUDIO.model())
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _open(folder: str, changed: int, _model: IntentDetector) -> IntentDetector:
+    shared = next(iter(_model.bundle.views.values())).cache  # what a frozen backbone heard once serves all
+    return IntentDetector.load(folder, shared)
 
 
 @st.cache_resource(show_spinner="Opening the recogniser …")
@@ -91,6 +107,25 @@ def help_with(found: Conversation, off: frozenset[str] = frozenset()) -> Help:
             session.heard(heard.text, heard.confidence)
             st.rerun()
     return kept[key]
+
+
+def playable(audio: Path) -> Path:
+    """The recording with what is masked in its text silenced, in the session's folder; heard once, for word times.
+
+    Raises:
+        MissingExtraError: where no recogniser is installed: what may be played is then not known.
+        FileError: if it cannot be read, or nobody speaks in it.
+    """
+    kept: dict[Path, Path] = st.session_state.setdefault("playable", {})
+    if audio not in kept:
+        hearer = recogniser()
+        if hearer is None:
+            raise MissingExtraError(
+                "faster-whisper", "speech", "Silencing what is private before a recording is played"
+            )
+        _, private = private_times(hearer.transcribe(audio).words)
+        kept[audio] = silence(audio, ui.folder() / f"playable-{len(kept)}.wav", private)
+    return kept[audio]
 
 
 def timings() -> list[dict[str, float]]:

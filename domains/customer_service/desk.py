@@ -5,13 +5,14 @@ It suggests. Nothing is sent by itself, and nobody's feelings are inferred.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.errors import ConfigError
 from core.schema import TargetKind
 from domains.customer_service.intent import Detection, IntentDetector
 
@@ -28,8 +29,12 @@ class Help:
     found: Detection
     heard: Transcript | None = None
     route: Route | None = None
+    urgency: Detection | None = None  # of a model; None: the lines of the routing table told it
+    action: Detection | None = None  # what the agent does next
     replies: tuple[Suggestion, ...] = ()
-    seconds: dict[str, float] = field(default_factory=dict)  # by stage: hearing, intent, routing, replies
+    seconds: dict[str, float] = field(
+        default_factory=dict
+    )  # by stage: hearing, intent, urgency, action, routing, replies
     lacking: tuple[str, ...] = ()
 
 
@@ -42,6 +47,7 @@ class Desk:
         suggester: what could be answered.
         recogniser: hears recordings that come without a text.
         urgency: a detector whose target is ``urgency``; None: the lines of the routing table tell it.
+        action: a detector whose target is the agent's next step, ``action``.
     """
 
     def __init__(
@@ -51,9 +57,10 @@ class Desk:
         suggester: ReplySuggester | None = None,
         recogniser: Recogniser | None = None,
         urgency: IntentDetector | None = None,
+        action: IntentDetector | None = None,
     ) -> None:
         self.detector, self.routing, self.suggester = detector, routing, suggester
-        self.recogniser, self.urgency = recogniser, urgency
+        self.recogniser, self.urgency, self.action = recogniser, urgency, action
 
     def help(
         self,
@@ -72,7 +79,7 @@ class Desk:
         Args:
             audio, text, recognised, confidence, behaviour: the turn.
             dialogue: the turns before, ``customer: …`` or ``agent: …`` each.
-            without: modalities that the detector must not look at.
+            without: modalities that the detectors must not look at.
             k: how many replies.
 
         Raises:
@@ -89,18 +96,32 @@ class Desk:
                 recognised, confidence = heard.text, heard.confidence
         turn: dict[str, Any] = {
             "audio": audio, "text": text, "recognised": recognised, "confidence": confidence,
-            "dialogue": "\n".join(dialogue) or None, "behaviour": _known(self.detector, behaviour or {}),
+            "dialogue": "\n".join(dialogue) or None, "behaviour": dict(behaviour or {}),
         }  # fmt: skip
+        seen = _switched_off(turn, without)
         with _timed("intent", seconds):
-            found = self.detector.detect(**_switched_off(turn, without))
-        turn["behaviour"] = dict(behaviour or {})  # routing and replies may ask for more than the detector reads
+            found = _detect(self.detector, seen)
+        urgency = self._beside("urgency", self.urgency, seen, seconds)
+        action = self._beside("action", self.action, seen, seconds)
         with _timed("routing", seconds):
-            route = self._route(found, turn, lacking)
+            route = self._route(found, urgency, turn, lacking)
         with _timed("replies", seconds):
             replies = self._replies(found, turn, dialogue, k, lacking)
-        return Help(found, heard, route, replies, seconds, tuple(lacking))
+        return Help(found, heard, route, urgency, action, replies, seconds, tuple(lacking))
 
-    def _route(self, found: Detection, turn: Mapping[str, Any], lacking: list[str]) -> Route | None:
+    def _beside(
+        self, stage: str, detector: IntentDetector | None, turn: Mapping[str, Any], seconds: dict[str, float]
+    ) -> Detection | None:
+        """What a further model tells of the turn; None where there is none, or nothing that it reads."""
+        if detector is None:
+            return None
+        with _timed(stage, seconds), contextlib.suppress(ConfigError):  # nothing is given that it reads
+            return _detect(detector, turn, explain=False)
+        return None
+
+    def _route(
+        self, found: Detection, urgency: Detection | None, turn: Mapping[str, Any], lacking: list[str]
+    ) -> Route | None:
         if self.routing is None:
             lacking.append("no routing table is open, so no queue is named")
             return None
@@ -109,10 +130,7 @@ class Desk:
             return None
         intent = list(found.labels) if found.labels else found.label
         sure = found.probabilities.get(found.label or "")
-        urgent = None
-        if self.urgency is not None:
-            read = {**turn, "behaviour": _known(self.urgency, turn["behaviour"])}
-            urgent = self.urgency.detect(**read, explain=False).label
+        urgent = urgency.label if urgency is not None else None
         return self.routing.route(
             intent, confidence=sure, urgency=urgent, out_of_scope=found.is_outside, behaviour=turn["behaviour"]
         )
@@ -133,10 +151,11 @@ class Desk:
         return ()
 
 
-def _known(detector: IntentDetector, behaviour: Mapping[str, Any]) -> dict[str, Any]:
-    """The behaviour that a detector reads."""
+def _detect(detector: IntentDetector, turn: Mapping[str, Any], explain: bool = True) -> Detection:
+    """The turn as one detector reads it; routing and replies may ask for more behaviour than it knows."""
     read = {c for m in detector.bundle.config.modalities if m.name == "behaviour" for c in m.columns}
-    return {name: value for name, value in behaviour.items() if name in read}
+    known = {name: value for name, value in (turn["behaviour"] or {}).items() if name in read}
+    return detector.detect(**{**turn, "behaviour": known}, explain=explain)
 
 
 def _switched_off(turn: Mapping[str, Any], without: frozenset[str]) -> dict[str, Any]:
@@ -152,7 +171,7 @@ def _slots(words: str) -> dict[str, str]:
     return {slot.name: slot.text for slot in patterns.find(words)}
 
 
-@contextmanager
+@contextlib.contextmanager
 def _timed(stage: str, seconds: dict[str, float]) -> Iterator[None]:
     start = time.perf_counter()
     yield

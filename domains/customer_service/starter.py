@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import json
 import os
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from domains.customer_service import recipe
 
 DOMAIN = "customer_service"
 EPOCHS = 25
+BESIDE = ("urgency", "action")  # what further models of a turn tell, beside the one of its intent
 
 
 def home() -> Path:
@@ -37,12 +40,12 @@ def sample_table() -> Path:
     return starter.sample_table(DOMAIN)
 
 
-def sample_config() -> ExperimentConfig:
-    """What the sample model is: one seed, few epochs, so that it is there in about a minute.
+def sample_config(target: str = "intent") -> ExperimentConfig:
+    """What a sample model is: one seed, few epochs, so that it is there in about a minute.
 
     Speech is heard by the frozen backbone where that is installed (extra ``speech``), else by a small network.
     """
-    config = recipe.build(StringTable.open(sample_table()).columns, target="intent", preset="fast")
+    config = recipe.build(StringTable.open(sample_table()).columns, target=target, preset="fast")
     epochs = int(os.environ.get("POLYFUSE_SAMPLE_EPOCHS") or EPOCHS)
     training = dataclasses.replace(config.training, epochs=epochs, learning_rate=2e-3, batch_size=64, augment=False)
     kinds = tuple(_quick(m) if m.kind is Modality.AUDIO else m for m in config.modalities)
@@ -60,6 +63,10 @@ def _quick(speech: ModalityConfig) -> ModalityConfig:
 
 
 SAMPLE = starter.SampleModel(DOMAIN, sample_table, sample_config)
+SAMPLES_BESIDE = {
+    target: starter.SampleModel(DOMAIN, sample_table, functools.partial(sample_config, target), f"{target}-sample")
+    for target in BESIDE
+}
 
 
 def ready() -> Path | None:
@@ -68,5 +75,30 @@ def ready() -> Path | None:
 
 
 def ensure(progress: Progress = silent) -> Path:
-    """The bundle of the sample model, trained now where it is not there or does not open."""
-    return SAMPLE.ensure(progress)
+    """The bundle of the sample model, trained now with those beside it where they are not there or do not open."""
+    found = SAMPLE.ensure(progress)
+    for model in SAMPLES_BESIDE.values():
+        model.ensure(progress)
+    return found
+
+
+def beside(target: str, model: Path) -> Path | None:
+    """The bundle that tells ``target`` beside ``model``: the sample's, or the newest that the user trained.
+
+    Args:
+        target: one of ``BESIDE``.
+        model: the bundle that tells the intent.
+    """
+    if model == ready():
+        return SAMPLES_BESIDE[target].ready()
+    samples = {m.folder() for m in SAMPLES_BESIDE.values()}
+    found = (f for f in starter.models(DOMAIN).values() if f.parent not in samples and f != model)
+    return next((f for f in found if target_of(f) == target), None)
+
+
+def target_of(bundle: Path) -> str | None:
+    """The column that a bundle predicts, read without its weights; None where that cannot be read."""
+    try:
+        return json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))["config"]["target"]["column"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
