@@ -44,8 +44,7 @@ def measure(folder, target: str, text: str, only_ct: bool, seeds: range) -> dict
         "text": Columns(Modality.TEXT, (text,)),
         "person": Columns(Modality.TABULAR, ("age", "sex"), ("age",), ("sex",)),
     }
-    config = build_config(named, TargetConfig(target), TableConfig("patient_id", gather=True), drop=["[MASK]"])
-    config = dataclasses.replace(config, seeds=1, stack=True)
+    config = build_config(named, TargetConfig(target), TableConfig("patient_id", gather=True), "best", drop=["[MASK]"])
     manifest, seconds, runs = Manifest.open(table, config, folder), {}, []
     with timed(seconds, "seconds"), Bars() as progress:
         for seed in seeds:
