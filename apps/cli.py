@@ -1,4 +1,4 @@
-"""The command line ``polyfuse``: check, advise, train, tune, evaluate, compare, predict, info.
+"""The command line ``polyfuse``: check, advise, train, tune, evaluate, compare, stress, predict, info.
 
 Exit codes: 0 done; 1 the table has faults (``check``) or an input is wrong; 2 the command itself is wrong.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import math
 import os
 import shlex
 import sys
@@ -16,8 +15,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from apps import cli_spec
+from apps import cli_measure, cli_spec
 from core.errors import PolyfuseError, TableError
+from core.numbers import plain
 
 if TYPE_CHECKING:
     from core.progress import Progress
@@ -67,8 +67,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     compare.add_argument("--fusions", default="", help="comma-separated further fusion methods to try, or 'all'")
     compare.add_argument("--metric", help="metric to compare by; default: macro F1, or R² for a number")
+    compare.add_argument("--out", type=Path, help="folder of the run, to keep the models of one kind each in")
+    compare.add_argument(
+        "--curve", action="store_true", help="learning curve: the same on growing parts of the training rows"
+    )
     for name, run, text in (
         ("evaluate", _evaluate, "Measure a saved model on a table that has the target."),
+        ("stress", _stress, "Curves of a saved model over damaged, missing and shifted data, as JSON, CSV and text."),
         ("predict", _predict, "Answer every case of a table with a saved model, as JSON lines."),
         ("info", _info, "Say what a saved model is: its card."),
     ):
@@ -78,7 +83,8 @@ def _parser() -> argparse.ArgumentParser:
             many = ", or a folder of files" if name == "predict" else ""
             found.add_argument("table", type=Path, help=f"CSV or Parquet{many}")
             found.add_argument("--rejected", type=Path, help="go on without faulty rows and write them to this CSV")
-    commands.choices["evaluate"].add_argument("--split", help="only rows of this split (train, val or test)")
+    cli_measure.evaluate_options(commands.choices["evaluate"])
+    cli_measure.stress_options(commands.choices["stress"])
     commands.choices["predict"].add_argument("--out", type=Path, help="file for the answers; default: standard output")
     commands.choices["predict"].add_argument("--explain", action="store_true", help="with the share of each modality")
     return parser
@@ -86,16 +92,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _show(options: argparse.Namespace, data: Any, text: str, stream: Any = None) -> None:
     if _is_first():
-        print(json.dumps(_plain(data), indent=1) if options.json else text, file=stream or sys.stdout)
-
-
-def _plain(data: Any) -> Any:
-    """JSON has no NaN: a figure that is not defined becomes null."""
-    if isinstance(data, dict):
-        return {k: _plain(v) for k, v in data.items()}
-    if isinstance(data, list | tuple):
-        return [_plain(v) for v in data]
-    return None if isinstance(data, float) and not math.isfinite(data) else data
+        print(json.dumps(plain(data), indent=1) if options.json else text, file=stream or sys.stdout)
 
 
 def _is_first() -> bool:
@@ -162,23 +159,38 @@ def _tune(options: argparse.Namespace, command: str) -> int:
 def _compare(options: argparse.Namespace, command: str) -> int:
     from core import fusion
     from core.compare import compare
+    from core.learning_curve import learning_curve
 
     manifest, config = cli_spec.open_checked(options)
     fusions = fusion.names() if options.fusions == "all" else [f for f in options.fusions.split(",") if f]
     with _progress() as progress:
+        if options.curve:
+            curve = learning_curve(manifest, config, metric=options.metric, progress=progress)
+            _show(options, curve.to_json(), curve.text())
+            return 0
         found = compare(
-            manifest, config, outer_folds=options.folds, fusions=fusions, metric=options.metric, progress=progress
+            manifest,
+            config,
+            outer_folds=options.folds,
+            fusions=fusions,
+            metric=options.metric,
+            progress=progress,
+            folder=options.out,
         )
     _show(options, found.to_json(), found.text())
     return 0
 
 
 def _evaluate(options: argparse.Namespace, command: str) -> int:
-    from core.evaluation.evaluate import evaluate
-
-    predictor, manifest = cli_spec.open_with_bundle(options, need_target=True)
-    figures = evaluate(predictor.bundle, manifest, split=options.split)
+    figures = cli_measure.evaluate(options)
     _show(options, figures.to_json(), figures.text())
+    return 0
+
+
+def _stress(options: argparse.Namespace, command: str) -> int:
+    with _progress() as progress:
+        found, text = cli_measure.stress(options, progress)
+    _show(options, found.to_json(), text)
     return 0
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 from core.cache import MemoryCache
 from core.errors import ConfigError, Fault, FileError, TableError
 from core.manifest import Manifest
+from core.numbers import plain
 from core.predict import Predictor
 from core.progress import Progress, silent
 from core.schema import Prediction
@@ -162,15 +162,7 @@ def answer_file(
 
 def to_line(found: Prediction) -> str:
     """An answer as one line of JSON; a figure that is not defined is null."""
-    return json.dumps(_plain(vars(found)))
-
-
-def _plain(data: Any) -> Any:
-    if isinstance(data, dict):
-        return {k: _plain(v) for k, v in data.items()}
-    if isinstance(data, list | tuple):
-        return [_plain(v) for v in data]
-    return None if isinstance(data, float) and not math.isfinite(data) else data
+    return json.dumps(plain(vars(found)))
 
 
 def _identity(windows: Windows, predictor: Predictor, explain: bool) -> dict[str, Any]:

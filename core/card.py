@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from core.card_measured import measured
+
 if TYPE_CHECKING:
     from core.bundle import Bundle
 
@@ -48,12 +50,16 @@ Held-out rows chose the epoch, the weights of the experts and the temperature; t
 Experts and their weights: {experts}. Each alone on held-out rows: {alone}.{spread}
 {_verdict(facts)}
 {_interval(facts)}
+{measured(facts)}
 
 ## Limits
 Calibrated (temperature {bundle.ensemble.temperature:.2f}) and {bounded} on held-out
 rows of this table{patterns}: on cases unlike them neither holds.
 Seeds {config.seed} to {config.seed + config.seeds - 1}.
 {_novelty(facts)}
+
+## Privacy of training rows
+{_privacy(facts)}
 
 ## Made by
 `{facts["command"] or "Python"}` on {facts["created"]}; {", ".join(f"{k} {v}" for k, v in facts["versions"].items())}.
@@ -78,6 +84,21 @@ def _novelty(facts: dict[str, Any]) -> str:
     """How often test rows were called unlike the training cases."""
     told = [f"{name} {f['fresh_warned']} of {f['fresh']}" for name, f in facts["novelty"].items()]
     return f"Called unlike the training cases among test rows: {', '.join(told)}." if told else ""
+
+
+def _privacy(facts: dict[str, Any]) -> str:
+    """What differentially private training has spent, or that there was none."""
+    spent = facts.get("privacy")
+    if not spent:
+        return "Not trained with differential privacy: the weights may tell of single training rows."
+    unit = "The unit is the row: who has k rows of a group is protected by k times this ε only. " * spent["grouped"]
+    seed = "The noise follows from the seed: no privacy against whoever knows it. " * spent["reproducible"]
+    return (
+        f"Differentially private (DP-SGD): **ε {spent['epsilon']:.2f} at δ {spent['delta']:g}** spent in "
+        f"{spent['steps']} steps on {spent['training_rows']} rows; gradients cut to {spent['clip']:g}, noise "
+        f"{spent['noise']:.2f} times that, each row drawn with chance {spent['sampling_rate']:.4f}. {unit}{seed}"
+        f"Not covered: {'; '.join(spent['not_covered'])}."
+    )
 
 
 def _verdict(facts: dict[str, Any]) -> str:

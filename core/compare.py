@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -80,28 +81,32 @@ def compare(
     metric: str | None = None,
     progress: Progress = silent,
     cache: FeatureCache | None = None,
+    folder: Path | None = None,
 ) -> Comparison:
     """Train the fused model, each modality alone and the floor; measure all on cases that none was trained on.
 
     ``outer_folds`` > 1 pools the test parts of a grouped cross-validation, else the configured test rows are used;
-    ``fusions`` names further fusion methods to try.
+    ``fusions`` names further fusion methods to try; ``folder`` keeps the models of single modalities, as bundles in
+    ``alone/NAME``.
 
     Raises:
-        ConfigError: if there are no test rows.
+        ConfigError: if there are no test rows, or for a ``folder`` together with folds.
     """
     manifest.raise_faults()
-    _check_names(config, fusions, metric)
+    check_names(config, fusions, metric)
+    if folder is not None and outer_folds > 1:
+        raise ConfigError("compare: of folds no model is kept; leave --folds or --out out")
     parts = _parts(manifest, config, outer_folds)
     found: dict[str, list[np.ndarray]] = {}
     for rows in parts:
-        for name, answers in _answers(manifest, config, rows, fusions, progress, cache).items():
+        for name, answers in answers_of(manifest, config, rows, fusions, progress, cache, folder).items():
             found.setdefault(name, []).append(answers)
     tested = [i for rows in parts for i in rows["test"]]
     pooled = {name: np.concatenate(a) for name, a in found.items()}
     return _measure(manifest, config, tested, pooled, metric)
 
 
-def _check_names(config: ExperimentConfig, fusions: Sequence[str], metric: str | None) -> None:
+def check_names(config: ExperimentConfig, fusions: Sequence[str], metric: str | None) -> None:
     """Refuse early what would show only after training."""
     for name in fusions:
         if name not in fusion.names():
@@ -124,15 +129,16 @@ def _parts(manifest: Manifest, config: ExperimentConfig, outer_folds: int) -> li
     return parts
 
 
-def _answers(
+def answers_of(
     manifest: Manifest,
     config: ExperimentConfig,
     rows: Mapping[str, Sequence[int]],
-    fusions: Sequence[str],
-    progress: Progress,
-    cache: FeatureCache | None,
+    fusions: Sequence[str] = (),
+    progress: Progress = silent,
+    cache: FeatureCache | None = None,
+    folder: Path | None = None,
 ) -> dict[str, np.ndarray]:
-    """Answers of every variant on the test rows of one split."""
+    """Answers of every variant on the test rows of one split: fused, floors, each alone, further ``fusions``."""
     experiment = Experiment(manifest, config, progress=progress, cache=cache, rows=rows)
     groups = experiment.train_groups()
     found = {FUSED: experiment.answers(experiment.combine(groups if config.stack else groups[:1]), rows["test"])}
@@ -141,7 +147,10 @@ def _answers(
         for m in config.modalities:
             single = dataclasses.replace(config.only(m.name), floor=False)
             variant = Experiment(manifest, single, progress=progress, cache=cache, rows=rows)
-            found[f"{m.name} alone"] = variant.answers(variant.combine(), rows["test"])
+            bundle = variant.combine()
+            found[f"{m.name} alone"] = variant.answers(bundle, rows["test"])
+            if folder is not None:
+                bundle.save(folder / "alone" / m.name)
     for name in fusions:
         other = dataclasses.replace(config, fusion=name, fusion_options={}, floor=False, stack=False)
         variant = Experiment(manifest, other, progress=progress, cache=cache, rows=rows)

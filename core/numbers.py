@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Any
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _MISSING = {"nan", "na", "n/a", "null", "none", "?", "-", "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"}
@@ -29,3 +30,16 @@ def parse_number(text: str) -> float:
     if cell.lower() in _MISSING or math.isinf(value):
         raise ValueError("not a finite number; leave the cell blank for a missing value")
     raise ValueError("text where a number is due; write a number such as 12.5, without unit, or leave the cell blank")
+
+
+def plain(data: Any) -> Any:
+    """JSON data in which a figure that is not defined is null: JSON has no NaN.
+
+    >>> plain({"a": (1.0, float("nan"))})
+    {'a': [1.0, None]}
+    """
+    if isinstance(data, dict):
+        return {k: plain(v) for k, v in data.items()}
+    if isinstance(data, list | tuple):
+        return [plain(v) for v in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data

@@ -48,7 +48,7 @@ def rows_of(manifest: Manifest, part: str | None) -> list[int]:
     if not rows:
         known = sorted({s for s in manifest.splits if s})
         if not known:
-            raise ConfigError(f"split {part!r}: the table names no splits; leave it out")
+            raise ConfigError(f"split {part!r}: the table names no splits; leave --split out")
         raise unknown("split of the table", part, known)
     return rows
 

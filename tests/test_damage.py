@@ -48,7 +48,7 @@ def test_every_kind_of_data_has_damage_and_a_wrong_name_is_refused() -> None:
         for one in damages_of(kind):
             assert len(one.ladder) >= 3
             assert sorted(set(one.ladder)) in (list(one.ladder), list(one.ladder)[::-1])
-    with pytest.raises(ConfigError, match="unknown damage 'blurr'. Did you mean 'blur'"):
+    with pytest.raises(ConfigError, match=r"unknown damage 'blurr'\. Did you mean 'blur'"):
         check_names([Modality.IMAGE], ["noise", "blurr"])
 
 
@@ -163,9 +163,7 @@ def test_sound_keeps_its_rate_and_the_channel_that_is_read(tmp_path: Path) -> No
     left, right = np.zeros(4000), 0.5 * np.sin(np.arange(4000) / 5)
     soundfile.write(tmp_path / "two.wav", np.stack([left, right], axis=1), 11025)
     none = Damage("background noise", "", (60.0,), sound.background)
-    found = damaged(
-        view(Modality.AUDIO, channel=1), (tmp_path / "two.wav",), none, 90.0, (0, 0), around(), tmp_path
-    )
+    found = damaged(view(Modality.AUDIO, channel=1), (tmp_path / "two.wav",), none, 90.0, (0, 0), around(), tmp_path)
     assert soundfile.info(found[0]).samplerate == 11025
     assert np.allclose(read_audio(found[0], 11025, 1).numpy(), right, atol=2e-3)
 

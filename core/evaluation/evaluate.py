@@ -11,14 +11,18 @@ import numpy as np
 from sklearn.metrics import confusion_matrix
 
 from core.bundle import Bundle
-from core.errors import ConfigError, Fault, TableError, unknown
+from core.errors import Fault, TableError
 from core.evaluation.calibration import expected_calibration_error
+from core.evaluation.decision import DecisionCurve, decision_curves
 from core.evaluation.intervals import interval
 from core.evaluation.scope import figures as scope_figures
+from core.evaluation.subgroups import By, Subgroup, subgroups
+from core.evaluation.subgroups import lines as subgroup_lines
 from core.evaluation.trust import LEAST, ask, coverage_by_class, coverage_figures, plain, trust_figures
 from core.manifest import Manifest
 from core.metrics import DEFAULT, score, scores
 from core.schema import TargetKind
+from core.splits import rows_of
 from core.table_answers import table_far
 
 _CALIBRATION = {
@@ -47,6 +51,8 @@ class Figures:
     calibration: dict[str, Any] = field(default_factory=dict)  # see core.evaluation.reliability
     abstention: dict[str, Any] = field(default_factory=dict)  # see core.evaluation.abstention
     patterns: dict[str, dict[str, Any]] = field(default_factory=dict)  # others switched off, see core.evaluation.trust
+    subgroups: list[Subgroup] = field(default_factory=list)  # of the columns asked for
+    decisions: list[DecisionCurve] = field(default_factory=list)  # where asked for
 
     def to_json(self) -> dict[str, Any]:
         """The figures as JSON."""
@@ -73,17 +79,22 @@ class Figures:
             )
         for pattern, found in self.by_pattern.items():
             lines.append(f"  with {pattern}: " + ", ".join(f"{k} {v:.4g}" for k, v in found.items()))
+        lines += [*subgroup_lines(self.subgroups), *(f"  acting on {d.verdict()}" for d in self.decisions)]
         return "\n".join(lines)
 
 
-def evaluate(bundle: Bundle, manifest: Manifest, split: str | None = None) -> Figures:
+def evaluate(
+    bundle: Bundle, manifest: Manifest, split: str | None = None, *, by: Sequence[By] = (), decide: bool = False
+) -> Figures:
     """Answer all rows (or those of one ``split``) and compare with their targets.
+
+    ``by``: columns whose groups are measured apart; ``decide``: with decision curves.
 
     Raises:
         ConfigError: for a split that the table does not have.
         TableError: for classes that the model does not know, with their rows.
     """
-    rows = _rows(manifest, split)
+    rows = rows_of(manifest, split)
     target, kind = bundle.ensemble.target, bundle.ensemble.target.kind
     _check_classes(bundle, manifest, rows)
     asked, some = ask(bundle, manifest, rows)
@@ -112,6 +123,8 @@ def evaluate(bundle: Bundle, manifest: Manifest, split: str | None = None) -> Fi
         coverage_figures(bundle, manifest.present[rows], y, answers),
         coverage_by_class(bundle, manifest.present[rows], y, answers),
         **trust_figures(bundle, y, asked, some, manifest.present[rows], groups, far),
+        subgroups=subgroups(kind, y, answers, manifest, rows, by),
+        decisions=decision_curves(target, y, answers, groups) if decide else [],
     )
 
 
@@ -141,18 +154,6 @@ def _check_classes(bundle: Bundle, manifest: Manifest, rows: Sequence[int]) -> N
                 faults.append(Fault(manifest.row_numbers(i)[0], column, str(label), reason))
     if faults:
         raise TableError(manifest.table.source, faults)
-
-
-def _rows(manifest: Manifest, split: str | None) -> list[int]:
-    if split is None:
-        return list(range(len(manifest)))
-    rows = [i for i, s in enumerate(manifest.splits) if s == split]
-    if not rows:
-        known = sorted({s for s in manifest.splits if s})
-        if not known:
-            raise ConfigError("evaluate: the table names no splits; leave --split out")
-        raise unknown("split of the table", split, known)
-    return rows
 
 
 def _by_pattern(

@@ -20,9 +20,9 @@ from core.bundle import Bundle
 from core.damage import Damage, check_names, damages_of
 from core.damage.apply import Surroundings, damaged
 from core.errors import ConfigError, unknown
-from core.evaluation.asked import Asked, Views
 from core.evaluation.curves import FUSED, Missing, Ruler, Stress
 from core.evaluation.intervals import interval, resamples
+from core.evaluation.probe import Probe, Views
 from core.manifest import Manifest
 from core.metrics import DEFAULT, METRICS, score
 from core.progress import Progress, silent
@@ -121,8 +121,8 @@ class _Run:
         self, bundle: Bundle, manifest: Manifest, rows: list[int], alone: Mapping[str, Bundle], seed: int
     ) -> None:
         self.manifest, self.rows, self.seed = manifest, rows, seed
-        self.fused = Asked(bundle)
-        self.single = {name: Asked(other) for name, other in alone.items()}
+        self.fused = Probe(bundle)
+        self.single = {name: Probe(other) for name, other in alone.items()}
         self.names = self.fused.names
         several = len(self.names) > 1
         self.models = {FUSED: self.names} | {f"{m} alone": (m,) for m in self.names if several}

@@ -19,7 +19,7 @@ from core.view import View
 Views: TypeAlias = dict[str, Tensor]  # of one case, (T, *shape) by view
 
 
-class Asked:
+class Probe:
     """A bundle with views of its own, which forget."""
 
     def __init__(self, bundle: Bundle) -> None:
