@@ -57,11 +57,16 @@ def _leading(text: str, start: int, words: str) -> Iterator[Span]:
     """The words before the first that is ordinary."""
     end = start
     for match in re.finditer(_PART, words):
-        if match.group().lower() in _ordinary():
+        if is_ordinary(match.group()):
             break
         end = start + match.end()
     if end > start:
         yield Span(start, end, "NAME", text[start:end])
+
+
+def is_ordinary(word: str) -> bool:
+    """Whether a word is one of every text, which no rule takes for a name."""
+    return word.lower() in _ordinary()
 
 
 @lru_cache(maxsize=1)

@@ -17,7 +17,7 @@ from core.privacy.numbers import digits, numbers
 from core.privacy.places import addresses, mails
 from core.privacy.spans import KINDS, Span, merged
 
-PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(KINDS)})_\d+\]")
+PLACEHOLDER = re.compile(rf"\[(?:{'|'.join((*KINDS, 'PERSON', 'ID'))})_(?:\d+|[b-z]{{10}})\]")  # counted, or keyed
 _WINDOW, _OVERLAP = 2000, 400  # letters
 REGIONS = ("US", "GB")  # whose phone numbers are known without a country code
 
@@ -50,14 +50,15 @@ class Masker:
         """The text with placeholders; those that it has already stay as they are."""
         for kind, number in re.findall(r"\[([A-Z]+)_(\d{1,6})\]", text):
             self._used[kind] = max(self._used[kind], int(number))
-        spans = self._spans(text)
+        spans = self.find(text)
         out, end = [], 0
         for span in spans:
             out += [text[end : span.start], self._placeholder(span)]
             end = span.end
         return Masked("".join(out) + text[end:], tuple(spans))
 
-    def _spans(self, text: str) -> list[Span]:
+    def find(self, text: str) -> list[Span]:
+        """Where personal data is, in order; nothing is found in placeholders, nor in parts overwritten with NUL."""
         hidden = PLACEHOLDER.sub(lambda m: "\0" * len(m.group()), text)  # so that no rule reads a placeholder
         spans = list(self._find(hidden))
         self._seen |= {w for s in spans if s.kind == "NAME" for w in re.findall(r"[^\W\d_]{3,}", s.text)}

@@ -5,19 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from core.cache import FeatureCache
 from core.errors import MissingExtraError
+from core.ocr import LONGEST_SIDE, Printed, read_lines
 from core.preprocess.image_file import read_image
 
-LONGEST_SIDE = 960  # pixels at which text is looked for
 TITLE_PART = 0.35  # of the picture, from the top, where a title stands
 MIDDLE_PART = 0.7  # where one stands that has its slide to itself; subtitles are below
 TITLE_HEIGHT = 0.85  # of the tallest line there
@@ -63,20 +61,14 @@ def title_of(lines: list[Line]) -> str:
 
 
 def _read(pixels: np.ndarray) -> list[Line]:
-    colour = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)  # (H, W, 3)
-    found = _engine()(np.ascontiguousarray(colour[..., ::-1]))  # it reads BGR
-    if found.boxes is None:
-        return []
     height, width = pixels.shape[:2]
-    lines = [_line(*row, height, width) for row in zip(found.boxes, found.txts, found.scores, strict=True)]
+    lines = [_line(found, height, width) for found in read_lines(pixels)]
     return sorted(lines, key=lambda line: (round(line.top / 0.02), line.left))
 
 
-def _line(box: np.ndarray, text: str, score: float, height: int, width: int) -> Line:
-    """``box``: (4, 2) corners, x and y."""
-    (left, top), bottom = box.min(axis=0), box[:, 1].max()
-    shares = (top / height, left / width, (bottom - top) / height, score)
-    return Line(text.strip(), *(round(float(v), 4) for v in shares))
+def _line(found: Printed, height: int, width: int) -> Line:
+    shares = (found.top / height, found.left / width, (found.bottom - found.top) / height, found.confidence)
+    return Line(found.text, *(round(v, 4) for v in shares))
 
 
 def _version() -> str:
@@ -84,13 +76,3 @@ def _version() -> str:
         return version("rapidocr")
     except ImportError:
         raise MissingExtraError("rapidocr", "lecture", "text on slides") from None
-
-
-@lru_cache(maxsize=1)
-def _engine() -> Any:
-    from rapidocr import RapidOCR
-
-    settings = {"Global.log_level": "error", "Global.use_cls": False}  # slides are upright
-    settings |= {"Det.limit_side_len": LONGEST_SIDE, "Det.limit_type": "max"}
-    settings |= {f"EngineConfig.onnxruntime.{k}_op_num_threads": torch.get_num_threads() for k in ("intra", "inter")}
-    return RapidOCR(params=settings)

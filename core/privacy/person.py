@@ -1,0 +1,112 @@
+"""Everything that is said of one person, under one pseudonym and on one time line."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+
+from core.privacy.dates import dates, moved
+from core.privacy.known import Known
+from core.privacy.numbers import digits
+from core.privacy.pseudonyms import Pseudonyms
+from core.privacy.spans import Span, merged
+from core.privacy.text import PLACEHOLDER, Masked, Masker
+
+OLDEST = 89  # years; above, an age is "90 or older" (45 CFR 164.514(b)(2)(i)(C))
+_AGE = re.compile(
+    r"(?<![\w.,/-])(?P<age>9\d|1[0-4]\d)(?=[\s-]{0,2}(?:years?|yrs?|y/?o|year-old)\b)"
+    r"|\b(?:aged?|age[:=]|age is)\s+(?P<then>9\d|1[0-4]\d)\b(?!\s*(?:mm|cm|%|\+|days?|weeks?|months?|hours?))",
+    re.I,
+)
+_ROUNDS = 4  # a placeholder can bring a rule to see what stands beside it
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """A text without identity, and how many parts of each kind were replaced in it."""
+
+    text: str
+    kinds: Counter[str]
+
+
+class Person:
+    """Cleans what belongs to one person. First ``learn``, from all that there is; then ``clean``; then ``left``.
+
+    Args:
+        key: what tells this person from others, such as the cell of the column ``patient_id``.
+        pseudonyms: of the run.
+        day_first: how ambiguous dates are read.
+    """
+
+    def __init__(self, key: str, pseudonyms: Pseudonyms, day_first: bool = True) -> None:
+        self.key, self.known, self._pseudonyms, self._day_first = key, Known(), pseudonyms, day_first
+        self.shift = pseudonyms.shift(key)
+        self.name = f"PERSON_{pseudonyms.code('person', key)}"
+        self.written: set[date] = set()  # days that may stand in the result
+        self.uids: set[str] = set()  # DICOM identifiers of the originals
+        self._masker = Masker()
+        self.known.add_value(key, "PERSON")
+
+    def learn(self, text: str) -> None:
+        """Take the names that rules find in a text, so that they are found where nothing announces them."""
+        self._masker.find(text)
+
+    def clean(self, text: str) -> Cleaned:
+        """The text with dates moved and everything else that may identify somebody replaced by its pseudonym."""
+        out, days = moved(text, self.shift, self._day_first)
+        self.written |= set(days)
+        kinds = Counter({"DATE": len(days)}) if days else Counter[str]()
+        for _ in range(_ROUNDS):
+            spans = self._find(out)
+            if not spans:
+                break
+            kinds += Counter(span.kind for span in spans)
+            out = self._replaced(out, spans)
+        return Cleaned(out, kinds)
+
+    def mask(self, text: str) -> Masked:
+        """What is private in a text as it stands, dates included: for words whose times are known."""
+        spans = [Span(d.start, d.end, "DATE", text[d.start : d.end]) for d in dates(text, self._day_first)]
+        spans = merged(text, [*spans, *self._find(text, hide_dates=False)])
+        return Masked(self._replaced(text, spans), tuple(spans))
+
+    def pseudonym(self, value: str, kind: str) -> str:
+        """What stands for a whole cell, a header element or a file's name: ``KIND_`` and ten letters."""
+        if self.known.is_own(value) or value.strip() == self.key:
+            return self.name
+        parts = re.findall(r"[^\W\d_]+", value.casefold())
+        if kind == "NAME" and parts:  # by the family name, so that "Dr. Novak" and "NOVAK^JANE" are one
+            return f"NAME_{self._pseudonyms.code('name', parts[0] if '^' in value else parts[-1])}"
+        return f"{kind}_{self._pseudonyms.code('value', digits(value))}"
+
+    def left(self, text: str) -> Counter[str]:
+        """How much of each kind still stands in a text that was cleaned."""
+        found = Counter(span.kind for span in self._find(text))
+        days = [d.day for d in dates(_hidden(text), self._day_first)]
+        if strange := sum(day not in self.written for day in days):
+            found["DATE"] += strange
+        return found
+
+    def _find(self, text: str, hide_dates: bool = True) -> list[Span]:
+        """Spans in order; days that were moved already, and placeholders, are passed over."""
+        hidden = _hidden(text)
+        for one in dates(hidden, self._day_first) if hide_dates else ():
+            if one.day in self.written:
+                hidden = hidden[: one.start] + "\0" * (one.end - one.start) + hidden[one.end :]
+        undated = [Span(d.start, d.end, "DATE", text[d.start : d.end]) for d in dates(hidden, self._day_first)]
+        old = [Span(*m.span(m.lastgroup), "AGE", m[m.lastgroup]) for m in _AGE.finditer(hidden) if m.lastgroup]
+        known, ruled, named = self.known.values(hidden), self._masker.find(hidden), self.known.names(hidden)
+        return merged(text, [*undated, *known, *old, *ruled, *named])
+
+    def _replaced(self, text: str, spans: list[Span]) -> str:
+        out, end = "", 0
+        for span in spans:
+            new = f"{OLDEST + 1}+" if span.kind == "AGE" else f"[{self.pseudonym(span.text, span.kind)}]"
+            out, end = out + text[end : span.start] + new, span.end
+        return out + text[end:]
+
+
+def _hidden(text: str) -> str:
+    return PLACEHOLDER.sub(lambda m: "\0" * len(m.group()), text)
