@@ -9,6 +9,7 @@ rank places and are no log-odds. Both by captum, on copies of the networks, so t
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Sequence
 
 import torch
@@ -18,7 +19,7 @@ from core.dataset import Sample, prepare_row
 from core.encoders._conv import CONV, Residual
 from core.ensemble import Network
 from core.explanation.gather import by_cell, gathered
-from core.explanation.parts import Part, check, emptied, parts_of
+from core.explanation.parts import Part, check, emptied, places_of
 from core.predict import Predictor
 from core.schema import Encoded, Modality, Row, TargetKind
 from core.view import View
@@ -40,10 +41,12 @@ def integrated_gradients(predictor: Predictor, row: Row, modality: str, *, label
     cell, views = row.values[modality], answer.views
     empty = tuple(emptied(v, cell, r)[None] for v, r in zip(views, ready))
     layers = [layer for _, layer in answer.layers]
-    rule = LayerIntegratedGradients(answer, layers)
     most = max(1, _MOST // max(s.numel() for s in samples))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Multiple layers")  # none of them depends on another
+        rule = LayerIntegratedGradients(answer, layers)
     found = rule.attribute(samples, empty, n_steps=STEPS, internal_batch_size=most)
-    names, spans, _ = zip(*parts_of(views[0], cell, ready[0]))
+    names, spans = zip(*places_of(views[0], cell, ready[0]))
     total = torch.zeros(len(names), dtype=torch.float64)
     for (place, layer), values in zip(answer.layers, found):
         is_table = isinstance(layer, nn.Embedding)
@@ -57,7 +60,7 @@ def grad_cam(predictor: Predictor, row: Row, modality: str, *, label: str | None
     from captum.attr import LayerGradCam
 
     cell, view = row.values[modality], answer.views[0]
-    names, spans, _ = zip(*parts_of(view, cell, ready[0]))
+    names, spans = zip(*places_of(view, cell, ready[0]))
     total = torch.zeros(len(names), dtype=torch.float64)
     for layer in answer.convolutions():
         values = LayerGradCam(answer, layer).attribute(samples, attribute_to_layer_input=True)

@@ -15,7 +15,7 @@ import numpy as np
 from torch import Tensor
 
 from core.dataset import Sample, prepare_row
-from core.explanation.parts import Part, check, parts_of
+from core.explanation.parts import Part, Place, check, places_of, without
 from core.predict import Predictor
 from core.progress import Progress, silent
 from core.schema import Row, TargetKind
@@ -33,28 +33,40 @@ def explain_parts(
         ConfigError: for a modality that the case does not have, or a label that the model does not know.
     """
     check(predictor, row, modality, label)
+    view, cell = predictor.view(modality), row.values[modality]
+    places = places_of(view, cell, view.preprocessor.prepare(cell))
+    lost = losses(predictor, row, modality, [[p] for p in places], label=label, progress=progress)
+    return [Part(name, span, share) for (name, span), share in zip(places, lost)]
+
+
+def losses(
+    predictor: Predictor,
+    row: Row,
+    modality: str,
+    sets: Sequence[Sequence[Place]],
+    *,
+    label: str | None = None,
+    progress: Progress = silent,
+) -> list[float]:
+    """What the answer ``label`` (None: the most probable one) loses without each set of parts, all of it at once."""
     target, views = predictor.ensemble.target, predictor.bundle.views
     own = [name for name, view in views.items() if view.modality.name == modality]
     whole = {n: predictor.view(n).finish(p) for n, p in prepare_row(row, views).items()}
-    ready = {n: views[n].preprocessor.prepare(row.values[modality]) for n in own}
-    names, spans, blanks = zip(*parts_of(views[own[0]], row.values[modality], ready[own[0]]))
-    answers = _answers(predictor, [whole], silent)
+    cell = row.values[modality]
+    ready = {n: views[n].preprocessor.prepare(cell) for n in own}
+    changed = ({**whole, **{n: _through(views[n], without(views[n], cell, ready[n], s)) for n in own}} for s in sets)
+    answers = _answers(predictor, itertools.chain([whole], changed), progress, 1 + len(sets))
     top = int(answers[0].argmax()) if label is None else target.classes.index(label)
-    changed = ({**whole, **{n: _through(views[n], blank(views[n], ready[n])) for n in own}} for blank in blanks)
-    others = _answers(predictor, changed, progress, len(blanks))
     scale = float if target.kind is TargetKind.NUMBER else _log_odds
-    full = scale(float(answers[0, top]))
-    return [Part(n, s, full - scale(float(a[top]))) for n, s, a in zip(names, spans, others)]
+    full, *others = (scale(float(a[top])) for a in answers)
+    return [full - other for other in others]
 
 
-def _answers(
-    predictor: Predictor, samples: Sequence[dict[str, Tensor]] | Iterator[dict[str, Tensor]], progress: Progress,
-    total: int = 1,
-) -> np.ndarray:  # fmt: skip
+def _answers(predictor: Predictor, samples: Iterator[dict[str, Tensor]], progress: Progress, total: int) -> np.ndarray:
     """(N, classes) or (N, 1) of cases given by their samples."""
     raw = dataclasses.replace(predictor.ensemble, temperature=1.0, temperatures={})  # a sharp one would saturate
-    found, done, rest = [], 0, iter(samples)
-    while part := list(itertools.islice(rest, _BATCH)):
+    found, done = [], 0
+    while part := list(itertools.islice(samples, _BATCH)):
         batch = predictor.collate([Sample("part", i, views, None) for i, views in enumerate(part)])
         found.append(raw.answers(batch)[0])
         done += len(part)

@@ -1,4 +1,4 @@
-"""The parts of one modality that an explanation speaks of, and the same sample without one of them.
+"""The parts of one modality that an explanation speaks of, and the same sample without some of them.
 
 Taken out means: words are left out, a column gets its usual value, a stretch of sound the background's level, a box of
 an image or scan and a frame of a video its mean.
@@ -7,7 +7,7 @@ an image or scan and a frame of a video its mean.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -28,7 +28,7 @@ GRIDS = {Modality.IMAGE: (7, 7), Modality.VOLUME: (6, 5, 5)}  # parts along each
 SEGMENTS, MOST_WORDS = 10, 80  # of a sound; of a text, a longer one is cut into runs of words
 
 Span: TypeAlias = tuple[tuple[float, float], ...]
-Blank: TypeAlias = Callable[[View, Any], Tensor]  # a view and what it prepared of the whole cell -> without one part
+Place: TypeAlias = tuple[str, Span]  # name and span of a part, as in ``Part``
 
 
 @dataclass(frozen=True)
@@ -57,71 +57,52 @@ def check(predictor: Predictor, row: Row, modality: str, label: str | None) -> N
         raise unknown("label", label, target.classes)
 
 
-def parts_of(view: View, cell: Any, ready: Any) -> list[tuple[str, Span, Blank]]:
-    """Name, place and absence of each part of a cell, in order; ``ready``: what the preprocessor prepared of it."""
+def places_of(view: View, cell: Any, ready: Any) -> list[Place]:
+    """The parts of a cell in order; ``ready``: what the preprocessor of a view prepared of it."""
     match view.modality.kind:
         case Modality.TEXT:
-            return [(n, s, _reread(text)) for n, s, text in _without_words(str(cell))]
+            return list(_words(str(cell)))
         case Modality.PAIR:
-            first = view.modality.columns[0]
-            return [(n, s, _reread({**cell, first: text})) for n, s, text in _without_words(cell[first])]
+            return list(_words(cell[view.modality.columns[0]]))
         case Modality.TABULAR:
-            return [(c, (), _usual(c)) for c, value in cell.items() if value.strip()]
+            return [(c, ()) for c, value in cell.items() if value.strip()]
         case Modality.AUDIO:
-            return list(_silences(len(ready), rate_of(view)))
+            return list(_stretches(len(ready) / rate_of(view)))
         case Modality.VIDEO:
-            return [("", ((t, t + 1),), _grey((slice(t, t + 1),))) for t in range(len(ready))]
+            return [("", ((t, t + 1),)) for t in range(len(ready))]
         case kind:
             return list(_boxes(GRIDS[kind]))
 
 
-def emptied(view: View, cell: Any, ready: Any) -> Tensor:
-    """The sample, as long as it was, with nothing in it: where the path of integrated gradients begins."""
+def without(view: View, cell: Any, ready: Any, places: Sequence[Place]) -> Tensor:
+    """The view's plain sample of the cell without some of its parts."""
+    reader = view.preprocessor
     match view.modality.kind:
         case Modality.TEXT:
-            assert isinstance(view.preprocessor, TextPreprocessor)
-            return view.preprocessor.finish(view.preprocessor.emptied(ready))
+            return reader.finish(reader.prepare(_cut(str(cell), places)))
+        case Modality.PAIR:
+            first = view.modality.columns[0]
+            return reader.finish(reader.prepare({**cell, first: _cut(cell[first], places)}))
         case Modality.TABULAR:
-            assert isinstance(view.preprocessor, TabularPreprocessor)
-            for column in cell:
-                ready = view.preprocessor.usual(ready, column)
-            return view.preprocessor.finish(ready)
+            assert isinstance(reader, TabularPreprocessor)
+            for column, _ in places:  # a blank would be a value of its own, which training may never have met
+                ready = reader.usual(ready, column)
+            return reader.finish(ready)
         case Modality.AUDIO:
-            return _muted(0, len(ready) / rate_of(view))(view, ready)
+            return reader.finish(_muted(ready, rate_of(view), places))
+        case Modality.VIDEO:
+            return _grey(reader.finish(ready), [(slice(int(s[0][0]), int(s[0][1])),) for _, s in places])
         case _:
-            return _grey((slice(None), slice(None)))(view, ready)
+            sample = reader.finish(ready)
+            return _grey(sample, [_box(span, sample.shape) for _, span in places])
 
 
-def _without_words(text: str) -> Iterator[tuple[str, Span, str]]:
-    """A word or a run of words, its place, and the text without it."""
-    places = [w for w in words(text) if any(c.isalnum() for c in w.text)]
-    run = -(-len(places) // MOST_WORDS) or 1
-    for start in range(0, len(places), run):
-        a, b = places[start].start, places[min(start + run, len(places)) - 1].end
-        yield text[a:b], ((a, b),), f"{text[:a]} {text[b:]}".strip() or " "
-
-
-def _silences(samples: int, rate: float) -> Iterator[tuple[str, Span, Blank]]:
-    count = min(SEGMENTS, max(2, int(samples / rate / 0.1)))  # of at least a tenth of a second
-    for a, b in itertools.pairwise(np.linspace(0, samples / rate, count + 1).tolist()):
-        yield "", ((a, b),), _muted(a, b)
-
-
-def _muted(start: float, end: float) -> Blank:
-    def blank(view: View, wave: Tensor) -> Tensor:
-        quiet, rate = wave.clone(), rate_of(view)  # (samples,)
-        place = slice(int(start * rate), int(end * rate))
-        noise = torch.randn(len(quiet[place]), generator=torch.Generator().manual_seed(0))
-        quiet[place] = noise * _background(wave, rate)  # silence itself would be a sound that is never heard
-        return view.preprocessor.finish(quiet)
-
-    return blank
-
-
-def _background(wave: Tensor, rate: float) -> Tensor:
-    """The level of the quietest twentieth of 20 ms frames."""
-    frames = wave[: len(wave) // int(rate / 50) * int(rate / 50)].view(-1, int(rate / 50))  # (n, samples)
-    return frames.square().mean(dim=1).sqrt().quantile(0.05)
+def emptied(view: View, cell: Any, ready: Any) -> Tensor:
+    """The sample, as long as it was, with nothing in it: where the path of integrated gradients begins."""
+    if view.modality.kind is Modality.TEXT:
+        assert isinstance(view.preprocessor, TextPreprocessor)
+        return view.preprocessor.finish(view.preprocessor.emptied(ready))
+    return without(view, cell, ready, places_of(view, cell, ready))
 
 
 def rate_of(view: View) -> float:
@@ -130,35 +111,62 @@ def rate_of(view: View) -> float:
     return float(view.preprocessor.rate)
 
 
-def _boxes(grid: tuple[int, ...]) -> Iterator[tuple[str, Span, Blank]]:
+def _words(text: str) -> Iterator[Place]:
+    """Words, or runs of words of a long text."""
+    found = [w for w in words(text) if any(c.isalnum() for c in w.text)]
+    run = -(-len(found) // MOST_WORDS) or 1
+    for start in range(0, len(found), run):
+        a, b = found[start].start, found[min(start + run, len(found)) - 1].end
+        yield text[a:b], ((a, b),)
+
+
+def _cut(text: str, places: Sequence[Place]) -> str:
+    for _, ((a, b),) in sorted(places, key=lambda p: p[1], reverse=True):
+        text = f"{text[: int(a)]} {text[int(b) :]}"
+    return text.strip() or " "
+
+
+def _stretches(seconds: float) -> Iterator[Place]:
+    count = min(SEGMENTS, max(2, int(seconds / 0.1)))  # of at least a tenth of a second
+    for a, b in itertools.pairwise(np.linspace(0, seconds, count + 1).tolist()):
+        yield "", ((a, b),)
+
+
+def _muted(wave: Tensor, rate: float, places: Sequence[Place]) -> Tensor:
+    """(samples,) with the background's level in some stretches: silence itself would be a sound never heard."""
+    quiet, level = wave.clone(), _background(wave, rate)
+    for _, ((start, end),) in places:
+        place = slice(int(start * rate), int(end * rate))
+        noise = torch.randn(len(quiet[place]), generator=torch.Generator().manual_seed(0))
+        quiet[place] = noise * level
+    return quiet
+
+
+def _background(wave: Tensor, rate: float) -> Tensor:
+    """The level of the quietest twentieth of 20 ms frames."""
+    frames = wave[: len(wave) // int(rate / 50) * int(rate / 50)].view(-1, int(rate / 50))  # (n, samples)
+    return frames.square().mean(dim=1).sqrt().quantile(0.05)
+
+
+def _boxes(grid: tuple[int, ...]) -> Iterator[Place]:
     for place in itertools.product(*(range(n) for n in grid)):
-        span = tuple((i / n, (i + 1) / n) for i, n in zip(place, grid))
-        yield "", span, _grey((slice(None), slice(None)), span)
+        yield "", tuple((i / n, (i + 1) / n) for i, n in zip(place, grid))
 
 
-def _grey(at: tuple[slice, ...], span: Span = ()) -> Blank:
-    """The sample with its own mean, channel by channel, in a box; the last axes by ``span`` as shares."""
-
-    def blank(view: View, ready: Any) -> Tensor:
-        sample = view.preprocessor.finish(ready).clone()  # (T, C, …)
-        sizes = sample.shape[sample.ndim - len(span) :]
-        box = tuple(slice(int(a * n), max(int(b * n), int(a * n) + 1)) for (a, b), n in zip(span, sizes))
-        mean = sample.mean(dim=[0, *range(2, sample.ndim)], keepdim=True)  # (1, C, 1, …)
-        sample[(*at, *box)] = mean.expand_as(sample)[(*at, *box)]
-        return sample
-
-    return blank
+def _box(span: Span, shape: Sequence[int]) -> tuple[slice, ...]:
+    """A box of every item and channel of a sample (T, C, *space)."""
+    sizes = shape[len(shape) - len(span) :]
+    return (
+        slice(None),
+        slice(None),
+        *(slice(int(a * n), max(int(b * n), int(a * n) + 1)) for (a, b), n in zip(span, sizes)),
+    )
 
 
-def _usual(column: str) -> Blank:
-    """A blank would be a value of its own, and one that training may never have met."""
-
-    def blank(view: View, row: Any) -> Tensor:
-        assert isinstance(view.preprocessor, TabularPreprocessor)
-        return view.preprocessor.finish(view.preprocessor.usual(row, column))
-
-    return blank
-
-
-def _reread(cell: Any) -> Blank:
-    return lambda view, ready: view.preprocessor.finish(view.preprocessor.prepare(cell))
+def _grey(sample: Tensor, boxes: Sequence[tuple[slice, ...]]) -> Tensor:
+    """(T, C, *space) with its own mean, channel by channel, in some boxes."""
+    found = sample.clone()
+    mean = sample.mean(dim=[0, *range(2, sample.ndim)], keepdim=True).expand_as(sample)  # (T, C, …)
+    for box in boxes:
+        found[box] = mean[box]
+    return found
