@@ -45,6 +45,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", help="fast, default (the default) or best (see the README)")
     parser.add_argument("--fusion", help="fusion method; default: the preset's")
     parser.add_argument("--seed", type=int, help="of splits, weights and batches; default 0")
+    parser.add_argument("--epsilon", type=float, help="train with differential privacy, spending at most this")
+    parser.add_argument("--delta", type=float, default=1e-5, help="of --epsilon; default 1e-5")
+    parser.add_argument("--clip", type=float, default=1.0, help="norm that each case's gradient is cut to; default 1")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="training option: epochs=20")
     parser.add_argument("--rejected", type=Path, help="go on without faulty rows and write them to this CSV")
 
@@ -176,7 +179,13 @@ def _changed(config: ExperimentConfig, options: argparse.Namespace) -> Experimen
         if key not in place:
             raise unknown("option for --set", key, [*data["training"], *data])
         place[key] = _value(value)
-    return ExperimentConfig.from_json(data)
+    config = ExperimentConfig.from_json(data)
+    if options.epsilon is None:
+        return config
+    from core.config import PrivacyConfig
+    from core.training.private import made_private
+
+    return made_private(config, PrivacyConfig(options.epsilon, options.delta, options.clip))
 
 
 def _value(text: str) -> Any:

@@ -123,6 +123,20 @@ class TableConfig(_FromJson):
 
 
 @dataclass(frozen=True)
+class PrivacyConfig(_FromJson):
+    """Differentially private training, see ``core.training.private``: what one row can change is bounded by (ε, δ)."""
+
+    epsilon: float  # the most that a whole run spends
+    delta: float = 1e-5  # must lie well below one in the training rows
+    clip: float = 1.0  # the gradient of each case is cut to this norm
+    reproducible: bool = False  # noise from the run's seed: no privacy against whoever knows it
+
+    def __post_init__(self) -> None:
+        for name, most in (("epsilon", 1e4), ("delta", 0.5), ("clip", 1e6)):
+            _within(f"training.privacy.{name}", getattr(self, name), 1e-12, most)
+
+
+@dataclass(frozen=True)
 class TrainingConfig(_FromJson):
     """How a model is trained. The defaults suit a few hundred to some ten thousand cases."""
 
@@ -150,6 +164,7 @@ class TrainingConfig(_FromJson):
     precision: str = "float32"  # float32, bf16
     compile: bool = False
     workers: int = 0  # data loading processes
+    privacy: PrivacyConfig | None = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulate"):

@@ -33,6 +33,7 @@ from core.table_answers import table_answers
 from core.targets import Target
 from core.training.fit import Job, Trainer
 from core.training.optimizer import initialise
+from core.training.private import check_private, uncovered
 from core.view import View, build_views
 
 Rows = Sequence[int]
@@ -65,6 +66,7 @@ class Experiment:
         """``rows``: train, val and test row numbers, where the caller splits (cross-validation); else as configured."""
         manifest.raise_faults()
         _check_names(config)
+        check_private(config)
         self.manifest, self.config, self.folder, self.progress = manifest, config, folder, progress
         found = rows if rows is not None else split(manifest, config, config.seed)
         self.rows = {part: [int(i) for i in found.get(part, ())] for part in ("train", "val", "test")}
@@ -79,6 +81,7 @@ class Experiment:
         self.views = self._fit_views(cache or FeatureCache())
         self.cases = CaseDataset(manifest, {n: self.views[n] for n in self.places})
         self.novelty: tuple[dict[str, Novelty], dict[str, Any]] = ({}, {})  # by modality, and figures of it
+        self.privacy: dict[str, Any] | None = None  # what private training has spent
         self.held_y = self.target.decoded(self.target.encode([targets[i] for i in self.held]))
 
     @property
@@ -121,7 +124,8 @@ class Experiment:
         """Train everything, combine, measure on the test rows, and save to the folder where one was given."""
         groups = self.train_groups()
         views = {m.name: self.views[m.name] for m in self.config.modalities}
-        self.novelty = fit_all(self.manifest, views, self.fitted_on, self.rows["test"], self.progress)
+        if self.config.training.privacy is None:  # it keeps what training cases look like
+            self.novelty = fit_all(self.manifest, views, self.fitted_on, self.rows["test"], self.progress)
         bundle = self.combine(groups if self.config.stack else groups[:1], groups, command)
         if self.folder is not None and processes().is_main_process:
             if not self.config.stack and len(groups) > 1:
@@ -188,7 +192,11 @@ class Experiment:
             name,
         )
         trainer = Trainer(model, self.target, config.training, job)
-        network = Network(trainer.fit().model, self.target)
+        fitted = trainer.fit()
+        if fitted.privacy is not None:
+            grouped = config.table.group is not None
+            self.privacy = fitted.privacy | {"grouped": grouped, "not_covered": uncovered(config)}
+        network = Network(fitted.model, self.target)
         answers = np.tile(self.target.nothing, (len(val), 1))  # (N, classes): for cases without any of the modalities
         answers[self.has[list(val)]] = self.target.answers(trainer.predict(judged)[0])
         return network, answers

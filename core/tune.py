@@ -73,6 +73,10 @@ def tune(
     for wanted in space:
         if wanted not in SPACE:
             raise unknown("hyperparameter", wanted, SPACE)
+    if experiment.config.training.privacy is not None:
+        raise ConfigError(
+            "training.privacy: each trial of a search would spend ε anew; search without it, on other rows"
+        )
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     folder.mkdir(parents=True, exist_ok=True)
     identity = json.dumps([experiment.config.to_json(), experiment.manifest.fingerprint, list(space)], sort_keys=True)

@@ -35,6 +35,7 @@ from core.training.curves import Curves
 from core.training.loss import Loss
 from core.training.modality import alone_losses, balance_gradients, drop_modalities
 from core.training.optimizer import build_optimizer, build_schedule
+from core.training.private import Poisson, PrivateSteps
 
 
 @dataclass
@@ -43,6 +44,7 @@ class Fitted:
 
     model: FusionModel
     history: list[dict[str, float]] = field(default_factory=list)
+    privacy: dict[str, Any] | None = None  # what a private run has spent
 
 
 @dataclass(frozen=True)
@@ -91,10 +93,15 @@ class Trainer:
         self.loss = Loss(target, config, self.device)
         self.collate = Collate(job.train.views, target)
         self.batches = self._batches(job.train_rows, shuffle=True)
+        if config.privacy is not None:
+            self.batches = Poisson(job.train_rows, config.batch_size, config.privacy, job.seed)
         steps = -(-len(self.batches) // config.accumulate)  # an epoch
         self.epochs = min(config.epochs, -(-config.most_steps // steps)) if config.most_steps else config.epochs
         self.optimizer = build_optimizer(self.model, config)
         self.schedule = build_schedule(self.optimizer, config, steps * self.epochs)
+        self.private: PrivateSteps | None = None
+        if isinstance(self.batches, Poisson):
+            self.private = PrivateSteps(self.optimizer, config, self.batches, steps * self.epochs)
         if config.compile:
             for part in (*self.model.encoders.values(), self.model.fusion):
                 part.compile(dynamic=True)
@@ -115,7 +122,8 @@ class Trainer:
                 curves.write(history)
                 self.job.progress(self.job.stage, len(history), self.epochs, facts)
         self.model.load_state_dict(best)
-        return Fitted(self.model.eval(), history)
+        spent = self.private.spent(self.schedule.last_epoch) if self.private is not None else None
+        return Fitted(self.model.eval(), history, spent)
 
     def fit_epoch(self, epoch: int) -> dict[str, float]:
         """One pass over the training rows; returns its mean loss and metrics, as met while training."""
@@ -142,6 +150,10 @@ class Trainer:
     def step(self, batch: Batch, cases: int, generator: torch.Generator, last: bool) -> tuple[Tensor, Tensor]:
         """Gradients of one batch; with ``last``, the optimiser's step. Returns the summed loss and the logits."""
         keep = drop_modalities(self.model.present(batch.inputs), self.config.modality_dropout, generator)
+        if self.private is not None:
+            found = self.private.step(self.losses, batch, keep, self.schedule.last_epoch)
+            self.schedule.step()
+            return found
         with self.accelerator.autocast():
             loss, logits, alone = self.losses(batch, keep)
         self.accelerator.backward(loss * (self.accelerator.num_processes / cases))
@@ -237,11 +249,13 @@ class Trainer:
             return [], {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         facts, best = found
         self.schedule.load_state_dict(facts["schedule"])
+        self.batches.seed = facts.get("batches", self.batches.seed)
         return facts["history"], {k: v.to(self.device) for k, v in best.items()}
 
     def _save(self, history: list[dict[str, float]], best: dict[str, Tensor]) -> None:
         if self.job.checkpoint is not None and self.accelerator.is_main_process:
             facts = {"identity": self.job.identity, "history": history, "schedule": self.schedule.state_dict()}
+            facts["batches"] = self.batches.seed
             checkpoint.save(self.job.checkpoint, self.model, best, self.optimizer, facts)
 
 
