@@ -83,6 +83,11 @@ def _figures(facts: dict[str, Any]) -> None:
     if "expected_calibration_error" in figures:
         cells[-1].metric("Calibration error", f"{figures['expected_calibration_error']:.3f}")
     st.caption(f"Measured on {figures['cases']} {rows}; ranges are 95 % intervals.")
+    if (spent := facts.get("privacy")) is not None:
+        st.caption(
+            f":material/shield_lock: Trained with differential privacy: ε {spent['epsilon']:.2f} at δ {spent['delta']:g} "
+            "spent, a row at a time; the card says what that does not cover."
+        )
 
 
 @st.cache_data(show_spinner="Measuring …", max_entries=8)
