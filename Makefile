@@ -22,7 +22,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 	@touch $@
 
 .venv/.test: .venv/.app
-	$(BIN)/pip install --quiet --progress-bar off -e '.[weights,speech,lecture,tags,adapters,test,check]'
+	$(BIN)/pip install --quiet --progress-bar off -e '.[weights,speech,lecture,tags,adapters,private,test,check]'
 	@touch $@
 
 medical: .venv/.app
