@@ -18,11 +18,11 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet --progress-bar off -e '.[weights,speech,lecture]'
+	$(BIN)/pip install --quiet --progress-bar off -e '.[weights,speech,lecture,documents]'
 	@touch $@
 
 .venv/.test: .venv/.app
-	$(BIN)/pip install --quiet --progress-bar off -e '.[weights,speech,lecture,tags,adapters,private,test,check]'
+	$(BIN)/pip install --quiet --progress-bar off -e '.[weights,speech,lecture,documents,tags,adapters,private,test,check]'
 	@touch $@
 
 medical: .venv/.app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -64,6 +65,28 @@ class Diagnosis(Estimator):
         if on_defect is not None or series is not None:
             case = self._with_scans(case, on_defect, series)
         return self.predictor.predict(case, explain=explain)
+
+    def document(
+        self, found: Prediction, kind: str = "pdf", *, ct: Path | None = None, series: str | None = None
+    ) -> bytes:
+        """An answer as a document: ``pdf``, ``fhir`` (DiagnosticReport) or ``sr`` (DICOM structured report).
+
+        Args:
+            found: what ``diagnose`` answered.
+            kind: of document.
+            ct: the DICOM series that the case was given as, for the documents that refer to it.
+            series: of several series in ``ct``, one by its unique identifier.
+
+        Raises:
+            ConfigError: for an unknown kind.
+            FileError: if ``ct`` cannot be read.
+            MissingExtraError: where the extra ``documents`` is needed and not installed.
+        """
+        from domains.medical.documents import Result, document
+        from domains.medical.documents.sources import dicom_headers
+
+        images = [] if ct is None else dicom_headers(ct, series)
+        return document(kind, Result.of(found, self.bundle), images)
 
     def _with_scans(self, case: dict[str, Any], on_defect: str | None, series: str | int | None) -> dict[str, Any]:
         """The case with its scans read as was chosen for it."""
