@@ -1,4 +1,5 @@
-"""The command line ``polyfuse``: check, advise, train, tune, evaluate, compare, stress, predict, info.
+"""The command line ``polyfuse``: check, advise, train, tune, evaluate, compare, stress, predict, document,
+record, info.
 
 Exit codes: 0 done; 1 the table has faults (``check``) or an input is wrong; 2 the command itself is wrong.
 """
@@ -15,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from apps import cli_measure, cli_spec
+from apps import cli_measure, cli_record, cli_spec
 from core.errors import PolyfuseError, TableError
 from core.numbers import plain
 
@@ -75,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         ("evaluate", _evaluate, "Measure a saved model on a table that has the target."),
         ("stress", _stress, "Curves of a saved model over damaged, missing and shifted data, as JSON, CSV and text."),
         ("predict", _predict, "Answer every case of a table with a saved model, as JSON lines."),
+        ("document", _document, "Write each case's result as PDF, FHIR report or DICOM structured report (medical)."),
         ("info", _info, "Say what a saved model is: its card."),
     ):
         found = add(name, run, text, spec=False)
@@ -87,6 +89,15 @@ def _parser() -> argparse.ArgumentParser:
     cli_measure.stress_options(commands.choices["stress"])
     commands.choices["predict"].add_argument("--out", type=Path, help="file for the answers; default: standard output")
     commands.choices["predict"].add_argument("--explain", action="store_true", help="with the share of each modality")
+    commands.choices["predict"].add_argument(
+        "--record", type=Path, help="keep in this file that the cases were answered"
+    )
+    commands.choices["predict"].add_argument("--by", default="", help="who asks, for the record; default: local")
+    cli_record.document_options(commands.choices["document"])
+    record = add(
+        "record", _record, "What was answered and decided: list it, check it, make training rows of it.", spec=False
+    )
+    cli_record.record_options(record)
     return parser
 
 
@@ -208,13 +219,34 @@ def _predict(options: argparse.Namespace, command: str) -> int:
     windows = Windows(table, predictor, root, options.rejected)
     if (left_out := len(table) - len(windows)) and not predictor.bundle.config.table.gather:
         print(f"{left_out} faulty case(s) set aside in {options.rejected}", file=sys.stderr)
-    if not options.out:
-        for lines in answer_lines(windows, predictor, options.explain):
-            sys.stdout.write(lines)
+    if options.out:
+        with _progress() as progress:
+            answer_file(windows, predictor, options.out, explain=options.explain, progress=progress)
+        if options.record:
+            with options.out.open(encoding="utf-8") as lines:
+                cli_record.keep(options, predictor, windows, lines)
         return 0
-    with _progress() as progress:
-        answer_file(windows, predictor, options.out, explain=options.explain, progress=progress)
+    told: list[str] = []
+    for part in answer_lines(windows, predictor, options.explain):
+        sys.stdout.write(part)
+        if options.record:
+            told += part.splitlines()
+    if options.record:
+        cli_record.keep(options, predictor, windows, told)
     return 0
+
+
+def _document(options: argparse.Namespace, command: str) -> int:
+    with _progress() as progress:
+        written = cli_record.document(options, progress)
+    _show(options, {"files": [str(p) for p in written]}, f"{len(written)} documents in {options.out}")
+    return 0
+
+
+def _record(options: argparse.Namespace, command: str) -> int:
+    found, text, is_well = cli_record.record(options)
+    _show(options, found, text)
+    return 0 if is_well else 1
 
 
 def _info(options: argparse.Namespace, command: str) -> int:

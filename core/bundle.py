@@ -65,6 +65,13 @@ class Bundle:
         own = {p.pattern: p.threshold for p in self.patterns}
         return own.get(tuple(map(bool, present)), self.threshold)
 
+    @property
+    def fingerprint(self) -> str:
+        """What tells this training from every other: of its experiment, table, split, time and expert weights."""
+        made = {k: self.facts.get(k) for k in ("created", "fingerprint", "split", "expert_weights")}
+        told = json.dumps({"config": self.config.to_json()} | made, sort_keys=True)
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
     def save(self, folder: Path) -> None:
         """Write the bundle as a whole; what was at ``folder`` before survives a failure.
 

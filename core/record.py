@@ -1,40 +1,38 @@
-"""What was answered and what a person decided, kept for good: one SQLite file that only grows.
+"""Who asked what of which model, what it answered and what a person decided, kept for good in one SQLite file.
 
-Entries can be added and read, never changed or removed (the file itself refuses it); several processes may write at
-once. The decisions come out again as training rows.
+Entries can be added and read, never changed or removed (``core.record_file``); several processes may write at once. The
+decisions come out again as training rows.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import sqlite3
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+from core import record_file
 from core.errors import ConfigError, FileError
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS entries (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, time TEXT NOT NULL, kind TEXT NOT NULL,
-    given TEXT NOT NULL, answer TEXT NOT NULL, decision TEXT NOT NULL, bundle TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS by_kind ON entries (kind, time);
-CREATE TRIGGER IF NOT EXISTS no_change BEFORE UPDATE ON entries
-    BEGIN SELECT RAISE(ABORT, 'a record is never changed: append a new entry'); END;
-CREATE TRIGGER IF NOT EXISTS no_removal BEFORE DELETE ON entries
-    BEGIN SELECT RAISE(ABORT, 'a record is never shortened'); END;
-"""
-_OWN = ("entry", "time", "kind", "bundle")  # columns of an export that no case or decision may have
+PREDICTION = "prediction"  # the kind of an entry that nobody has decided on yet
+LOCAL = "local"  # who asked, where no name is given
+_OWN = ("entry", "time", "kind", "bundle", "who", "input")  # columns of an export that no case or decision may have
+
+Given: TypeAlias = tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any], str]  # case, answer, decision, input
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One answer and the decision about it. ``time`` is UTC, ISO 8601; ``bundle`` names the model that answered."""
+    """One answer and the decision about it. ``time`` is UTC, ISO 8601; ``bundle`` names the model that answered.
+
+    ``who`` asked or decided; ``input`` is the hash of what the model was given; ``chain`` is of ``core.record_file``.
+    """
 
     id: int
     time: str
@@ -43,6 +41,9 @@ class Entry:
     answer: dict[str, Any]
     decision: dict[str, Any]
     bundle: str = ""
+    who: str = ""
+    input: str = ""
+    chain: str = ""
 
 
 class Record:
@@ -64,6 +65,8 @@ class Record:
         answer: Mapping[str, Any],
         decision: Mapping[str, Any],
         bundle: str = "",
+        who: str = LOCAL,
+        input: str = "",
     ) -> int:
         """Keep one entry for good and return its number.
 
@@ -72,25 +75,41 @@ class Record:
             case: what was answered, by the names of a table's columns.
             answer: what the system said.
             decision: what the person said, by the names of the columns to train on.
-            bundle: the model that answered, such as the fingerprint of its bundle.
+            bundle: the model that answered, such as ``Bundle.fingerprint``.
+            who: asked or decided, a name that the user gives.
+            input: hash of what the model was given, see ``input_hash``.
 
         Raises:
             ConfigError: for a value that is no JSON, or a name that case and decision share.
             FileError: if the file cannot be written.
         """
+        return self.extend(kind, [(case, answer, decision, input)], bundle, who)
+
+    def extend(self, kind: str, entries: Iterable[Given], bundle: str = "", who: str = LOCAL) -> int:
+        """Keep many entries (case, answer, decision, input) at once, all or none; the last one's number, else 0.
+
+        Raises:
+            ConfigError, FileError: as ``append``.
+        """
+        values = [self._values(kind, *entry) | {"bundle": bundle, "who": who or LOCAL} for entry in entries]
+        number = 0
+        with self._open(write=True) as connection, connection:
+            connection.execute("BEGIN IMMEDIATE")  # from here to the end no other process appends
+            now = datetime.now(UTC).isoformat(timespec="milliseconds")
+            for one in values:
+                number = record_file.insert(connection, one | {"time": now})
+        return number
+
+    def _values(
+        self, kind: str, case: Mapping[str, Any], answer: Mapping[str, Any], decision: Mapping[str, Any], input: str
+    ) -> dict[str, str]:
         if twice := sorted(({*case} & {*decision}) | ({*case, *decision} & {*_OWN})):
             raise ConfigError(
                 f"record: {', '.join(twice)} would stand for two columns of one training row; name case and decision "
                 f"apart, and neither of them {', '.join(_OWN)}"
             )
-        values = (kind, *(self._json(part) for part in (case, answer, decision)), bundle)
-        with self._open(write=True) as connection, connection:
-            now = datetime.now(UTC).isoformat(timespec="milliseconds")
-            made = connection.execute(
-                "INSERT INTO entries (time, kind, given, answer, decision, bundle) VALUES (?, ?, ?, ?, ?, ?)",
-                (now, *values),
-            )
-            return int(made.lastrowid or 0)
+        parts = {name: self._json(part) for name, part in (("given", case), ("answer", answer), ("decision", decision))}
+        return parts | {"kind": kind, "input": input}
 
     def rows(self, kind: str | None = None, since: str | None = None) -> list[Entry]:
         """All entries in order, or those of a ``kind``, or from a time on (ISO 8601, UTC).
@@ -100,11 +119,23 @@ class Record:
         """
         return list(self._entries(kind, since))
 
+    def check(self) -> list[str]:
+        """What was changed or removed behind the file's back, in words; empty: nothing that the chain can tell.
+
+        Raises:
+            FileError: if the file is no record, or is not there.
+        """
+        if not self.path.exists():
+            raise FileError(f"{self.path}: no such record; name the file that an app or ``predict --record`` wrote")
+        with self._open() as connection:
+            return record_file.faults(connection)
+
     def export(self, path: Path | str, kind: str | None = None) -> int:
         """Write the entries as a CSV table to train on, and return how many they are.
 
-        Columns: ``entry, time, kind, bundle``; those of the case and of the decision under their own names; those of
-        the answer as ``answer_NAME``. Texts are written as they are, also where a spreadsheet would read a formula.
+        Columns: ``entry, time, kind, bundle, who, input``; those of the case and of the decision under their own names;
+        those of the answer as ``answer_NAME``. Texts are written as they are, also where a spreadsheet would read a
+        formula.
         """
         names = list(dict.fromkeys(name for e in self._entries(kind) for name in _flat(e)))
         with Path(path).open("w", encoding="utf-8", newline="") as file:
@@ -118,14 +149,11 @@ class Record:
         if not self.path.exists():
             return
         with self._open() as connection:
-            found = connection.execute(
-                "SELECT id, time, kind, given, answer, decision, bundle FROM entries "
-                "WHERE (? IS NULL OR kind = ?) AND (? IS NULL OR time >= ?) ORDER BY id",
-                (kind, kind, since, since),
-            )
-            for number, time, what, *parts, bundle in found:
-                case, answer, decision = map(json.loads, parts)
-                yield Entry(number, time, what, case, answer, decision, bundle)
+            for number, values in record_file.read(connection, kind, since):
+                case, answer, decision = (json.loads(values[name]) for name in ("given", "answer", "decision"))
+                names = ("bundle", "who", "input", "chain")
+                told = {name: values[name] for name in names}
+                yield Entry(number, values["time"], values["kind"], case, answer, decision, **told)
 
     def _json(self, part: Mapping[str, Any]) -> str:
         try:
@@ -151,7 +179,7 @@ class Record:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(self.path, timeout=60)) as connection:
                 if write:
-                    _prepare(connection)
+                    record_file.prepare(connection)
                 yield connection
         except (sqlite3.Error, OSError) as error:
             raise FileError(
@@ -160,17 +188,16 @@ class Record:
             ) from error
 
 
-_preparing = threading.Lock()
+def input_hash(values: Mapping[str, Any]) -> str:
+    """What a model was given, as a hash that tells equal inputs and nothing else: ``Row.values`` by modality."""
+    from core.cache import content_key  # brings torch, which a reader of decisions does not need
 
-
-def _prepare(connection: sqlite3.Connection) -> None:
-    with _preparing:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")  # a decision that was shown as kept survives a power cut
-        connection.executescript(_SCHEMA)
+    keys = {name: content_key(cell) for name, cell in sorted(values.items())}
+    return hashlib.sha256(json.dumps(keys).encode()).hexdigest()
 
 
 def _flat(entry: Entry) -> dict[str, Any]:
     own = {"entry": entry.id, "time": entry.time, "kind": entry.kind, "bundle": entry.bundle}
+    own |= {"who": entry.who, "input": entry.input}
     found = own | entry.case | {f"answer_{k}": v for k, v in entry.answer.items()} | entry.decision
     return {k: json.dumps(v, ensure_ascii=False) if isinstance(v, dict | list) else v for k, v in found.items()}

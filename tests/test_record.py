@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import ConfigError, FileError
-from core.record import Record
+from core.record import Record, input_hash
 from core.table import StringTable
 
 ROOT = Path(__file__).parents[1]
@@ -51,6 +51,51 @@ def test_the_file_itself_refuses_changes(record: Record, change: str) -> None:
     assert record.rows()[0].decision == {"reply": "hello"}
 
 
+def test_who_asked_and_a_hash_of_the_input_are_kept(record: Record, tmp_path: Path) -> None:
+    scan = tmp_path / "scan.bin"
+    scan.write_bytes(b"voxels")
+    given = {"ct": (scan,), "report": "No effusion."}
+    record.append("prediction", {"case_id": "a"}, {}, {}, who="Dr A", input=input_hash(given))
+    record.append("prediction", {"case_id": "b"}, {}, {})
+    first, second = record.rows()
+    assert (first.who, second.who, second.input) == ("Dr A", "local", "")
+    assert first.input == input_hash({"report": "No effusion.", "ct": (scan,)})
+    assert first.input != input_hash(given | {"report": "Effusion."})
+    assert b"effusion" not in record.path.read_bytes().lower()
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        ("UPDATE entries SET decision = '{\"x\": 9}' WHERE id = 2", ["entry 2 is not what was written"]),
+        ("UPDATE entries SET who = 'somebody' WHERE id = 3", ["entry 3 is not what was written"]),
+        ("DELETE FROM entries WHERE id = 2", ["entry 3 follows entry 1", "entry 3 is not what was written"]),
+    ],
+)
+def test_what_is_changed_behind_the_files_back_shows(record: Record, harm: str, told: list[str]) -> None:
+    for i in range(4):
+        record.append("grade", {"i": i}, {}, {"x": i})
+    assert record.check() == []
+    with sqlite3.connect(record.path) as connection:
+        connection.executescript(f"DROP TRIGGER no_change; DROP TRIGGER no_removal; {harm}")
+    found = record.check()
+    assert len(found) == len(told)
+    for fault, words in zip(found, told):
+        assert fault.startswith(words)
+
+
+def test_a_file_from_before_the_chain_is_read_and_goes_on(record: Record) -> None:
+    record.path.parent.mkdir()
+    with sqlite3.connect(record.path) as connection:
+        texts = ", ".join(f"{name} TEXT" for name in ("time", "kind", "given", "answer", "decision", "bundle"))
+        connection.execute(f"CREATE TABLE entries (id INTEGER PRIMARY KEY AUTOINCREMENT, {texts})")
+        connection.execute("INSERT INTO entries VALUES (1, '2026', 'reply', '{}', '{}', '{}', '')")
+    assert [(e.id, e.who, e.chain) for e in record.rows()] == [(1, "", "")]
+    assert record.append("reply", {}, {}, {"reply": "x"}) == 2
+    assert record.check() == []
+    assert [bool(e.chain) for e in record.rows()] == [False, True]
+
+
 def test_processes_write_at_once_and_nothing_is_lost(record: Record) -> None:
     script = "import sys; from core.record import Record\nfor i in range(20):"
     script += " Record(sys.argv[1]).append('k', {'i': i}, {}, {})"
@@ -60,6 +105,7 @@ def test_processes_write_at_once_and_nothing_is_lost(record: Record) -> None:
     assert [p.wait(60) for p in running] == [0, 0, 0]
     found = record.rows()
     assert [e.id for e in found] == list(range(1, 61))
+    assert record.check() == []
     assert sorted(e.case["i"] for e in found) == sorted(list(range(20)) * 3)
 
 
@@ -82,7 +128,7 @@ def test_an_export_is_a_table_to_train_on(record: Record, tmp_path: Path) -> Non
 
 def test_an_empty_record_exports_a_header(record: Record, tmp_path: Path) -> None:
     assert record.export(tmp_path / "rows.csv") == 0
-    assert (tmp_path / "rows.csv").read_text().strip() == "entry,time,kind,bundle"
+    assert (tmp_path / "rows.csv").read_text().strip() == "entry,time,kind,bundle,who,input"
 
 
 def test_texts_are_cleaned_before_they_are_written(record: Record) -> None:

@@ -87,7 +87,7 @@ class ReviewQueue:
         if answer_id not in known:
             raise unknown("answer in the queue", answer_id, known)
         entry = known[answer_id]
-        self.record.append(DECIDED, entry.case, entry.answer, self._decision(grade, by, note), entry.bundle)
+        self.record.append(DECIDED, entry.case, entry.answer, self._decision(grade, by, note), entry.bundle, who=by)
 
     def override(
         self, answer_id: str, case: Mapping[str, Any], graded: Graded, grade: str | float, *, by: str = ""
@@ -100,7 +100,7 @@ class ReviewQueue:
         if not answer_id:
             raise ConfigError("an override needs the answer_id: it comes back to that answer at the next training")
         cells = {"answer_id": answer_id} | {name: case[name] for name in CASE if case.get(name)}
-        self.record.append(DECIDED, cells, self._proposal(graded), self._decision(grade, by, ""))
+        self.record.append(DECIDED, cells, self._proposal(graded), self._decision(grade, by, ""), who=by)
 
     def decisions(self) -> dict[str, str | float]:
         """The last decision of each answer."""

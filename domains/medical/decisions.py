@@ -1,0 +1,75 @@
+"""What the record keeps of a case: that it was answered, and what a person decided. No text unless it is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from core.errors import ConfigError, unknown
+from core.predict import as_row
+from core.record import LOCAL, PREDICTION, Record, input_hash
+from core.schema import Prediction
+from domains.medical.diagnosis import Diagnosis
+
+KIND, CASE = "diagnosis", "case_id"
+DECISIONS = {"agree": "Agree", "other": "Another answer", "refer": "Refer to a person"}
+
+
+def keep_prediction(
+    record: Record, diagnosis: Diagnosis, found: Prediction, given: Mapping[str, Any], case: str, who: str = LOCAL
+) -> int:
+    """Keep that somebody asked about a case; ``given`` as ``Diagnosis.diagnose`` takes it. The entry's number."""
+    return record.append(PREDICTION, {CASE: case}, _answer(found), {}, **_traced(diagnosis, given, who))
+
+
+def keep_decision(
+    record: Record,
+    diagnosis: Diagnosis,
+    found: Prediction,
+    given: Mapping[str, Any],
+    case: str,
+    decision: str,
+    *,
+    label: str = "",
+    note: str = "",
+    who: str = LOCAL,
+    cells: Mapping[str, str] | None = None,
+) -> int:
+    """Keep what a person decided about a case, and return the entry's number.
+
+    Args:
+        record: the file.
+        diagnosis: the model that answered.
+        found: its answer.
+        given: what it was asked, as ``Diagnosis.diagnose`` takes it; only its hash is kept.
+        case: the case's name.
+        decision: of ``DECISIONS``.
+        label: the other answer.
+        note: free text.
+        who: the person.
+        cells: texts and values by column, where the person allows that they are kept to train on.
+
+    Raises:
+        ConfigError: for an unknown decision or label, or another answer that is not named.
+    """
+    if decision not in DECISIONS:
+        raise unknown("decision", decision, DECISIONS)
+    classes: Sequence[str] = diagnosis.bundle.ensemble.target.classes
+    decided = {"agree": found.label or "", "other": label, "refer": ""}[decision]
+    if decision == "other" and not label:
+        raise ConfigError(f"another answer has to be named: {', '.join(classes)}, or a new one")
+    target = diagnosis.bundle.config.target.column
+    said = {target: decided, "decided": decision} | ({"note": note} if note else {})
+    kept = {k: v for k, v in (cells or {}).items() if k not in said and v.strip()}
+    return record.append(KIND, {CASE: case} | kept, _answer(found), said, **_traced(diagnosis, given, who))
+
+
+def _answer(found: Prediction) -> dict[str, Any]:
+    probabilities = {k: round(v, 4) for k, v in found.probabilities.items()}
+    told = {"label": found.label, "value": found.value, "probabilities": probabilities}
+    return told | {"possible": list(found.conformal_set), "refer": list(found.refer), "missing": list(found.missing)}
+
+
+def _traced(diagnosis: Diagnosis, given: Mapping[str, Any], who: str) -> dict[str, str]:
+    row = as_row(given, diagnosis.bundle.config.modalities)
+    return {"bundle": diagnosis.bundle.fingerprint, "who": who, "input": input_hash(row.values)}
