@@ -9,6 +9,7 @@ PAGES = Pages(
     {
         "start": ("Open a case", ":material/folder_open:"),
         "case": ("Case", ":material/radiology:"),
+        "record": ("Record", ":material/history:"),
         "train": ("Train and compare", ":material/model_training:"),
         "model": ("Model", ":material/fact_check:"),
     },
