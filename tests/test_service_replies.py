@@ -15,6 +15,7 @@ from core.privacy.text import masked
 from core.record import Record
 from domains.customer_service.knowledge import Knowledge, Piece
 from domains.customer_service.replies import ReplySuggester
+from domains.customer_service.reply_habit import UNUSUAL, Habit
 from domains.customer_service.reply_writer import ReplyWriter
 from domains.customer_service.turns import from_dialogue, from_table, key, template
 
@@ -88,10 +89,25 @@ def test_an_order_is_learned_from_behaviour_and_from_the_dialogue(learned: Reply
 
 
 def test_the_parts_of_a_score_are_shown(learned: ReplySuggester) -> None:
-    parts = learned.suggest("customer: your parcel", behaviour={"product": "shop"}, k=1)[0].parts
+    opened = "agent: Hello, how can I help?\ncustomer: your parcel"
+    parts = learned.suggest(opened, behaviour={"product": "shop"}, k=1)[0].parts
     assert parts["says_words"] > 0
+    assert parts["habit"] > 0
     assert parts["behaviour"] > 0
     assert parts["from_knowledge"] == 0
+
+
+def test_what_is_usual_is_learned_from_words_and_context_by_hand() -> None:
+    texts = ["my bill", "the parcel"] * 30 + ["once only"]
+    context = [["said=hi"], ["said=hi"]] * 30 + [["said=hi"]]
+    habit = Habit.fit(texts, context, np.array([2, 5] * 30 + [7]))
+    assert habit is not None
+    assert habit.answers.tolist() == [2, 5]  # 7 was given once: too seldom to learn
+    found = habit.margins("a parcel", ["said=hi"], 8)
+    assert found[5] > 0 > found[2]
+    assert found[7] == found[0] == UNUSUAL
+    np.testing.assert_allclose(found[2], -found[5], atol=1e-3)  # of two classes one is the other's opposite
+    assert Habit.fit(texts[:20], context[:20], np.array([2, 5] * 10)) is None
 
 
 def test_test_rows_are_not_learned_from() -> None:

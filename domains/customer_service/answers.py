@@ -18,11 +18,12 @@ import scipy.sparse as sp
 from core.progress import Progress, silent
 from core.retrieval import MEANING, WORDS, TextIndex
 from domains.customer_service.knowledge import Knowledge
+from domains.customer_service.reply_habit import Habit
 from domains.customer_service.turns import Turn, key
 
 FEATURES = (
     "asked_words", "asked_meaning", "says_words", "says_meaning", "used", "from_knowledge", "intent", "last_line",
-    "action", "behaviour", "said_already", "rejected",
+    "action", "behaviour", "habit", "said_already", "rejected",
 )  # fmt: skip
 CUES = 30  # at most so many of what was said before each answer
 _PRIOR = 2.0  # turns that the general share of a value weighs
@@ -50,6 +51,7 @@ class Answers:
     edges: dict[str, list[float]] = field(default_factory=dict)  # of the numbers of behaviour: borders of their parts
     model: str | None = None
     vectors: Mapping[str, np.ndarray] = field(default_factory=dict)
+    habit: Habit | None = None  # where enough turns were answered alike
 
     def __post_init__(self) -> None:
         cues = [(a, cue) for a, answer in enumerate(self.answers) for cue in answer.cues or (answer.text,)]
@@ -81,9 +83,12 @@ class Answers:
             found[key(t.reply)] = dataclasses.replace(old, cues=cues, used=old.used + 1)
         answers = [dataclasses.replace(a, rejected=against[k]) for k, a in found.items()]
         edges = _edges(turns)
-        values, counts = _count(turns, {k: i for i, k in enumerate(found)}, knowledge, edges)
+        place = {k: i for i, k in enumerate(found)}
+        values, counts = _count(turns, place, knowledge, edges)
         progress("index of answers", 0, 1)
-        made = cls(answers, values, counts, edges, model)
+        given = np.array([place[key(t.reply)] for t in turns], dtype=int)
+        habit = Habit.fit([t.text for t in turns], [all_context(t, edges) for t in turns], given)
+        made = cls(answers, values, counts, edges, model, habit=habit)
         progress("index of answers", 1, 1)
         return made
 
@@ -97,7 +102,8 @@ class Answers:
         by_cue = {name: self._best(part) for name, part in asked.items()}  # (A,) each
         context = {name: self._lift(values) for name, values in context_of(turn, self.edges).items()}
         usual = sum(context.values()) + np.log1p(self.used)
-        chosen = [self.asked.fuse(by_cue), self.said.fuse(said), usual, usual + 4 * by_cue[MEANING]]
+        habit = self._habit(turn)
+        chosen = [self.asked.fuse(by_cue), self.said.fuse(said), usual, usual + 4 * by_cue[MEANING], habit]
         most = min(most, len(self.answers))
         kept = np.unique(np.concatenate([np.argpartition(-c, most - 1)[:most] for c in chosen]))
         given = {key(n.partition(":")[2]) for n in turn.before if n.lower().startswith("agent")}
@@ -106,10 +112,16 @@ class Answers:
             "asked_words": by_cue[WORDS][kept], "asked_meaning": by_cue[MEANING][kept],
             "says_words": said[WORDS][kept], "says_meaning": said[MEANING][kept],
             "used": np.log1p(self.used[kept]), "from_knowledge": [a.kind == "knowledge" for a in answers],
-            **{name: lift[kept] for name, lift in context.items()},
+            **{name: lift[kept] for name, lift in context.items()}, "habit": habit[kept],
             "said_already": [key(a.text) in given for a in answers], "rejected": [a.rejected for a in answers],
         }  # fmt: skip
         return kept, np.stack([np.asarray(columns[name], dtype=np.float32) for name in FEATURES], axis=1)
+
+    def _habit(self, turn: Turn) -> np.ndarray:
+        """How usual each answer is to such a turn, (A,)."""
+        if self.habit is None:
+            return np.zeros(len(self.answers), np.float32)
+        return self.habit.margins(turn.text, all_context(turn, self.edges), len(self.answers))
 
     def _best(self, scores: np.ndarray) -> np.ndarray:
         """(C,) scores of cues to the best one of each answer, (A,)."""
@@ -137,6 +149,11 @@ def context_of(turn: Turn, edges: Mapping[str, list[float]]) -> dict[str, list[s
         "action": [f"{n}={v}" for n, v in turn.behaviour.items() if "action" in n or "api" in n],
         "behaviour": [_part(n, v, edges) for n, v in turn.behaviour.items() if not ("action" in n or "api" in n)],
     }
+
+
+def all_context(turn: Turn, edges: Mapping[str, list[float]]) -> list[str]:
+    """All values of context in one list."""
+    return [value for values in context_of(turn, edges).values() for value in values]
 
 
 def _part(name: str, value: str, edges: Mapping[str, list[float]]) -> str:

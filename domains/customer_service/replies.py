@@ -25,10 +25,12 @@ from core.sentences import sentence_vectors
 from core.table import StringTable
 from domains.customer_service.answers import FEATURES, Answer, Answers
 from domains.customer_service.knowledge import Knowledge, fill
+from domains.customer_service.reply_habit import Habit
 from domains.customer_service.reply_ranker import Ranker
 from domains.customer_service.turns import Turn, from_dialogue, from_record, from_table, key
 
-_FORMAT = 1
+_FORMAT = 2
+_HABIT = ("answers", "weight", "coef", "intercept")  # arrays of a Habit
 _SAME_MEANING = 0.8  # cosine from which another wording counts as half right
 _TWINS = 0.95  # cosine from which two answers are shown once
 _ALIASES = {"number": ("order_number", "account_number", "reference"), "name": ("customer_name", "person")}
@@ -160,14 +162,15 @@ class ReplySuggester:
         found = self.answers
         vectors = {"asked": found.asked.vectors, "said": found.said.vectors}
         counts = {k: np.asarray(getattr(found.counts, k)) for k in ("data", "indices", "indptr")}
+        habit = {f"habit_{k}": getattr(found.habit, k) for k in _HABIT} if found.habit is not None else {}
         content = {
             "format": _FORMAT, "model": self.model, "seed": self.seed, "turns": self._ranker.turns,
             "features": FEATURES, "answers": [asdict(a) for a in found.answers], "values": found.values,
-            "edges": found.edges,
+            "edges": found.edges, "habit": found.habit and found.habit.terms,
         }  # fmt: skip
         with replace_folder(Path(folder)) as new:
             (new / "replies.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
-            save_file(counts | {k: v for k, v in vectors.items() if v is not None}, new / "replies.safetensors")
+            save_file(counts | habit | {k: v for k, v in vectors.items() if v is not None}, new / "replies.safetensors")
             self._ranker.save(new)
 
     @classmethod
@@ -188,7 +191,8 @@ class ReplySuggester:
             counts = sp.csr_matrix(tuple(arrays[k] for k in ("data", "indices", "indptr")), shape=shape)
             found = cls(content["model"], seed=content["seed"])
             vectors = {str(k): arrays[k] for k in ("asked", "said") if k in arrays}
-            found._answers = Answers(answers, content["values"], counts, content["edges"], found.model, vectors)
+            habit = content["habit"] and Habit(terms=content["habit"], **{k: arrays[f"habit_{k}"] for k in _HABIT})
+            found._answers = Answers(answers, content["values"], counts, content["edges"], found.model, vectors, habit)
             found._ranker = Ranker.load(folder, content["turns"])
         except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
             raise BundleError(f"{folder}: not a readable folder of replies ({error}); save or fit it again") from error

@@ -18,7 +18,7 @@ from domains.customer_service.answers import FEATURES
 FEWEST = 40  # turns to learn an order from
 FIXED = {
     "asked_words": 2.0, "asked_meaning": 4.0, "says_words": 1.0, "says_meaning": 2.0, "intent": 2.0, "last_line": 0.2,
-    "action": 0.2, "behaviour": 0.05, "said_already": -1.5, "rejected": -1.0, "used": 0.1,
+    "action": 0.2, "behaviour": 0.05, "habit": 0.0, "said_already": -1.5, "rejected": -1.0, "used": 0.1,
 }  # fmt: skip
 _PARAMETERS: dict[str, Any] = {
     "objective": "lambdarank", "learning_rate": 0.06, "num_leaves": 15, "min_data_in_leaf": 30, "lambda_l2": 1.0,
