@@ -94,6 +94,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands.choices["predict"].add_argument("--by", default="", help="who asks, for the record; default: local")
     cli_record.document_options(commands.choices["document"])
+    commands.choices["info"].add_argument(
+        "--checklists", action="store_true", help="write TRIPOD+AI and CLAIM 2024 beside the bundle (medical)"
+    )
     record = add(
         "record", _record, "What was answered and decided: list it, check it, make training rows of it.", spec=False
     )
@@ -253,6 +256,10 @@ def _info(options: argparse.Namespace, command: str) -> int:
     from core.predict import Predictor
 
     bundle = Predictor.load(options.bundle).bundle
+    if options.checklists:
+        written = cli_record.checklists(options, bundle)
+        _show(options, {"files": [str(p) for p in written]}, "\n".join(map(str, written)))
+        return 0
     _show(options, bundle.facts | {"config": bundle.config.to_json()}, bundle.card)
     return 0
 

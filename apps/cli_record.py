@@ -13,6 +13,7 @@ from core.errors import ConfigError, FileError
 
 if TYPE_CHECKING:
     from core.batch import Windows
+    from core.bundle import Bundle
     from core.predict import Predictor
     from core.progress import Progress
 
@@ -119,6 +120,16 @@ def document(options: argparse.Namespace, progress: Progress) -> list[Path]:
             progress("documents", place + 1, len(manifest))
     except OSError as error:
         raise FileError(f"{options.out}: cannot be written ({error.strerror}); choose another folder") from error
+    return written
+
+
+def checklists(options: argparse.Namespace, bundle: Bundle) -> list[Path]:
+    """Write the reporting checklists of a medical model beside its folder."""
+    from domains.medical.checklists import NAMES, checklist
+
+    written = [options.bundle.absolute().parent / f"{name}.md" for name in NAMES]
+    for name, path in zip(NAMES, written):
+        path.write_text(checklist(name, bundle), encoding="utf-8")
     return written
 
 

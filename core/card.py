@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from core.card_measured import measured
+from core.card_trust import trusted
 
 if TYPE_CHECKING:
     from core.bundle import Bundle
@@ -50,6 +51,8 @@ Held-out rows chose the epoch, the weights of the experts and the temperature; t
 Experts and their weights: {experts}. Each alone on held-out rows: {alone}.{spread}
 {_verdict(facts)}
 {_interval(facts)}
+
+{trusted(bundle)}
 {measured(facts)}
 
 ## Limits

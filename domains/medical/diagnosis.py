@@ -88,6 +88,12 @@ class Diagnosis(Estimator):
         images = [] if ct is None else dicom_headers(ct, series)
         return document(kind, Result.of(found, self.bundle), images)
 
+    def checklists(self) -> dict[str, str]:
+        """TRIPOD+AI and CLAIM 2024 as Markdown by file name, filled where the training run knows the answer."""
+        from domains.medical.checklists import NAMES, checklist
+
+        return {f"{name}.md": checklist(name, self.bundle) for name in NAMES}
+
     def _with_scans(self, case: dict[str, Any], on_defect: str | None, series: str | int | None) -> dict[str, Any]:
         """The case with its scans read as was chosen for it."""
         found = dict[str, Any]()
