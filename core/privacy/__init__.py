@@ -1,1 +1,7 @@
-"""Personal data out of sight: in text, and in sound where the times of words are known."""
+"""Personal data out of sight: in a text, in sound with known words, and in a whole table with all its files."""
+
+from core.privacy.columns import Roles, roles_of
+from core.privacy.pseudonyms import keep_key
+from core.privacy.table import Outcome, deidentify, listener
+
+__all__ = ["Outcome", "Roles", "deidentify", "keep_key", "listener", "roles_of"]

@@ -39,8 +39,16 @@ class TimedWord(Protocol):
         ...
 
 
+class Masking(Protocol):
+    """What says which parts of a text are private, such as a ``Masker``."""
+
+    def mask(self, text: str) -> Masked:
+        """The text without them, and where they were."""
+        ...
+
+
 def private_times(
-    words: Sequence[TimedWord], masker: Masker | None = None, margin: float = MARGIN
+    words: Sequence[TimedWord], masker: Masking | None = None, margin: float = MARGIN
 ) -> tuple[Masked, list[tuple[float, float]]]:
     """The words masked as one text, and the spans of time (start, end) in seconds that hold what was masked.
 

@@ -1,0 +1,98 @@
+"""Single cells of a table: what they say of a person, and what stands there instead."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from datetime import date, datetime, timedelta
+
+from core.privacy.columns import Role, words_of
+from core.privacy.dates import dates
+from core.privacy.person import OLDEST, Person
+
+_KINDS = {
+    Role.NAME: "NAME", Role.OTHER_NAME: "NAME", Role.ID: "ID", Role.ADDRESS: "ADDRESS", Role.PHONE: "PHONE",
+    Role.EMAIL: "EMAIL", Role.DATE: "DATE",
+}  # fmt: skip
+_TIME = re.compile(r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?")
+
+
+def is_age(column: str) -> bool:
+    """Whether a column holds ages in years, by its name."""
+    return "age" in words_of(column)
+
+
+def learn_cell(cell: str, role: Role, person: Person) -> None:
+    """Take what a cell says of its person."""
+    if role in (Role.NAME, Role.OTHER_NAME):
+        person.known.add_name(cell, own=role is Role.NAME)
+    elif role in (Role.ID, Role.PHONE, Role.EMAIL, Role.ADDRESS):
+        person.known.add_value(cell, _KINDS[role])
+    elif role is Role.TEXT:
+        person.learn(cell)
+
+
+def clean_cell(cell: str, role: Role, person: Person, *, age: bool = False) -> tuple[str, Counter[str]]:
+    """A cell without identity, and how many parts of each kind were replaced. Blank stays blank."""
+    if not cell.strip() or role is Role.KEPT:
+        return cell, Counter()
+    if age and (years := _years(cell)) is not None and years > OLDEST:
+        return (str(OLDEST + 1) if role is Role.NUMBER else f"{OLDEST + 1}+"), Counter({"AGE": 1})
+    if role is Role.NUMBER:
+        return cell, Counter()
+    if role is Role.PERSON:
+        return person.name, Counter({"PERSON": 1})
+    if role is Role.DATE:
+        return _date_cell(cell.strip(), person)
+    if role is Role.TEXT:
+        cleaned = person.clean(cell)
+        return cleaned.text, cleaned.kinds
+    if role is Role.NAME:  # whatever stands there is theirs
+        return person.name, Counter({"NAME": 1})
+    return person.pseudonym(cell, _KINDS[role]), Counter({_KINDS[role]: 1})
+
+
+def left_in_cell(cell: str, role: Role, person: Person, *, age: bool = False) -> Counter[str]:
+    """How much of each kind still stands in a cell of the result."""
+    found = Counter[str]()
+    if role is Role.KEPT or cell in ("", person.name):
+        return found
+    years = _years(cell) if age else None
+    found["AGE"] += years is not None and years > OLDEST + 1
+    if role is Role.NUMBER:
+        return +(found + Counter(span.kind for span in person.known.values(cell)))
+    if role is Role.DATE and re.fullmatch(r"\d{8}", cell):
+        day = _compact(cell)
+        return Counter({"DATE": 1}) if day not in person.written else found
+    return +(found + person.left(cell))
+
+
+def _date_cell(cell: str, person: Person) -> tuple[str, Counter[str]]:
+    """A date on another day; blank where it says that somebody is older than any age that is told."""
+    known = [d.day for d in dates(cell)] or [_compact(cell)]
+    if _TIME.fullmatch(cell):
+        return cell, Counter()
+    if (day := known[0]) is None:
+        return person.pseudonym(cell, "DATE"), Counter({"DATE": 1})
+    if day.year <= (date.today() - timedelta(days=round(365.25 * (OLDEST + 1)))).year:
+        return "", Counter({"AGE": 1})
+    if re.fullmatch(r"\d{8}", cell):
+        new = day + person.shift
+        person.written.add(new)
+        return f"{new:%Y%m%d}", Counter({"DATE": 1})
+    cleaned = person.clean(cell)
+    return cleaned.text, cleaned.kinds
+
+
+def _compact(cell: str) -> date | None:
+    try:
+        return datetime.strptime(cell, "%Y%m%d").date()
+    except ValueError:
+        return None
+
+
+def _years(cell: str) -> float | None:
+    try:
+        return float(cell)
+    except ValueError:
+        return None

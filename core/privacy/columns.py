@@ -1,0 +1,132 @@
+"""What each column of a table is, for taking identity out of it: by its part in an experiment, or by its name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.config import ExperimentConfig
+from core.errors import unknown
+from core.schema import Modality, TargetKind
+from core.table_faults import number_columns
+
+
+class Role(StrEnum):
+    """What happens to the cells of a column."""
+
+    PERSON = "person"  # says whose row it is: one pseudonym, one date shift
+    FILE = "file"  # paths; see ``Roles.files`` for their kinds
+    TEXT = "text"  # read for names, dates, numbers…; so is a column that nothing is known of
+    NUMBER = "number"  # kept, but for an age above 89
+    KEPT = "kept"  # target and split: kept to the letter
+    NAME = "name"  # of the person
+    OTHER_NAME = "other name"  # of a doctor, a teacher, an agent
+    ID = "id"
+    DATE = "date"
+    ADDRESS = "address"
+    PHONE = "phone"
+    EMAIL = "email"
+
+
+_WORDS = {
+    Role.NAME: "name surname forename firstname lastname given family maiden",
+    Role.OTHER_NAME: "doctor physician radiologist referrer operator nurse teacher tutor agent author speaker",
+    Role.ID: "id mrn ssn nhs insurance passport licence license iban accession identifier uid serial plate ip username",
+    Role.DATE: "date birth dob born birthday birthdate admitted discharged datetime timestamp time",
+    Role.ADDRESS: "address street city town zip zipcode postcode postal county",
+    Role.PHONE: "phone telephone mobile fax tel",
+    Role.EMAIL: "email mail",
+}
+_PERSONS = (
+    "patient_id", "person_id", "customer_id", "student_id", "learner_id", "user_id", "subject_id", "id_student",
+)  # fmt: skip
+_OF_THINGS = {
+    "file",
+    "product",
+    "drug",
+    "test",
+    "column",
+    "course",
+    "module",
+    "class",
+    "plan",
+    "device",
+    "model",
+    "page",
+}
+_UNITS = {"seconds", "minutes", "hours", "days", "weeks", "years", "ms", "count", "rate"}  # time_seconds is no date
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Columns by what they are. ``person`` names the column that tells persons apart; None: every row is a person."""
+
+    roles: Mapping[str, Role]
+    files: Mapping[str, Modality]
+    person: str | None = None
+
+
+def roles_of(columns: Sequence[str], config: ExperimentConfig | None = None, person: str | None = None) -> Roles:
+    """The roles of a table's columns.
+
+    Args:
+        columns: of the table.
+        config: an experiment over them; None: all are known by their names alone, and no files are read.
+        person: the column that tells persons apart; None: patient_id, customer_id, student_id…, else the group, else
+            the id of a case.
+
+    Raises:
+        ConfigError: if ``person`` is no column.
+    """
+    if person is not None and person not in columns:
+        raise unknown("column of persons", person, columns)
+    roles = {c: _by_name(c) for c in columns}
+    files: dict[str, Modality] = {}
+    if config is not None:
+        files = {c: m.kind for m in config.modalities if m.kind.is_file for c in m.columns if c in columns}
+        roles |= dict.fromkeys(files, Role.FILE) | _of_experiment(config, columns)
+        for column in (config.table.id, config.table.group):
+            if column in roles and roles[column] not in (Role.NAME, Role.EMAIL, Role.PHONE):
+                roles[column] = Role.ID
+    chosen = person or next((c for c in _persons(columns, config) if c in columns), None)
+    if chosen is not None:
+        roles[chosen] = Role.PERSON
+    return Roles(roles, files, chosen)
+
+
+def _persons(columns: Sequence[str], config: ExperimentConfig | None) -> Iterable[str]:
+    yield from _PERSONS
+    if config is not None:
+        yield from (c for c in (config.table.group, config.table.id) if c is not None)
+
+
+def _of_experiment(config: ExperimentConfig, columns: Sequence[str]) -> dict[str, Role]:
+    """Inputs keep their meaning: texts and categories are read for identity, numbers stay numbers."""
+    roles: dict[str, Role] = {}
+    for modality in config.modalities:
+        if modality.kind is Modality.TABULAR:
+            numbers = set(number_columns(config))
+            roles |= {c: Role.NUMBER if c in numbers else Role.TEXT for c in modality.columns}
+        elif not modality.kind.is_file:
+            roles |= dict.fromkeys(modality.columns, Role.TEXT)
+    roles |= {c: Role.KEPT for c in (config.target.column, config.table.split) if c is not None}
+    if config.target.kind is TargetKind.NUMBER:
+        roles[config.target.column] = Role.NUMBER
+    return {c: role for c, role in roles.items() if c in columns}
+
+
+def words_of(column: str) -> list[str]:
+    """The words of a column's name: ``PatientName``, ``patient_name`` and ``Patient name`` are alike."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column).lower().replace("_", " ").replace("-", " ").split()
+
+
+def _by_name(column: str) -> Role:
+    words = set(words_of(column))
+    if words & _UNITS or ("name" in words and words & _OF_THINGS):
+        return Role.TEXT
+    known = ((role, set(listed.split())) for role, listed in _WORDS.items())
+    hits = [role for role, listed in known if words & listed]
+    order = (Role.OTHER_NAME, Role.EMAIL, Role.PHONE, Role.ADDRESS, Role.DATE, Role.ID, Role.NAME)
+    return next((role for role in order if role in hits), Role.TEXT)

@@ -1,0 +1,143 @@
+"""Text burned into pictures and slices: found by reading it (OCR), and by what no anatomy does, then painted over.
+
+Letters: N planes of one scan or picture, H, W rows and columns of each. A plane is what a viewer would show, upright.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from core.ocr import Printed, read_lines
+
+Box = tuple[int, int, int, int]  # top, left, bottom, right; the last two are behind it
+
+_SURE, _LETTERS = 0.5, 2  # of a reading; anatomy is now and then read as a single "8"
+_SMALL = 256  # pixels; smaller planes are enlarged for reading
+_CANVAS = 960  # pixels; planes are read side by side as long as they fit
+_CONTRAST, _THIN = 0.4, 7  # strokes stand out by so much of the range from what is within so many pixels
+_STROKES = 15  # pixels of strokes that a readable text has at least
+_STATIC = 4  # planes; of fewer it cannot be told what is the same in all
+_MARGIN, _APART = 2, 8  # pixels around a text, and between two of them that are painted over as one
+
+
+def text_boxes(planes: Sequence[np.ndarray]) -> list[Box]:
+    """Where text is burned into N planes of one size, (H, W) or (H, W, 3) uint8, as boxes that hold for all of them.
+
+    The first, middle and last plane are read, and all others that have strokes as letters do. What is thin, stands out
+    and is the same to the last bit in all planes of a scan is text without reading it.
+    """
+    always = {0, len(planes) // 2, len(planes) - 1}
+    read = [plane for i, plane in enumerate(planes) if i in always or strokes(plane).sum() >= _STROKES]
+    boxes = [_box(line, planes[0].shape) for line in printed(read)]
+    return joined_boxes([*boxes, *_static_boxes(planes)])
+
+
+def printed(planes: Sequence[np.ndarray]) -> list[Printed]:
+    """The lines of text on planes of one size, in pixels of a plane; not those that are one letter, or hardly read."""
+    scale = 2 if max(planes[0].shape[:2]) < _SMALL else 1
+    height, width = (scale * n for n in planes[0].shape[:2])
+    across, down = max(1, _CANVAS // (width + 8)), max(1, _CANVAS // (height + 8))
+    found = list[Printed]()
+    for start in range(0, len(planes), across * down):
+        some = planes[start : start + across * down]
+        columns = min(across, len(some))
+        for line in read_lines(_side_by_side([_enlarged(p, scale) for p in some], columns)):
+            if line.confidence >= _SURE and sum(c.isalnum() for c in line.text) >= _LETTERS:
+                found += _in_planes(line, height + 8, width + 8, scale)
+    return found
+
+
+def strokes(plane: np.ndarray) -> np.ndarray:
+    """(H, W) bool: what is bright or dark, thin, and stands out by much of the plane's range."""
+    from scipy.ndimage import grey_closing, grey_opening
+
+    grey = plane.max(axis=2) if plane.ndim == 3 else plane  # (H, W)
+    size = (_THIN, _THIN)
+    height = np.maximum(grey - grey_opening(grey, size), grey_closing(grey, size) - grey)  # white and black top-hat
+    return height > _CONTRAST * 255
+
+
+def paint(plane: np.ndarray, boxes: Sequence[Box], value: float) -> None:
+    """Put one value into the boxes of a plane, in place."""
+    for top, left, bottom, right in boxes:
+        plane[top:bottom, left:right] = value
+
+
+def to_grey(plane: np.ndarray) -> np.ndarray:
+    """(H, W) or (H, W, 3) of any numbers to uint8, its whole range from 0 to 255."""
+    low, high = float(plane.min()), float(plane.max())
+    return ((plane.astype(np.float32) - low) * (255 / max(high - low, 1e-6))).astype(np.uint8)
+
+
+def joined_boxes(boxes: Sequence[Box]) -> list[Box]:
+    """Boxes that overlap, or nearly do, as one each: a gap between two would look like a stroke."""
+    kept: list[Box] = []
+    for box in boxes:
+        while others := [k for k in kept if _overlap(k, box)]:
+            kept = [k for k in kept if k not in others]
+            every = [box, *others]
+            box = tuple(f(b[i] for b in every) for i, f in enumerate((min, min, max, max)))  # type: ignore[assignment]
+        kept.append(box)
+    return sorted(kept)
+
+
+def _static_boxes(planes: Sequence[np.ndarray]) -> list[Box]:
+    from scipy.ndimage import binary_dilation, find_objects, label
+
+    if len(planes) < _STATIC:
+        return []
+    same = np.all([p == planes[0] for p in planes[1:]], axis=0)  # (H, W) or (H, W, 3)
+    marks = (same.all(axis=2) if same.ndim == 3 else same) & np.all([strokes(p) for p in planes], axis=0)  # (H, W)
+    lines, _ = label(binary_dilation(marks, np.ones((3, 9))))  # letters of a line grow together
+    found = [place for i, place in enumerate(find_objects(lines), start=1) if (marks & (lines == i)).sum() >= _STROKES]
+    return [_grown(r.start, c.start, r.stop, c.stop, marks.shape) for r, c in found]
+
+
+def _side_by_side(planes: Sequence[np.ndarray], columns: int) -> np.ndarray:
+    """Planes on a dark ground with 8 pixels between them."""
+    height, width = planes[0].shape[:2]
+    rows = math.ceil(len(planes) / columns)
+    canvas = np.zeros((rows * (height + 8), columns * (width + 8), *planes[0].shape[2:]), np.uint8)
+    for i, plane in enumerate(planes):
+        y, x = (i // columns) * (height + 8), (i % columns) * (width + 8)
+        canvas[y : y + height, x : x + width] = plane
+    return canvas
+
+
+def _enlarged(plane: np.ndarray, scale: int) -> np.ndarray:
+    from PIL import Image
+
+    if scale == 1:
+        return plane
+    size = (plane.shape[1] * scale, plane.shape[0] * scale)
+    return np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BICUBIC))
+
+
+def _in_planes(line: Printed, height: int, width: int, scale: int) -> list[Printed]:
+    """A line of the canvas in pixels of the planes that it lies in: one, unless it was read across several."""
+    first, last = int(line.left // width), int(max(line.left, line.right - 9) // width)
+    y = line.top // height * height
+    found = []
+    for i in range(first, last + 1):
+        left, right = max(line.left - i * width, 0) / scale, min(line.right - i * width, width) / scale
+        top, bottom = (line.top - y) / scale, (line.bottom - y) / scale
+        found.append(Printed(line.text, left, top, right, bottom, line.confidence))
+    return found
+
+
+def _box(line: Printed, shape: tuple[int, ...]) -> Box:
+    return _grown(math.floor(line.top), math.floor(line.left), math.ceil(line.bottom), math.ceil(line.right), shape)
+
+
+def _grown(top: int, left: int, bottom: int, right: int, shape: tuple[int, ...]) -> Box:
+    """A box with its margin, within a plane."""
+    down, across = min(bottom + _MARGIN, shape[0]), min(right + _MARGIN, shape[1])
+    return max(top - _MARGIN, 0), max(left - _MARGIN, 0), down, across
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    gaps = (a[0] - b[2], b[0] - a[2], a[1] - b[3], b[1] - a[3])
+    return max(gaps) < _APART

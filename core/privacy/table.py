@@ -1,0 +1,297 @@
+"""Identity out of a whole table of cases: every column and every file, one pseudonym and one date shift a person.
+
+Three passes. *Learn*: what columns, headers and transcripts say of each person. *Clean*: every row is written anew; one
+that cannot be cleaned is set aside, and none of its files is left behind. *Verify* (``core.privacy.verify``): all that
+was written is read again, and what is left is counted. In memory stay the identifiers of all persons, not the cells.
+
+Not taken out, and said so in the report: the voice itself, a face that a scan of the head would give, and what only
+somebody who knows the person would recognise in a text.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.atomic import replace_folder
+from core.cells import check_file, locate, split_files
+from core.errors import ConfigError, FileError
+from core.privacy.cells import clean_cell, is_age, learn_cell
+from core.privacy.columns import Roles
+from core.privacy.dates import is_day_first
+from core.privacy.files import Files, Written
+from core.privacy.person import Person
+from core.privacy.pseudonyms import SHIFTS, Pseudonyms
+from core.progress import Progress, silent
+from core.schema import Modality
+from core.table import StringTable
+
+TABLE, REPORT, REJECTED, FILES = "table.csv", "deidentified.json", "rejected.csv", "files"
+
+LISTENED = 16000  # Hz
+
+Counts = dict[str, Counter[str]]  # by column, or by column and "pixels", "header"…: how many of each kind
+
+
+@dataclass
+class Outcome:
+    """What was done to a table, in counts alone; ``left`` is what the verification pass still found."""
+
+    cases: int = 0
+    written: int = 0
+    rejected: dict[int, str] = field(default_factory=dict)  # row, from 1 below the header, to the reason
+    persons: int = 0
+    files: int = 0
+    replaced: Counts = field(default_factory=dict)
+    left: Counts = field(default_factory=dict)
+    rows_left: list[int] = field(default_factory=list)  # rows of the result with something left
+    columns: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether the verification found nothing."""
+        return not self.left
+
+    def to_json(self) -> dict[str, Any]:
+        """The report; it holds no cell, no path and no identifier."""
+        low, high = SHIFTS
+        said = {
+            "date_shift": f"one a person, {low} to {high} days back, intervals kept",
+            "rejected": len(self.rejected),
+        }
+        return vars(self) | said
+
+    def text(self) -> str:
+        """The report for a reader."""
+        lines = [f"{self.written} of {self.cases} rows written, {self.files} files, {self.persons} persons"]
+        lines += [f"{len(self.rejected)} row(s) set aside: see {REJECTED}"] if self.rejected else []
+        lines += [f"replaced in {where}: {_told(kinds)}" for where, kinds in self.replaced.items()]
+        lines += [f"LEFT in {where}: {_told(kinds)}" for where, kinds in self.left.items()]
+        lines += [f"rows with something left: {', '.join(map(str, self.rows_left[:20]))}"] if self.rows_left else []
+        return "\n".join(
+            [*lines, *self.notes, "" if self.left else "verified: nothing left that is looked for"]
+        ).strip()
+
+
+@dataclass
+class Row:
+    """A row of the result: its cells, whose it is, and the files that were written for it, by column."""
+
+    number: int  # in the original, from 1
+    person: Person
+    cells: dict[str, str]
+    files: dict[str, list[Written]] = field(default_factory=dict)
+
+
+class Run:
+    """One table on its way. Use ``deidentify``."""
+
+    def __init__(self, table: StringTable, root: Path, roles: Roles, files: Files, pseudonyms: Pseudonyms) -> None:
+        self.table, self.root, self.roles, self.files, self.pseudonyms = table, root, roles, files, pseudonyms
+        texts = (cell for c in table.columns if c not in roles.files for chunk in table.column(c) for cell in chunk)
+        self._day_first = is_day_first(texts)
+        self.persons: dict[str, Person] = {}
+        self.outcome = Outcome(cases=len(table), columns={c: str(r) for c, r in roles.roles.items()})
+        self._done: dict[tuple[str, Path], Written] = {}
+
+    def person(self, index: int) -> Person:
+        """Whose row it is; a row without a name of a person is a person of its own."""
+        column = self.roles.person
+        key = (self.table.row(index, [column])[column].strip() if column else "") or f"row {index + 1}"
+        if key not in self.persons:
+            self.persons[key] = Person(key, self.pseudonyms, self._day_first)
+        return self.persons[key]
+
+    @property
+    def file_count(self) -> int:
+        """How many files and series were written."""
+        return len(self._done)
+
+    def learn(self, index: int) -> None:
+        """Take what a row says of its person; what cannot be read is told when it is cleaned."""
+        person, cells = self.person(index), self.table.row(index)
+        for column, cell in cells.items():
+            if kind := self.roles.files.get(column):
+                for name in split_files(cell):
+                    try:
+                        self.files.learn(self._path(name, kind), kind, person)
+                    except FileError:
+                        continue
+            else:
+                learn_cell(cell, self.roles.roles[column], person)
+
+    def clean(self, index: int, out: Path) -> Row:
+        """A row without identity, its files written.
+
+        Raises:
+            FileError: if a file cannot be cleaned; none that was written for this row alone is left.
+        """
+        row = Row(index + 1, self.person(index), {})
+        fresh: list[tuple[str, Path]] = []
+        counts: Counts = {}
+        try:
+            for column, cell in self.table.row(index).items():
+                if kind := self.roles.files.get(column):
+                    row.files[column] = [
+                        self._file(n, kind, row.person, out / FILES / column, fresh) for n in split_files(cell)
+                    ]
+                    row.cells[column] = "|".join(w.path.relative_to(out).as_posix() for w in row.files[column])
+                    for written in row.files[column]:
+                        counts.setdefault(column, Counter()).update(written.kinds)
+                else:
+                    role = self.roles.roles[column]
+                    row.cells[column], found = clean_cell(cell, role, row.person, age=is_age(column))
+                    counts.setdefault(column, Counter()).update(found)
+        except FileError:
+            for key in fresh:
+                _remove(self._done.pop(key).path)
+            raise
+        for column, kinds in counts.items():
+            if +kinds:
+                self.outcome.replaced.setdefault(column, Counter()).update(kinds)
+        return row
+
+    def _file(self, name: str, kind: Modality, person: Person, folder: Path, fresh: list[tuple[str, Path]]) -> Written:
+        path = self._path(name, kind)
+        key = (person.key, path)
+        if key not in self._done:
+            code = self.pseudonyms.code("file", person.key, name)
+            try:
+                self._done[key] = self.files.clean(path, kind, person, folder / f"FILE_{code}")
+            except Exception:
+                _remove(folder / f"FILE_{code}")
+                raise
+            fresh.append(key)
+        return self._done[key]
+
+    def _path(self, name: str, kind: Modality) -> Path:
+        check_file(name, self.root, kind)
+        return locate(name, self.root)
+
+    def reason(self, index: int, error: Exception) -> str:
+        """Why a row was set aside, without the names of its files and without what identifies its person."""
+        said = str(error).replace(str(self.root), "")
+        for column in self.roles.files:
+            for name in split_files(self.table.row(index, [column])[column]):
+                said = said.replace(name, f"the file in {column}").replace(Path(name).name, "the file")
+        return self.person(index).clean(said).text
+
+
+def deidentify(
+    table: Path | str,
+    out: Path | str,
+    roles: Roles | Callable[[Sequence[str]], Roles],
+    *,
+    key: bytes | None = None,
+    pixels: bool = True,
+    hear: Callable[[Path], Sequence[Any]] | None = None,
+    progress: Progress = silent,
+) -> Outcome:
+    """Write a table and its files without identity into a new folder: table.csv, files/, deidentified.json.
+
+    Args:
+        table: CSV or Parquet; file paths in it start from its folder.
+        out: a folder that is not there yet, or empty.
+        roles: what the columns are, see ``roles_of``; or what makes that from the columns.
+        key: of the pseudonyms and date shifts; None: a new one that is kept nowhere, so nobody can go back or go on.
+        pixels: read and paint over text in pictures and slices (needs the extra ``lecture``).
+        hear: gives the words, with times, of a recording without a transcript, such as ``listener()``.
+        progress: told of each pass.
+
+    Raises:
+        TableError, FileError: if the table cannot be read, or no row of it can be cleaned.
+        ConfigError: if ``out`` holds something.
+        MissingExtraError: where a package is needed that is not installed.
+    """
+    from core.privacy.verify import verify
+
+    table, out = Path(table), Path(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(f"{out}: holds something already; name a new folder for the result")
+    rows = StringTable.open(table)
+    pseudonyms = Pseudonyms(key)
+    known = roles(rows.columns) if callable(roles) else roles
+    run = Run(rows, table.absolute().parent, known, Files(pseudonyms, pixels, hear), pseudonyms)
+    for index in range(len(rows)):
+        run.learn(index)
+        progress("learning", index + 1, len(rows))
+    with replace_folder(out) as new:
+        good = _clean_all(run, new, progress)
+        run.outcome.notes = _notes(run, pixels, hear is not None)
+        verify(run, good, new, progress)
+        _write(run, new)
+    return run.outcome
+
+
+def listener() -> Callable[[Path], Sequence[Any]]:
+    """The words of a recording by faster-whisper, for ``deidentify``.
+
+    Raises:
+        MissingExtraError: without the extra ``speech``.
+    """
+    from core.preprocess.audio_io import read_audio
+    from core.recognition import build
+
+    recogniser = build()
+    hours = recogniser.max_hours * 3600
+    return lambda path: recogniser.listen(read_audio(path, LISTENED, max_seconds=hours), LISTENED).words
+
+
+def _clean_all(run: Run, out: Path, progress: Progress) -> list[Row]:
+    good: list[Row] = []
+    with (out / TABLE).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, run.table.columns)
+        writer.writeheader()
+        for index in range(len(run.table)):
+            try:
+                row = run.clean(index, out)
+            except FileError as error:
+                run.outcome.rejected[index + 1] = run.reason(index, error)
+            else:
+                writer.writerow(row.cells)
+                row.cells = {}
+                good.append(row)
+            progress("cleaning", index + 1, len(run.table))
+    if not good:
+        first = next(iter(run.outcome.rejected.values()))
+        raise FileError(f"{run.table.source}: no row can be cleaned; the first one's reason: {first}")
+    run.outcome.written, run.outcome.persons, run.outcome.files = len(good), len(run.persons), run.file_count
+    return good
+
+
+def _write(run: Run, out: Path) -> None:
+    (out / REPORT).write_text(json.dumps(run.outcome.to_json(), indent=1), encoding="utf-8")
+    if run.outcome.rejected:
+        with (out / REJECTED).open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["row", "reason"])
+            writer.writerows(run.outcome.rejected.items())
+
+
+def _notes(run: Run, pixels: bool, hears: bool) -> list[str]:
+    kinds = set(run.roles.files.values())
+    notes = []
+    if kinds & {Modality.IMAGE, Modality.VOLUME}:
+        notes.append("not changed: the shape of a face that a scan of the head may show")
+        notes += [] if pixels else ["not looked for: text burned into pixels"]
+    if Modality.AUDIO in kinds:
+        notes.append("not changed: the voice itself, by which a person may be known")
+        notes += ["words of recordings were recognised, and what was not heard was not silenced"] if hears else []
+    return notes
+
+
+def _remove(path: Path) -> None:
+    import shutil
+
+    for found in path.parent.glob(path.name.split(".")[0] + "*"):
+        shutil.rmtree(found) if found.is_dir() else found.unlink()
+
+
+def _told(kinds: Counter[str]) -> str:
+    return ", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items()))
