@@ -10,15 +10,19 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from medical_samples import prepare
 from streamlit.testing.v1 import AppTest
 
 from apps import ui
+from apps.cli import main
+from apps.medical import case_record
 from core.errors import ConfigError, FileError
 from core.preprocess.volume_io import Volume
+from core.record_rows import training_rows
 from core.schema import Prediction
-from domains.medical import Diagnosis, answer, starter, viewer
+from domains.medical import Diagnosis, answer, decisions, starter, viewer
 
 APP = Path(__file__).parents[1] / "apps" / "medical" / "streamlit_app.py"
 
@@ -115,15 +119,15 @@ def test_switching_a_modality_off_changes_the_answer_and_all_off_is_told() -> No
     assert not at.exception
 
 
-def test_what_the_answer_rests_on_is_shown_on_request() -> None:
+def test_what_the_answer_rests_on_is_marked_in_the_words_and_the_values() -> None:
     at = case(1).run()
     number = at.session_state["case"].number
-    at.button(key=f"rests_{number}").click().run()
     assert not at.exception
     assert not at.error
-    shown = [m.value for m in at.markdown]
-    assert {"**CT**", "**report**", "**clinical values**"} <= set(shown)
-    assert any(value.endswith("is on the left") or "IMPRESSION" in value for value in shown)
+    assert any("Green or warm" in c.value for c in at.caption)  # below the scan
+    assert sum("How it was found" in c.value for c in at.caption) == 4  # scan, report, history, clinical values
+    at.toggle(key=f"why_{number}").set_value(False).run()
+    assert not any("How it was found" in c.value for c in at.caption)
 
 
 def test_an_edited_value_changes_the_answer() -> None:
@@ -149,6 +153,10 @@ def test_the_model_page_shows_figures_and_card() -> None:
     assert not at.error
     assert {m.label for m in at.metric} >= {"Cases", "Accuracy", "Macro F1"}
     assert any("Model card" in m.value for m in at.markdown)
+    shown = " ".join(c.value for c in at.caption)
+    assert "Honest: slope 1, intercept 0" in shown
+    assert "By its rule this model answers" in shown
+    assert [b.proto.label for b in at.get("download_button")][-2:] == ["TRIPOD AI", "CLAIM 2024"]
 
 
 def test_the_model_page_refuses_a_folder_without_a_bundle(tmp_path: Path) -> None:
@@ -185,6 +193,67 @@ def test_the_train_page_trains_and_the_model_can_be_used(monkeypatch: pytest.Mon
     bundle = starter.home() / "my-model-..-x" / "bundle"
     names = [m.name for m in Diagnosis.load(bundle).bundle.config.modalities]
     assert names == ["ct", "history", "clinical"]
+
+
+# --- what a person decides, and documents
+
+
+def test_a_decision_is_kept_and_comes_back_as_a_training_row() -> None:
+    at = case(1).run()
+    number = at.session_state["case"].number
+    at.radio(key=f"decision_{number}").set_value("other")
+    at.selectbox(key=f"other_{number}").set_value("effusion")
+    at.text_input(key="decided_by").set_value("Dr A")
+    at.text_input(key=f"note_{number}").set_value("posterior fluid")
+    next(b for b in at.button if b.label == "Keep the decision").click().run()
+    assert not at.exception
+    assert at.success[-1].value.startswith("Kept as entry")
+    kept = case_record.record()
+    entry = kept.rows(decisions.KIND)[-1]
+    assert (entry.case, entry.who) == ({"case_id": "case-01"}, "Dr A")
+    assert entry.decision == {"diagnosis": "effusion", "decided": "other", "note": "posterior fluid"}
+    asked = kept.rows("prediction")[-1]
+    assert (asked.case, asked.input, asked.bundle) == (entry.case, entry.input, entry.bundle)
+    assert "airspace opacity" not in kept.path.read_bytes().decode("latin-1")
+    table = pd.read_csv(starter.sample_table(), dtype=str, keep_default_na=False)
+    rows, left = training_rows(kept.rows(decisions.KIND), "diagnosis", "case_id", table)
+    assert left == 0
+    assert rows.loc[rows["case_id"] == "case-01", "diagnosis"].tolist() == ["effusion"]
+    at = page("record").run()
+    assert not at.exception
+    assert "as they were written" in at.success[0].value
+    assert {"Dr A", "case-01", "posterior fluid"} <= {str(v) for v in at.dataframe[0].value.iloc[0]}
+    assert at.get("download_button")[-1].proto.label.endswith("to train on")
+
+
+def test_another_answer_has_to_be_named() -> None:
+    at = case(2).run()
+    number = at.session_state["case"].number
+    at.radio(key=f"decision_{number}").set_value("other")
+    before = len(case_record.record().rows(decisions.KIND))
+    next(b for b in at.button if b.label == "Keep the decision").click().run()
+    assert "another answer has to be named" in at.error[0].value
+    assert len(case_record.record().rows(decisions.KIND)) == before
+
+
+def test_the_api_writes_the_documents_of_a_case(tmp_path: Path) -> None:
+    diagnosis = Diagnosis.load(starter.ensure())
+    found = diagnosis.diagnose(report="FINDINGS: The lungs are clear.", age="40")
+    assert diagnosis.document(found).startswith(b"%PDF")
+    fhir = json.loads(diagnosis.document(found, "fhir"))
+    assert {c["code"]["text"] for o in fhir["contained"] if o["id"] == "shares" for c in o["component"]} == {
+        "ct", "report", "history", "clinical",
+    }  # fmt: skip
+    assert b"DICM" in diagnosis.document(found, "sr")[:140]
+
+
+def test_the_command_writes_a_document_of_each_case(tmp_path: Path) -> None:
+    table = pd.read_csv(starter.sample_table(), dtype=str, keep_default_na=False).head(3)
+    few = starter.sample_table().with_name("few.csv")
+    table.to_csv(few, index=False)
+    assert main(["document", str(starter.ensure()), str(few), "--out", str(tmp_path), "--kind", "fhir,sr"]) == 0
+    names = sorted(p.name for p in tmp_path.iterdir())
+    assert names == [f"case-0{i}{s}" for i in range(3) for s in (".fhir.json", ".sr.dcm")]
 
 
 # --- the error boundary and the session's folder
@@ -308,13 +377,6 @@ def test_files_hold_the_answer_the_model_the_scan_and_the_disclaimer() -> None:
     table = answer.to_csv(prediction(), bundle, scan)  # type: ignore[arg-type]
     assert "probabilities.effusion,0.71" in table
     assert "scan.series_description,'=cmd()" in table
-
-
-def test_reliability_counts_each_case_once() -> None:
-    found = [prediction(), prediction(label="effusion", probabilities={"effusion": 0.75, "normal": 0.25}), prediction()]
-    assert answer.reliability(found, ["effusion", "normal", "effusion"]) == [
-        (pytest.approx((0.71 + 0.75 + 0.71) / 3), pytest.approx(2 / 3), 3)
-    ]
 
 
 def test_the_curves_of_two_models_in_a_row_begin_anew() -> None:

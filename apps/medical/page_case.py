@@ -8,18 +8,14 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from apps import ui
-from apps.medical import pages, session
+from apps.medical import case_documents, case_record, case_why, pages, session
 from apps.medical.session import Case
-from apps.ui import parts
-from core.explanation.occlusion import explain_parts
-from core.predict import as_row
-from core.preprocess.volume import VolumePreprocessor
-from core.preprocess.volume_io import Volume
+from apps.ui import parts, why
 from core.preprocess.windows import WINDOWS
 from core.schema import Modality, Prediction
 from core.table import StringTable
-from domains.medical import DISCLAIMER, Diagnosis, answer, reports, viewer
-from domains.medical.heat import Heat, heat_picture, strongest_slice
+from domains.medical import DISCLAIMER, Diagnosis, answer, viewer
+from domains.medical.heat import heat_picture
 
 
 def show() -> None:
@@ -33,10 +29,11 @@ def show() -> None:
     ui.page(f"Case {ui.escape(case.name)}", DISCLAIMER, lambda: _neighbours(diagnosis, case))
     seen, said, told = st.columns([1.02, 1.15, 1.0], gap="medium")
     with told:
-        cells = _told(diagnosis, case)
+        cells, places = _told(diagnosis, case)
         foot = st.container()
+    case_why.show(diagnosis, case, cells, places)
     with seen, pages.boundary():
-        _seen(case)
+        _seen(diagnosis, case, cells)
     with said, pages.boundary():
         _said(diagnosis, case, cells, foot)
 
@@ -52,9 +49,9 @@ def _neighbours(diagnosis: Diagnosis, case: Case) -> None:
             st.switch_page(pages.page("case" if opened else "start"))
 
 
-def _seen(case: Case) -> None:
+def _seen(diagnosis: Diagnosis, case: Case, cells: dict[str, str]) -> None:
     if case.scan is not None:
-        scroll(case.scan, case.number)
+        scroll(diagnosis, case, cells)
     for name, paths in case.files.items():
         for path in paths:
             if path.suffix.lower() in (".png", ".jpg", ".jpeg"):
@@ -66,9 +63,11 @@ def _seen(case: Case) -> None:
 
 
 @st.fragment
-def scroll(scan: viewer.Scan, number: int) -> None:
+def scroll(diagnosis: Diagnosis, case: Case, cells: dict[str, str]) -> None:
     """Scroll a scan: plane, window and slice; only this part of the page is drawn again."""
-    volume = scan.volume
+    assert case.scan is not None
+    volume, number = case.scan.volume, case.number
+    heat = case_why.heat(diagnosis, case, cells)
     left, right = st.columns(2)
     plane = left.selectbox("Plane", viewer.PLANES, key=f"plane_{number}", format_func=str.capitalize)
     preset = right.selectbox("Window", viewer.PRESETS, key=f"window_{number}", format_func=str.capitalize)
@@ -76,17 +75,23 @@ def scroll(scan: viewer.Scan, number: int) -> None:
     place = st.empty()
     index = 0
     if total > 1:
-        start = viewer.best_slice(volume, plane) + 1
-        index = st.slider("Slice", 1, total, start, key=f"slice_{number}_{plane}") - 1
+        start = viewer.best_slice(volume, plane) if heat is None else case_why.first_slice(heat[0], case, plane)
+        index = st.slider("Slice", 1, total, start + 1, key=f"slice_{number}_{plane}_{heat is None}") - 1
     with st.expander("Level and width"):
         level, width = WINDOWS[preset]
         level = st.slider("Level (HU)", -1000, 1000, int(level), 10, key=f"level_{number}_{preset}")
         width = st.slider("Width (HU)", 10, 3000, int(width), 10, key=f"width_{number}_{preset}")
     said = viewer.describe_slice(volume, plane, index)
-    picture = viewer.slice_image(volume, plane, index, (level, width))
-    place.image(
-        viewer.png(picture), caption=said, width="stretch", output_format="PNG", alt=f"CT, {preset} window. {said}"
+    window = (level, width)
+    picture = (
+        viewer.slice_image(volume, plane, index, window)
+        if heat is None
+        else heat_picture(heat[0], volume, plane, index, window)
     )
+    shown = f"CT, {preset} window. {said}" + ("" if heat is None else " What speaks for the answer is warm.")
+    place.image(viewer.png(picture), caption=said, width="stretch", output_format="PNG", alt=shown)
+    if heat is not None:
+        st.caption(f"{why.LEGEND} {parts.method(heat[1])}")
     for note in volume.notes:
         st.caption(f":material/info: {ui.escape(ui.without_folder(note))}")
 
@@ -109,19 +114,22 @@ def _said(diagnosis: Diagnosis, case: Case, cells: dict[str, str], foot: DeltaGe
     with head:
         _headline(diagnosis, found, whole if off else None, case)
     _reasons(diagnosis, found, present, () if case.scan is None else case.scan.volume.notes)
-    _rests_on(diagnosis, case, cells, on)
+    case_record.keep_asked(diagnosis, found, case, cells, off)
     with foot:
-        _downloads(diagnosis, found, case, off)
+        _foot(diagnosis, found, case, cells, off)
+    if case_why.toggle(case):
+        case_why.work_out(diagnosis, case, cells)
 
 
 def _headline(diagnosis: Diagnosis, found: Prediction, whole: Prediction | None, case: Case) -> None:
     target = diagnosis.bundle.config.target.column.replace("_", " ")
     st.subheader(f"{ui.escape(target.capitalize())}: {ui.escape(answer.headline(found))}", anchor=False)
     sure = ui.escape(answer.how_sure(found))
-    if answer.is_unsure(found):
+    if answer.is_referred(found):
         st.warning(sure, icon=":material/person_alert:")
     elif sure:
         st.success(sure, icon=":material/check_circle:")
+    why.disagreement(found, answer.name)
     if found.probabilities:
         now = _by_label(found)
         marked = [answer.label(c) for c in found.conformal_set or found.labels]
@@ -148,79 +156,25 @@ def _reasons(diagnosis: Diagnosis, found: Prediction, present: list[str], notes:
     }  # under the scan already
     for warning in (w for w in found.warnings if w not in below):
         st.markdown(f":orange[:material/warning:] {ui.escape(warning)}")
-    if not found.shares:
-        return
-    st.markdown(f"**Why.** {ui.escape(answer.why(found))}")
-    shares = {answer.name(m): v for m, v in found.shares.items()}
-    both = {answer.name(m): f"{a:.2f} → {b:.2f}" for m, (a, b) in answer.without(found).items()}
-    listed = "; ".join(f"{m} {v:+.2f}, without it and with it {both[m]}" for m, v in shares.items())
-    ui.chart(ui.signed_bars(shares, both), f"Shares for and against the answer in log-odds: {listed}", "shares")
-    st.caption(ui.escape(answer.most_telling(found)))
+    why.shares(found, answer.name)
 
 
-def _rests_on(diagnosis: Diagnosis, case: Case, cells: dict[str, str], on: list[str]) -> None:
-    """On request: the words, values and the place in the scan that the answer rests on."""
-    with st.expander("What in the scan, the words and the values it rests on"):
-        if not st.button("Show", key=f"rests_{case.number}", help="Takes parts out one by one and asks again"):
-            return
-        given = {m: v for m, v in session.given(diagnosis, case, cells).items() if m in on}
-        row = as_row(given, diagnosis.bundle.config.modalities)
-        with ui.Steps("Taking parts out") as steps:
-            found = {m: explain_parts(diagnosis.predictor, row, m, progress=steps) for m in on}
-        for m in on:
-            st.markdown(f"**{ui.escape(answer.name(m))}**")
-            reader = diagnosis.predictor.view(m).preprocessor
-            if isinstance(reader, VolumePreprocessor) and case.scan is not None and parts.marked(found[m]):
-                _warm_slice(Heat.of(found[m], reader), case.scan.volume)
-            elif isinstance(row.values[m], str):
-                st.markdown(parts.highlighted(row.values[m], found[m]))
-            else:
-                st.markdown(ui.escape(parts.listed(found[m])))
-        st.caption(
-            "Green or warm: it speaks for the answer; red or cold: against. What two parts say alike shows in "
-            "neither of them alone."
-        )
+def _foot(diagnosis: Diagnosis, found: Prediction, case: Case, cells: dict[str, str], off: frozenset[str]) -> None:
+    """Below: files of the result, what the table says, and what the person decides."""
+    case_documents.show(diagnosis, found, case, off)
+    if case.truth and st.toggle("Show what the table says", key=f"truth_{case.number}"):
+        st.markdown(f"The table says **{ui.escape(case.truth)}**.")
+    case_record.decide(diagnosis, found, case, cells, off)
 
 
-def _warm_slice(heat: Heat, volume: Volume) -> None:
-    index = strongest_slice(heat, volume, "axial")
-    picture = heat_picture(heat, volume, "axial", index, WINDOWS["lung"])
-    said = viewer.describe_slice(volume, "axial", index)
-    st.image(viewer.png(picture), caption=said, width="stretch", output_format="PNG", alt=f"What speaks for it. {said}")
-
-
-def _downloads(diagnosis: Diagnosis, found: Prediction, case: Case, off: frozenset[str]) -> None:
-    scan = None if case.scan is None else _scan_facts(case.scan)
-    content = [
-        (m(found, diagnosis.bundle, scan, sorted(off)), kind)
-        for m, kind in ((answer.to_json, "json"), (answer.to_csv, "csv"))
-    ]
-    with st.container(horizontal=True):
-        for text, kind in content:
-            st.download_button(
-                f"Result as {kind.upper()}", text, f"{case.name}.{kind}", f"text/{kind}", icon=":material/download:",
-                on_click="ignore", key=f"download_{kind}",
-            )  # fmt: skip
-        if case.truth and st.toggle("Show what the table says", key=f"truth_{case.number}"):
-            st.markdown(f"The table says **{ui.escape(case.truth)}**.")
-
-
-def _scan_facts(scan: viewer.Scan) -> dict[str, object]:
-    volume = scan.volume
-    return {
-        "on_defect": scan.on_defect, "defects": list(volume.defects), "actions": list(volume.actions),
-        "warnings": list(volume.warnings), "spacing_mm": list(volume.spacing), "size": list(volume.array.shape),
-        **{k: v for k, v in volume.facts.items()},
-    }  # fmt: skip
-
-
-def _told(diagnosis: Diagnosis, case: Case) -> dict[str, str]:
-    """Texts and clinical values, to read and to change: the cells by column."""
+def _told(diagnosis: Diagnosis, case: Case) -> tuple[dict[str, str], dict[str, DeltaGenerator]]:
+    """Texts and clinical values, to read and to change: the cells by column, and where what they say is marked."""
     cells: dict[str, str] = {}
+    places: dict[str, DeltaGenerator] = {}
     for m in diagnosis.bundle.config.modalities:
         if m.kind is Modality.TEXT:
             for column in m.columns:
-                cells[column] = _text(case, column)
+                cells[column] = _text(case, column, places)
     for m in diagnosis.bundle.config.modalities:
         if m.kind is Modality.TABULAR:
             st.markdown("**Clinical values**")
@@ -231,11 +185,12 @@ def _told(diagnosis: Diagnosis, case: Case) -> dict[str, str]:
                     case.cells.get(column, ""),
                     key=f"cell_{case.number}_{column}",
                 )
-    return cells
+            places[m.name] = st.container()
+    return cells, places
 
 
-def _text(case: Case, column: str) -> str:
-    """A text by its sections, or to edit."""
+def _text(case: Case, column: str, places: dict[str, DeltaGenerator]) -> str:
+    """A text by its sections, or to edit; ``places`` gets where it stands."""
     kept = f"text_{case.number}_{column}"
     text = st.session_state.get(kept, case.cells.get(column, ""))
     left, right = st.columns([3, 1.4], vertical_alignment="center")
@@ -243,12 +198,10 @@ def _text(case: Case, column: str) -> str:
     if right.toggle("Edit", key=f"edit_{case.number}_{column}"):
         text = st.text_area(column, text, height=200, key=f"area_{case.number}_{column}", label_visibility="collapsed")
         st.session_state[kept] = text
+        places[column] = st.container()
         return text
     if not text.strip():
         st.caption("None in this case.")
         return ""
-    with st.container(border=True, height=200 if len(text) > 300 else "content"):
-        parts = reports.sections(text)
-        for title, body in (parts if len(parts) > 1 else {"": text}).items():
-            st.markdown(f":blue-badge[{title.capitalize()}]  \n{ui.escape(body)}" if title else ui.escape(body))
+    places[column] = st.container(border=True, height=200 if len(text) > 300 else "content")
     return text
