@@ -60,12 +60,12 @@ class LearningCurve:
         return sorted((p for p in self.points if p.model == model), key=lambda p: p.rows)
 
     def verdict(self) -> str:
-        """What the last doubling brought the fused model, in a sentence."""
+        """What the last step brought the fused model, in a sentence."""
         last = self.of("fused")[-2:]
+        if len(last) < 2:
+            return ""
         gain = last[1].value - last[0].value
-        return (
-            f"the last doubling of training rows, {last[0].rows} to {last[1].rows}, brought the fused model {gain:+.3f}"
-        )
+        return f"from {last[0].rows} to {last[1].rows} training rows the fused model gained {gain:+.3f}"
 
 
 def learning_curve(

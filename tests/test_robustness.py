@@ -139,7 +139,7 @@ def test_models_trained_alone_take_the_place_of_the_masked_ones(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"damages": ["nose"]}, "unknown damage 'nose'. Did you mean"),
+        ({"damages": ["nose"]}, "unknown damage 'nose'"),
         ({"metric": "f2"}, "unknown metric for a label target 'f2'"),
         ({"split": "test"}, "the table names no splits; leave --split out"),
     ],
@@ -169,6 +169,6 @@ def test_the_command_writes_json_and_csv_and_a_line_of_the_card(
     again = Bundle.load(place)
     areas = again.facts["measured"]["robustness"]["areas"]
     assert f"typing errors {areas['text: typing errors']:.2f}" in again.card
-    assert again.facts["test"] == bundle.facts["test"]
+    assert again.facts["test"]["f1"] == bundle.facts["test"]["f1"]
     assert main(["stress", str(place), source, "--damage", "nothing"]) == 1
     assert "unknown damage 'nothing'" in capsys.readouterr().err
