@@ -16,7 +16,7 @@ Box = tuple[int, int, int, int]  # top, left, bottom, right; the last two are be
 
 _SURE, _LETTERS = 0.5, 2  # of a reading; anatomy is now and then read as a single "8"
 _SMALL = 256  # pixels; smaller planes are enlarged for reading
-_CANVAS = 960  # pixels; planes are read side by side as long as they fit
+_CANVAS, _GAP = 960, 8  # pixels; planes are read together as long as they fit, so far apart
 _CONTRAST, _THIN = 0.4, 7  # strokes stand out by so much of the range from what is within so many pixels
 _STROKES = 15  # pixels of strokes that a readable text has at least
 _STATIC = 4  # planes; of fewer it cannot be told what is the same in all
@@ -38,15 +38,15 @@ def text_boxes(planes: Sequence[np.ndarray]) -> list[Box]:
 def printed(planes: Sequence[np.ndarray]) -> list[Printed]:
     """The lines of text on planes of one size, in pixels of a plane; not those that are one letter, or hardly read."""
     scale = 2 if max(planes[0].shape[:2]) < _SMALL else 1
-    height, width = (scale * n for n in planes[0].shape[:2])
-    across, down = max(1, _CANVAS // (width + 8)), max(1, _CANVAS // (height + 8))
+    height = scale * planes[0].shape[0] + _GAP
+    together = max(1, _CANVAS // height)
     found = list[Printed]()
-    for start in range(0, len(planes), across * down):
-        some = planes[start : start + across * down]
-        columns = min(across, len(some))
-        for line in read_lines(_side_by_side([_enlarged(p, scale) for p in some], columns)):
-            if line.confidence >= _SURE and sum(c.isalnum() for c in line.text) >= _LETTERS:
-                found += _in_planes(line, height + 8, width + 8, scale)
+    for start in range(0, len(planes), together):
+        canvas = _stacked([_enlarged(p, scale) for p in planes[start : start + together]])
+        for line in read_lines(canvas):
+            one = _in_plane(line, height, scale)
+            if _is_text(line) and one.bottom <= planes[0].shape[0] + _GAP:  # bodies in a column look like letters too
+                found.append(one)
     return found
 
 
@@ -96,14 +96,16 @@ def _static_boxes(planes: Sequence[np.ndarray]) -> list[Box]:
     return [_grown(r.start, c.start, r.stop, c.stop, marks.shape) for r, c in found]
 
 
-def _side_by_side(planes: Sequence[np.ndarray], columns: int) -> np.ndarray:
-    """Planes on a dark ground with 8 pixels between them."""
+def _is_text(line: Printed) -> bool:
+    return line.confidence >= _SURE and sum(c.isalnum() for c in line.text) >= _LETTERS
+
+
+def _stacked(planes: Sequence[np.ndarray]) -> np.ndarray:
+    """Planes one below the other on a dark ground. Not side by side: a row of bodies would be read as "OOO"."""
     height, width = planes[0].shape[:2]
-    rows = math.ceil(len(planes) / columns)
-    canvas = np.zeros((rows * (height + 8), columns * (width + 8), *planes[0].shape[2:]), np.uint8)
+    canvas = np.zeros((len(planes) * (height + _GAP), width, *planes[0].shape[2:]), np.uint8)
     for i, plane in enumerate(planes):
-        y, x = (i // columns) * (height + 8), (i % columns) * (width + 8)
-        canvas[y : y + height, x : x + width] = plane
+        canvas[i * (height + _GAP) :][:height] = plane
     return canvas
 
 
@@ -116,16 +118,12 @@ def _enlarged(plane: np.ndarray, scale: int) -> np.ndarray:
     return np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BICUBIC))
 
 
-def _in_planes(line: Printed, height: int, width: int, scale: int) -> list[Printed]:
-    """A line of the canvas in pixels of the planes that it lies in: one, unless it was read across several."""
-    first, last = int(line.left // width), int(max(line.left, line.right - 9) // width)
-    y = line.top // height * height
-    found = []
-    for i in range(first, last + 1):
-        left, right = max(line.left - i * width, 0) / scale, min(line.right - i * width, width) / scale
-        top, bottom = (line.top - y) / scale, (line.bottom - y) / scale
-        found.append(Printed(line.text, left, top, right, bottom, line.confidence))
-    return found
+def _in_plane(line: Printed, height: int, scale: int) -> Printed:
+    """A line of the canvas in pixels of the plane that it lies in."""
+    first = max(line.top, 0) // height * height
+    sides = (line.left, line.top - first, line.right, line.bottom - first)
+    left, top, right, bottom = (v / scale for v in sides)
+    return Printed(line.text, left, top, right, bottom, line.confidence)
 
 
 def _box(line: Printed, shape: tuple[int, ...]) -> Box:
