@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from core.bundle import Bundle
+from core.evaluation.abstention import UNLIKE
 from core.schema import Prediction
 
 Name: TypeAlias = Callable[[str], str]  # a modality as people of a field call it
@@ -28,6 +29,11 @@ def label(text: str) -> str:
 def is_unsure(found: Prediction) -> bool:
     """Whether the conformal set leaves more than one answer, or none."""
     return found.coverage is not None and found.label is not None and len(found.conformal_set) != 1
+
+
+def is_referred(found: Prediction) -> bool:
+    """Whether a person should decide: unsure, outside of all classes, or unlike the training cases."""
+    return is_unsure(found) or bool(found.refer)
 
 
 def headline(found: Prediction) -> str:
@@ -56,7 +62,9 @@ def how_sure(found: Prediction) -> str:
     listed = ", ".join(map(label, found.conformal_set))
     if len(found.conformal_set) > 1:
         return f"Unsure: refer to a person. Cannot be ruled out {promise}: {listed}."
-    return f"{promise[0].upper()}{promise[1:]}, every answer but {listed} is ruled out."
+    told = f"{promise[0].upper()}{promise[1:]}, every answer but {listed} is ruled out."
+    strange = next((reason for reason in found.refer if reason.startswith(UNLIKE)), "")
+    return f"Refer to a person: {strange}, for which nothing is promised. {told}" if strange else told
 
 
 def why(found: Prediction, name: Name = label) -> str:
@@ -151,12 +159,3 @@ def _flat(prefix: str, value: Any) -> list[tuple[str, str]]:
 def safe_cell(text: str) -> str:
     """A cell that no spreadsheet takes for a formula."""
     return f"'{text}" if text.startswith(("=", "+", "@", "\t", "\r")) else text
-
-
-def reliability(answers: Sequence[Prediction], truth: Sequence[str], bins: int = 5) -> list[tuple[float, float, int]]:
-    """(mean confidence, accuracy, cases) of each of ``bins`` equal parts of [0, 1] that holds a case."""
-    parts: dict[int, list[tuple[float, bool]]] = {}
-    for found, true in zip(answers, truth, strict=True):
-        top = max(found.probabilities.values())
-        parts.setdefault(min(int(top * bins), bins - 1), []).append((top, found.label == true))
-    return [(sum(p for p, _ in v) / len(v), sum(r for _, r in v) / len(v), len(v)) for _, v in sorted(parts.items())]

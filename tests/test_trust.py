@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
 from small import config, experiment, table
 
+from core.answer import how_sure, is_referred
 from core.bundle import Bundle
 from core.evaluation.abstention import NONE, OUTSIDE, SEVERAL, abstention_figures, reasons
 from core.evaluation.calibration import expected_calibration_error
@@ -108,6 +109,16 @@ def test_why_a_person_is_asked() -> None:
     assert reasons(prediction(conformal_set=())) == (NONE,)
     assert reasons(prediction(is_outside=True, conformal_set=("x", "y"))) == (OUTSIDE,)
     assert reasons(prediction(), ["ct", "report"]) == ("unlike the training cases: ct, report",)
+
+
+def test_a_case_unlike_the_training_cases_is_referred_in_words() -> None:
+    sure, strange = prediction(), prediction(refer=("unlike the training cases: ct",))
+    assert not is_referred(sure)
+    assert is_referred(strange)
+    assert how_sure(sure) == "At 90%, every answer but x is ruled out."
+    assert how_sure(strange).startswith(
+        "Refer to a person: unlike the training cases: ct, for which nothing is promised."
+    )
 
 
 def test_the_curve_answers_the_surest_first() -> None:

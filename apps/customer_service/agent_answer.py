@@ -8,8 +8,11 @@ from apps import ui
 from apps.customer_service import assist, figures
 from apps.customer_service.session import Conversation
 from apps.customer_service.studio import STUDIO, modality
+from apps.ui import why
 from core import answer
 from core.answer import label
+from core.predict import as_row
+from core.privacy.text import mask
 from domains.customer_service.desk import Help
 from domains.customer_service.intent import Detection
 
@@ -47,10 +50,11 @@ def _headline(found: Detection, whole: Detection | None) -> None:
     st.subheader(f"{target}: {ui.escape('out of scope' if found.is_outside else answer.headline(found))}", anchor=False)
     if found.is_outside:
         st.error("Out of scope: about nothing that the service handles. A person decides.", icon=":material/block:")
-    elif answer.is_unsure(found):
+    elif answer.is_referred(found):
         st.warning(ui.escape(_unsure(found)), icon=":material/person_alert:")
     elif sure := answer.how_sure(found):
         st.success(ui.escape(sure), icon=":material/check_circle:")
+    why.disagreement(found, modality)
     if not found.probabilities:
         return
     now = {label(c): p for c, p in found.top[:_BARS]}
@@ -79,19 +83,30 @@ def _scope(found: Detection) -> str:
 
 
 def _why(found: Detection, present: list[str]) -> None:
-    if found.shares:
-        about = f"Nearest intent, {label(found.top[0][0])}." if found.is_outside and found.top else "Why."
-        st.markdown(f"**{ui.escape(about)}** {ui.escape(answer.why(found, modality))}")
-        shares = {modality(m): v for m, v in found.shares.items()}
-        both = {modality(m): f"{a:.2f} → {b:.2f}" for m, (a, b) in answer.without(found).items()}
-        listed = "; ".join(f"{m} {v:+.2f}, without it and with it {both[m]}" for m, v in shares.items())
-        ui.chart(ui.signed_bars(shares, both), f"Shares for and against the answer in log-odds: {listed}", "shares")
-        st.caption("Share of each kind of data, in log-odds; right: this intent's probability without → with it.")
+    nearest = found.is_outside and bool(found.top)
+    why.shares(found, modality, f"Nearest intent, {label(found.top[0][0])}." if nearest else "Why.")
     lacking = [modality(m.name) for m in STUDIO.model().bundle.config.modalities if m.name not in present]
     if lacking:
         st.markdown(f":material/block: Missing in this turn: **{ui.escape(', '.join(lacking))}**.")
     for warning in found.warnings:
         st.markdown(f":orange[:material/warning:] {ui.escape(ui.without_folder(warning))}")
+
+
+def rests_on(found: Conversation, helped: Help) -> None:
+    """The words (masked), seconds and values that the intent rests on; drawn last, as it takes longest."""
+    if not helped.found.top or not st.toggle("Show the words, seconds and values it rests on", True, key="rests_on"):
+        return
+    predictor = STUDIO.model().predictor
+    off = [m for m in assist.given(found) if not st.session_state.get(f"on_{found.number}_{m}", True)]
+    given = assist.case(found, helped, off)
+    key = (found.turn, tuple(sorted(found.behaviour.items())), tuple(off))
+    parts = why.explained(predictor, given, helped.found.top[0][0], key)
+    row = as_row(given, predictor.bundle.config.modalities)
+    for name, explanation in parts.items():
+        st.markdown(f"**{ui.escape(modality(name).capitalize())}**")
+        cell = row.values[name]
+        why.draw(predictor, row, name, explanation, mask(cell).spans if isinstance(cell, str) else ())
+    st.caption(why.LEGEND)
 
 
 def _own_word(found: Conversation, helped: Help) -> None:

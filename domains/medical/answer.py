@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core import answer
-from core.answer import headline, how_sure, is_unsure, label, reliability, without
+from core.answer import headline, how_sure, is_referred, is_unsure, label, without
 from core.bundle import Bundle
 from core.schema import Prediction
 from domains.medical.diagnosis import DISCLAIMER
 
 __all__ = [
-    "headline", "how_sure", "is_unsure", "label", "most_telling", "name", "reliability", "to_csv", "to_json", "why",
+    "headline", "how_sure", "is_referred", "is_unsure", "label", "most_telling", "name", "to_csv", "to_json", "why",
     "without",
 ]  # fmt: skip
 NAMES = {"ct": "CT", "clinical": "clinical values"}

@@ -55,11 +55,9 @@ class Result:
     @property
     def conclusion(self) -> str:
         """The answer, how sure it is, and whether a person has to decide, in sentences."""
-        told = [
-            f"{answer.label(self.target).capitalize()}: {answer.headline(self.found)}.",
-            answer.how_sure(self.found),
-        ]
-        if self.found.refer:
+        sure = answer.how_sure(self.found)
+        told = [f"{answer.label(self.target).capitalize()}: {answer.headline(self.found)}.", sure]
+        if self.found.refer and "refer to a person" not in sure.lower():
             told.append(f"Refer to a person: {'; '.join(self.found.refer)}.")
         return " ".join(t for t in told if t)
 
