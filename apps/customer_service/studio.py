@@ -31,6 +31,7 @@ STUDIO = Studio(
     recipe.TARGETS,
     ":material/support_agent:",
     groups="Customers",
+    by=("channel", "plan", "speaker", "noise_db"),
     name=modality,
     opened=_forget,
 )

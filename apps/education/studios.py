@@ -19,7 +19,8 @@ _NAMES = {"match": "agreement", "learner": "learner's history"}
 _UNSEEN = {"learners": "new learners", "answers": "new answers", "questions": "new questions", "modules": "new modules"}
 
 
-def _name(modality: str) -> str:
+def name(modality: str) -> str:
+    """A modality as teachers call it."""
     return _NAMES.get(modality, label(modality))
 
 
@@ -39,15 +40,15 @@ def _background(columns: Sequence[str], target: str) -> dict[str, Any]:
 
 
 GRADING = Studio(
-    PAGES, DISCLAIMER, Grader, starter.GRADING, recipe.TARGETS, ":material/grading:", name=_name, options=_unseen,
-    opened=lambda: st.session_state.pop("graded", None),
+    PAGES, DISCLAIMER, Grader, starter.GRADING, recipe.TARGETS, ":material/grading:", name=name, options=_unseen,
+    opened=lambda: st.session_state.pop("graded", None), by=("question_id", "course_id"),
 )  # fmt: skip
 RISK = Studio(
     PAGES, DISCLAIMER, EarlyWarning, starter.RISK, (risk_recipe.TARGET,), ":material/support:", groups="Learners",
-    name=_name, options=_background,
+    name=name, options=_background, by=("age_band", "study_mode", "tutorial"),
 )  # fmt: skip
 WITHOUT = Studio(
-    PAGES, DISCLAIMER, EarlyWarning, starter.RISK_WITHOUT, (risk_recipe.TARGET,), ":material/support:", name=_name
+    PAGES, DISCLAIMER, EarlyWarning, starter.RISK_WITHOUT, (risk_recipe.TARGET,), ":material/support:", name=name
 )
 _KINDS = {"Grading": GRADING, "Early warning": RISK}
 

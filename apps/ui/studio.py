@@ -57,6 +57,9 @@ class Studio:
     name: Callable[[str], str] = label  # a modality as people of the field call it
     options: Callable[[Sequence[str], str], dict[str, Any]] = _no_options  # draws inputs; options for recipe.build
     screen: Callable[[Source, ExperimentConfig], Change | None] = _no_screen  # a further check, drawn on the page
+    by: Sequence[str] = ()  # columns that cases are looked at by, where a table has them
+    decides: bool = False  # whether decision curves are drawn
+    papers: Callable[[Any], Mapping[str, str]] = lambda estimator: {}  # Markdown to have beside the card, by file name
     opened: Callable[[], None] = lambda: None  # what a session forgets when another model is opened
 
     @property
