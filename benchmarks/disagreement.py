@@ -24,9 +24,9 @@ from core.schema import Modality, Prediction
 from core.table import StringTable
 from domains.medical import Diagnosis, recipe, sample
 
-CASES = 600
+CASES = 320
 _SCAN = ViewConfig.from_json({
-    "encoder": "resnet", "options": {"widths": [8, 16, 32]}, "preprocess": {"size": [16, 48, 48], "spacing": None},
+    "encoder": "resnet", "options": {"widths": [8, 16, 32]}, "preprocess": {"size": [12, 40, 40], "spacing": None},
 })  # fmt: skip
 _RULES = ("modalities sure of different answers", "report denies what the scan shows", "either")
 
@@ -60,10 +60,10 @@ def _share(flags: np.ndarray) -> dict[str, Any]:
 def main(cases: int = CASES) -> None:
     """Generate, train on scan and report, and ask about the test cases."""
     with tempfile.TemporaryDirectory() as scratch:
-        table = sample.generate(Path(scratch) / "cases", cases, seed=11, look=sample.Look(shape=(16, 48, 48)))
+        table = sample.generate(Path(scratch) / "cases", cases, seed=11, look=sample.Look(shape=(12, 40, 40)))
         config = recipe.build(["ct", "report", "diagnosis", "split", "patient_id"], preset="fast")
         kinds = [dataclasses.replace(m, views=(_SCAN,)) if m.kind is Modality.VOLUME else m for m in config.modalities]
-        training = dataclasses.replace(config.training, epochs=20, learning_rate=5e-3)
+        training = dataclasses.replace(config.training, epochs=12, learning_rate=5e-3)
         model = Diagnosis(config=dataclasses.replace(config, modalities=tuple(kinds), training=training, floor=False))
         model.fit(table)
         opened = StringTable.open(table)

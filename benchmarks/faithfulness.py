@@ -37,7 +37,7 @@ from core.manifest import Manifest
 from core.predict import Predictor
 from core.schema import Modality, Row
 
-CASES, EXPLAINED, DRAWS = 400, 40, 5
+CASES, EXPLAINED, DRAWS = 300, 30, 5
 VIEWS: dict[str, dict[str, Any]] = {
     "image": {"encoder": "resnet", "options": {"widths": [8, 16, 32]}, "preprocess": {"size": 32}},
     "volume": {"encoder": "resnet", "options": {"widths": [8, 16]},
@@ -59,7 +59,7 @@ def config(kind: str, column: str | None = None, target: str = "label") -> Exper
     return ExperimentConfig.from_json({
         "modalities": [{"name": kind, "kind": kind, "columns": columns, "views": [VIEWS[kind]]}],
         "target": {"column": target}, "width": 32, "floor": False,
-        "training": {"epochs": 20, "batch_size": 32, "learning_rate": 0.005, "augment": False, "patience": 0},
+        "training": {"epochs": 15, "batch_size": 32, "learning_rate": 0.005, "augment": False, "patience": 0},
     })  # fmt: skip
 
 

@@ -36,6 +36,7 @@ from core.floor.forest import Forest
 from core.floor.linear import Linear
 from core.floor.trees import Trees
 from core.schema import TargetKind
+from core.similar import Similar
 from core.targets import Target
 from core.view import View, build_views
 
@@ -57,6 +58,7 @@ class Bundle:
     nearest: Nearest | None = None  # training cases that ``scope`` measures distances to
     patterns: list[Calibration] = field(default_factory=list)  # of cases without some modalities
     disagreement: Disagreement | None = None  # None: not judged, as there is one modality or too few held-out cases
+    similar: Similar | None = None  # training cases to show beside answers, where the config allows it
     facts: dict[str, Any] = field(default_factory=dict)  # metrics, versions, fingerprint, split, command
     card: str = ""
 
@@ -85,6 +87,8 @@ class Bundle:
                 novelty.save(new / "novelty", name)
             if self.nearest is not None:
                 self.nearest.save(new / "nearest.safetensors")
+            if self.similar is not None:
+                self.similar.save(new)
             for view in self.views.values():
                 view.save(new / "views")
             for i, expert in enumerate(self.ensemble.experts):
@@ -149,7 +153,8 @@ class Bundle:
             near = Nearest.load(folder / "nearest.safetensors") if content.get("nearest") else None
             rule = Disagreement(**content["disagreement"]) if content.get("disagreement") else None
             facts = content["facts"]
-            return cls(config, views, ensemble, threshold, novelty, scope, near, patterns, rule, facts, card)
+            kept = Similar.load(folder)
+            return cls(config, views, ensemble, threshold, novelty, scope, near, patterns, rule, kept, facts, card)
         except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError, ConfigError) as error:
             raise BundleError(f"{folder}: the bundle is corrupt ({error}); save or copy it again") from error
 
@@ -164,7 +169,7 @@ def _read(folder: Path) -> dict[str, Any]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         newer = content["format"] > FORMAT
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BundleError(f"{file}: the bundle is corrupt ({error}); save or copy it again") from error
     if newer:
         raise BundleError(
@@ -175,7 +180,7 @@ def _read(folder: Path) -> dict[str, Any]:
         raise BundleError(f"{file} has changed since it was saved; save or copy the bundle again")
     found = {f.relative_to(folder).as_posix(): f for f in folder.rglob("*") if f != file and not f.is_dir()}
     for name, path in found.items():
-        if name not in content["files"] or path.suffix not in _ALLOWED or path.is_symlink():
+        if name not in content["files"] or path.suffix not in _ALLOWED or path.is_symlink() or not path.is_file():
             raise BundleError(f"{folder}: holds {name!r}, which is no part of this bundle; take it out")
     for name, digest in content["files"].items():
         if name not in found:

@@ -24,6 +24,7 @@ from core.evaluation.scope import Scope, figures
 from core.evaluation.trust import ask, trust_figures
 from core.metrics import DEFAULT, score, scores
 from core.schema import TargetKind
+from core.similar import Similar
 from core.table_answers import table_far
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def combine(experiment: Experiment, used: Sequence[Held], measured: Sequence[Hel
     bundle.novelty = experiment.novelty[0]
     bundle.threshold = fit_threshold(kind, experiment.held_y, held, config.coverage, config.coverage_by_class)
     _fit_scope(experiment, bundle, held)
+    learned = experiment.fitted_on if config.folds > 1 else experiment.rows["train"]
+    bundle.similar = Similar.fit(ensemble, bundle.views, experiment.manifest, learned, config.keep_cases, config.seed)
     tested = experiment.rows["test"]
     bundle.facts = _facts(experiment, used, shares, command) | {
         "held_out": _figures(experiment, bundle, experiment.held, held),

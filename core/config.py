@@ -13,6 +13,8 @@ from typing import Any, Self
 from core.errors import ConfigError, unknown
 from core.schema import Modality, TargetKind
 
+KEPT = ("none", "ids", "texts")  # what a bundle may hold of its training cases
+
 
 @dataclass(frozen=True)
 class _FromJson:
@@ -201,11 +203,16 @@ class ExperimentConfig(_FromJson):
     stack: bool = False  # let the floor join the ensemble with a weight learned on held-out rows
     coverage: float = 0.9  # promised coverage of conformal sets
     coverage_by_class: bool = False  # promised for the cases of each class alone
+    keep_cases: str = (
+        "none"  # of the training cases the bundle keeps "ids" and answers, or "texts" too: see core.similar
+    )
 
     def __post_init__(self) -> None:
         for name, least in (("width", 1), ("seed", 0), ("seeds", 1), ("folds", 1)):
             _within(name, getattr(self, name), least, 2**31)
         _within("coverage", self.coverage, 0, 1)
+        if self.keep_cases not in KEPT:
+            raise unknown("keep_cases", self.keep_cases, KEPT)
         names = [m.name for m in self.modalities]
         if not names:
             raise ConfigError("modalities: at least one is needed")
@@ -237,5 +244,5 @@ def read_config(path: Path) -> ExperimentConfig:
     """
     try:
         return ExperimentConfig.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: not a readable JSON config ({error})") from error

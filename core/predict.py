@@ -29,6 +29,7 @@ from core.explanation.shapley import shares, subsets
 from core.manifest import Manifest
 from core.preprocess.grid import Volume
 from core.schema import Modality, Prediction, Row, TargetKind
+from core.similar import Neighbour, vectors
 from core.view import View
 
 Review: TypeAlias = Callable[[Bundle, Row, Prediction], tuple[str, ...]]
@@ -129,6 +130,13 @@ class Predictor:
             told.append((*notes, *(f"{m}: {said}" for m, said in strange.items())))
             unlike.append(tuple(strange))
         return samples, told, unlike
+
+    def neighbours(self, row: Row, k: int = 3) -> list[Neighbour]:
+        """The training cases most alike to one; none where the bundle keeps none."""
+        if (kept := self.bundle.similar) is None:
+            return []
+        samples, _, _ = self._samples([row])
+        return kept.nearest(vectors(self.ensemble, self.collate(samples))[0], k)
 
     def warm(self, rows: Sequence[Row]) -> None:
         """Put the frozen features of many rows into the cache at once, which is faster than one by one."""

@@ -165,14 +165,16 @@ def test_proposals_are_kept_and_only_the_unsure_wait(folder: CourseFolder) -> No
     assert again["proposed"].tolist() == found["proposed"].tolist()
 
 
-def test_words_of_an_answer_are_coloured_in_their_order() -> None:
-    from types import SimpleNamespace
+def test_words_of_an_answer_are_marked_in_their_places_and_private_ones_hidden() -> None:
+    from apps.ui.parts import highlighted
+    from core.explanation.parts import Part
+    from core.privacy.spans import Span
 
-    from apps.education.page_grading import _coloured
-
-    graded: Any = SimpleNamespace(words=(("not", -0.9), ("mean", 0.5), ("a", 0.01)))
-    told = _coloured("a mean is *not* it", graded)
-    assert told.startswith("a :green-background[mean] is \\*:red-background[not]\\* it")
+    found = [Part("mean", ((2, 6),), 0.5), Part("not", ((11, 14),), -0.9), Part("it", ((16, 18),), 0.01)]
+    told = highlighted("a mean is *not* it", found)
+    assert told == "a :green-background[mean] is \\*:red-background[not]\\* it"
+    hidden = highlighted("a mean is *not* it", found, [Span(0, 6, "NAME", "a mean")])
+    assert hidden == "\\[NAME\\] is \\*:red-background[not]\\* it"
 
 
 # --- at risk

@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import ConfigError, FileError, TableError
+from core.explanation.explain import explain
+from core.predict import as_row
 from domains.education import risk_recipe
 from domains.education.risk import EarlyWarning, by_time, main, read_tables
 from domains.education.risk_features import RiskTables, snapshot, snapshots
@@ -202,12 +204,12 @@ def test_whom_to_call_and_why(model: EarlyWarning, table: pd.DataFrame) -> None:
     told = model.strongest({c: case[c] for m in model.bundle.config.modalities for c in m.columns})
     assert len(told) == 3
     assert abs(told[0][2]) >= abs(told[1][2]) >= abs(told[2][2])
-    blank = model.predict(
-        **({c: case[c] for m in model.bundle.config.modalities for c in m.columns} | {told[0][0]: ""})
+    row = as_row(
+        {c: case[c] for m in model.bundle.config.modalities for c in m.columns}, model.bundle.config.modalities
     )
-    full = found["risk"].iloc[0]
-    odds = np.log(full / (1 - full)) - np.log(blank.probabilities["1"] / (1 - blank.probabilities["1"]))
-    assert told[0][2] == pytest.approx(odds, abs=0.02)
+    weighed = {p.name: p.share for m in row.values for p in explain(model.predictor, row, m, label="1").parts}
+    assert told[0][2] == pytest.approx(max(weighed.values(), key=abs))
+    assert weighed[told[1][0]] == pytest.approx(told[1][2])
     assert found["strongest"].iloc[0].startswith(f"{told[0][0]} = {told[0][1]} (")
     with pytest.raises(ConfigError, match="at least 1, found 0"):
         model.warn(rows, 0)

@@ -12,7 +12,7 @@ from apps.ui import why
 from core import answer
 from core.answer import label
 from core.predict import as_row
-from core.privacy.text import mask
+from core.privacy.text import mask, masked
 from domains.customer_service.desk import Help
 from domains.customer_service.intent import Detection
 
@@ -107,6 +107,7 @@ def rests_on(found: Conversation, helped: Help) -> None:
         cell = row.values[name]
         why.draw(predictor, row, name, explanation, mask(cell).spans if isinstance(cell, str) else ())
     st.caption(why.LEGEND)
+    why.nearest(predictor, given, masked)
 
 
 def _own_word(found: Conversation, helped: Help) -> None:

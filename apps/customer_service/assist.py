@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,19 @@ def given(found: Conversation) -> list[str]:
         "behaviour": bool(found.behaviour),
     }
     return [m.name for m in STUDIO.model().bundle.config.modalities if has.get(m.name)]
+
+
+def case(found: Conversation, helped: Help, off: Sequence[str]) -> dict[str, Any]:
+    """The open message by the names of the model's modalities, without those in ``off``."""
+    message, model = found.message, STUDIO.model()
+    assert message is not None
+    read = {c for m in model.bundle.config.modalities if m.name == "behaviour" for c in m.columns}
+    values: dict[str, Any] = {
+        "speech": message.audio, "text": helped.found.text or None, "dialogue": found.dialogue,
+        "behaviour": {k: v for k, v in found.behaviour.items() if k in read} or None,
+    }  # fmt: skip
+    known = [m.name for m in model.bundle.config.modalities if m.name not in off]
+    return {m: v for m in known if (v := values.get(m)) is not None}
 
 
 def help_with(found: Conversation, off: frozenset[str] = frozenset()) -> Help:

@@ -41,9 +41,13 @@ def show() -> None:
     helped = None
     with middle, PAGES.boundary():
         helped = agent_answer.show(found)
+        last = st.container()
     with right, PAGES.boundary():
         if helped is not None:
             agent_replies.show(found, helped)
+    with last, PAGES.boundary():
+        if helped is not None:
+            agent_answer.rests_on(found, helped)
 
 
 def _first_visit() -> None:

@@ -10,14 +10,13 @@ import streamlit as st
 from apps import ui
 from apps.education import session, studios
 from apps.education.pages import PAGES
-from core.answer import headline
+from apps.ui import parts, why
+from core.answer import headline, how_sure
 from domains.education import course_marks, starter
 from domains.education.course_folder import CourseFolder
 from domains.education.grading import Graded, Grader
 from domains.education.join_tables import SHARES
 from domains.education.review_queue import ReviewQueue, Waiting
-
-_WORDS = 8  # words of an answer that are coloured, the strongest
 
 
 def show() -> None:
@@ -100,13 +99,16 @@ def _case(grader: Grader, queue: ReviewQueue, wait: Waiting) -> None:
     if reference := wait.case.get("reference"):
         st.markdown(f":gray[Reference: {ui.escape(str(reference))}]")
     with st.container(border=True):
-        st.markdown(_coloured(str(wait.case["answer"]), graded))
+        st.markdown(parts.highlighted(str(wait.case["answer"]), graded.driven.parts if graded.driven else ()))
+    if graded.driven is not None:
+        st.caption(f"Green words speak for the proposed mark, red ones against it. {parts.method(graded.driven)}")
     _decide(queue, wait, graded)
     bars, near = st.columns([1, 1.35], gap="medium")
     with bars:
         ui.chart(
             ui.bars(graded.prediction.probabilities, marked=graded.possible), "Probability of each grade", "grades"
         )
+        why.shares(graded.prediction, studios.name)
     with near:
         st.markdown("Nearest answers that have a mark")
         for n in graded.nearest:
@@ -127,32 +129,12 @@ def _graded(grader: Grader, wait: Waiting) -> Graded:
     return kept[key]
 
 
-def _coloured(answer: str, graded: Graded) -> str:
-    """The answer with its strongest words: green speaks for the proposed mark, red against it."""
-    left, out = answer, ""
-    for word, worth in _in_order(answer, graded):
-        before, _, left = left.partition(word)
-        colour = "green" if worth > 0 else "red"
-        out += f"{ui.escape(before)}:{colour}-background[{ui.escape(word)}]"
-    legend = "  \n:gray[Green words speak for the proposed mark, red ones against it.]" if out else ""
-    return f"{out}{ui.escape(left)}{legend}"
-
-
-def _in_order(answer: str, graded: Graded) -> list[tuple[str, float]]:
-    """The strongest words, as they come in the answer."""
-    strong = [(w, v) for w, v in graded.words[:_WORDS] if abs(v) > 0.05]
-    found: list[tuple[int, str, float]] = []
-    for word, worth in strong:
-        taken = [p for p, w, _ in found if w == word]
-        place = answer.find(word, taken[-1] + 1 if taken else 0)
-        if place >= 0:
-            found.append((place, word, worth))
-    return [(word, worth) for _, word, worth in sorted(found)]
-
-
 def _decide(queue: ReviewQueue, wait: Waiting, graded: Graded) -> None:
-    why = ui.escape(graded.queue or wait.reason)
-    st.markdown(f"Proposed: **{ui.escape(headline(graded.prediction))}**  :orange[:material/person_alert: {why}]")
+    reason = ui.escape(graded.queue or wait.reason)
+    st.markdown(f"Proposed: **{ui.escape(headline(graded.prediction))}**  :orange[:material/person_alert: {reason}]")
+    if sure := how_sure(graded.prediction):
+        st.caption(ui.escape(sure))
+    why.disagreement(graded.prediction, studios.name)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         grade = st.segmented_control(
             "Your mark", list(SHARES), default=str(wait.proposed) if str(wait.proposed) in SHARES else None,

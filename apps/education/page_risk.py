@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
+from apps import ui
 from apps.education import risk_measured, session, studios
 from apps.education.pages import PAGES
+from apps.ui import parts, why
+from core import answer
+from core.predict import as_row
 from domains.education.course_folder import CourseFolder
 from domains.education.risk import EarlyWarning
 from domains.education.risk_features import RiskTables, snapshots
@@ -23,6 +28,10 @@ _COLUMNS = {
     "missed_weight": "points missed", "due_weight": "points due", "clicks_28_days": "clicks in 28 days",
     "min_percent": "lowest score %", "last_percent": "last score %", "weighted_percent": "weighted score %",
     "rank_percent": "rank by score", "registered_day": "day registered", "mean_lead_days": "days handed in early",
+}  # fmt: skip
+_SURE = {
+    ("1",): "Sure enough: at risk.", ("0",): "Sure enough: not at risk.",
+    ("0", "1"): "Unsure: neither answer can be ruled out; a person decides.",
 }  # fmt: skip
 
 
@@ -100,11 +109,33 @@ def _call(folder: CourseFolder, model: EarlyWarning, rows: pd.DataFrame, week: i
         "learner": st.column_config.Column(width="medium"),
         "why": st.column_config.Column(width="large"),
     }
-    st.dataframe(shown, hide_index=True, height=392, column_config=look, alt="Learners to call, highest risk first")
+    picked: Any = st.dataframe(
+        shown, hide_index=True, height=260, column_config=look, alt="Learners to call, highest risk first",
+        on_select="rerun", selection_mode="single-row-required", key="picked",
+        selection_default={"selection": {"rows": [0]}},
+    )  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="center"):
         columns = [c for c in found if c not in ("case_id", "enrolment_id")]
         session.export("List as CSV", found[columns].to_dict("records"), f"call-week-{week}", "export_risk")
         st.caption("A probability is a reason to call, not a verdict. ↑ raises the risk, ↓ lowers it.")
+    one = found.iloc[min((picked.selection.rows or [0])[0], len(found) - 1)]
+    _one(model, rows[rows["case_id"] == one["case_id"]].iloc[0].astype(str).to_dict(), str(one["student_id"]))
+
+
+def _one(model: EarlyWarning, row: dict[str, str], learner: str) -> None:
+    """The learner that is picked: how sure it is, what each kind of record gives to that, and the values behind it."""
+    modalities = model.bundle.config.modalities
+    case = {c: row.get(c, "") for m in modalities for c in m.columns}
+    found = model.predict(**case)
+    st.markdown(f"**{ui.escape(session.who(learner))}** · {'at risk' if found.label == '1' else 'not at risk'}")
+    st.caption(ui.escape(_SURE.get(found.conformal_set, answer.how_sure(found))))
+    why.disagreement(found, studios.name)
+    why.shares(found, studios.name)
+    given = as_row(case, modalities)
+    parts_of = why.explained(model.predictor, case, found.label, (learner, tuple(case.items())))
+    weighed = [p for e in parts_of.values() for p in e.parts]
+    values = {c: v for m in given.values.values() for c, v in m.items()}
+    ui.chart(*parts.columns(weighed, values), "risk_columns")
 
 
 @st.cache_data(show_spinner="Looking for reasons …", max_entries=24)

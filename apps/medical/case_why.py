@@ -34,6 +34,7 @@ def work_out(diagnosis: Diagnosis, case: Case, cells: dict[str, str]) -> None:
     if not why.known(key):
         why.explained(diagnosis.predictor, _given(diagnosis, case, cells), None, key)
         st.rerun()
+    why.nearest(diagnosis.predictor, _given(diagnosis, case, cells))
 
 
 def show(diagnosis: Diagnosis, case: Case, cells: dict[str, str], places: Mapping[str, DeltaGenerator]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from io import BytesIO
 from pathlib import Path
@@ -14,7 +15,7 @@ from apps.ui.studio import Source, Studio
 from core import starter
 from core.check import describe
 from core.compare import Comparison
-from core.config import ExperimentConfig
+from core.config import KEPT, ExperimentConfig
 from core.errors import ConfigError, FileError, PolyfuseError
 from core.manifest import Manifest
 from core.recipes import PRESETS
@@ -26,6 +27,7 @@ _PRESET_WORDS = {
     "default": "default: pretrained weights where installed, three seeds",
     "best": "best: cross-validated, stacked with the cheap floor",
 }
+_KEPT_WORDS = {"none": "nothing", "ids": "ids and answers", "texts": "ids, answers and texts"}
 
 
 def show(studio: Studio) -> None:
@@ -94,7 +96,11 @@ def _what(studio: Studio, source: Source) -> ExperimentConfig | None:
     if not kept:
         st.info("Choose at least one kind of data.", icon=":material/checklist:")
         return None
-    config = config.only(*kept)
+    keep = st.segmented_control(
+        "Keep of the training cases, to show the nearest ones beside an answer", KEPT, default=KEPT[0], required=True,
+        format_func=_KEPT_WORDS.__getitem__, key="keep_cases",
+    )  # fmt: skip
+    config = dataclasses.replace(config.only(*kept), keep_cases=keep)
     used = ", ".join(
         f"{m.name} ({', '.join(m.columns)})" if m.kind is Modality.TABULAR else m.name for m in config.modalities
     )

@@ -60,6 +60,19 @@ def known(key: Hashable) -> dict[str, Explanation]:
     return found
 
 
+def nearest(predictor: Predictor, given: Mapping[str, Any], clean: Callable[[str], str] = str) -> None:
+    """The training cases most alike, where the model may keep them; ``clean``: what is done to their texts."""
+    if predictor.bundle.similar is None:
+        return
+    found = predictor.neighbours(as_row(given, predictor.bundle.config.modalities))
+    st.markdown("**Nearest training cases**")
+    for one in found:
+        said = f" {ui.escape(clean(one.text))}" if one.text else ""
+        st.markdown(
+            f":gray-badge[{ui.escape(answer.label(one.answer))}] {ui.escape(one.id)} :gray[({one.likeness:.2f})]{said}"
+        )
+
+
 def draw(predictor: Predictor, row: Row, modality: str, found: Explanation, hidden: Sequence[Span] = ()) -> None:
     """One kind of data with its parts; volumes are drawn by who shows them."""
     view, cell = predictor.view(modality), row.values[modality]

@@ -75,7 +75,7 @@ def unreachable(predictor: Predictor, modality: str, *, cam: bool = False) -> st
     if kinds:
         return f"the answer also comes from {', '.join(sorted(kinds))}, which gradients do not pass"
     for view in _views(predictor, modality):
-        if view.modality.kind is Modality.PAIR:
+        if view.modality.kind is Modality.PAIR or _is_compared(predictor, view):
             return "two texts are compared as a whole, which gradients do not pass"
         readers = _readers(predictor, view)
         if cam and any(_last(reader) is None for reader in readers):
@@ -153,6 +153,12 @@ def _answer(
     answer = _Answer(predictor, row, modality, label)
     ready = [v.preprocessor.prepare(row.values[modality]) for v in answer.views]
     return answer, ready, tuple(v.preprocessor.finish(r)[None] for v, r in zip(answer.views, ready))
+
+
+def _is_compared(predictor: Predictor, view: View) -> bool:
+    """Whether a text also stands first in a comparison."""
+    pairs = [m for m in predictor.bundle.config.modalities if m.kind is Modality.PAIR]
+    return view.modality.kind is Modality.TEXT and any(p.columns[0] == view.modality.columns[0] for p in pairs)
 
 
 def _views(predictor: Predictor, modality: str) -> list[View]:

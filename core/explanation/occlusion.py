@@ -15,7 +15,7 @@ import numpy as np
 from torch import Tensor
 
 from core.dataset import Sample, prepare_row
-from core.explanation.parts import Part, Place, check, places_of, without
+from core.explanation.parts import Part, Place, check, places_of, sharing, without
 from core.predict import Predictor
 from core.progress import Progress, silent
 from core.schema import Row, TargetKind
@@ -50,11 +50,11 @@ def losses(
 ) -> list[float]:
     """What the answer ``label`` (None: the most probable one) loses without each set of parts, all of it at once."""
     target, views = predictor.ensemble.target, predictor.bundle.views
-    own = [name for name, view in views.items() if view.modality.name == modality]
+    told = sharing(predictor, row, modality)
+    own = [(n, v, row.values[v.modality.name]) for n, v in views.items() if v.modality.name in told]
     whole = {n: predictor.view(n).finish(p) for n, p in prepare_row(row, views).items()}
-    cell = row.values[modality]
-    ready = {n: views[n].preprocessor.prepare(cell) for n in own}
-    changed = ({**whole, **{n: _through(views[n], without(views[n], cell, ready[n], s)) for n in own}} for s in sets)
+    ready = {n: v.preprocessor.prepare(cell) for n, v, cell in own}
+    changed = ({**whole, **{n: _through(v, without(v, cell, ready[n], s)) for n, v, cell in own}} for s in sets)
     answers = _answers(predictor, itertools.chain([whole], changed), progress, 1 + len(sets))
     top = int(answers[0].argmax()) if label is None else target.classes.index(label)
     scale = float if target.kind is TargetKind.NUMBER else _log_odds

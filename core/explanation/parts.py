@@ -57,6 +57,20 @@ def check(predictor: Predictor, row: Row, modality: str, label: str | None) -> N
         raise unknown("label", label, target.classes)
 
 
+def sharing(predictor: Predictor, row: Row, modality: str) -> tuple[str, ...]:
+    """The modalities of a case whose parts are those of one: the text that is read alone and in a comparison."""
+    known = {m.name: m for m in predictor.bundle.config.modalities}
+    asked = known[modality]
+    if asked.kind not in (Modality.TEXT, Modality.PAIR) or (asked.kind is Modality.TEXT and len(asked.columns) > 1):
+        return (modality,)
+    return tuple(
+        name
+        for name in row.values
+        if known[name].columns[0] == asked.columns[0]
+        and (known[name].kind is Modality.PAIR or known[name].columns == asked.columns[:1])
+    )
+
+
 def places_of(view: View, cell: Any, ready: Any) -> list[Place]:
     """The parts of a cell in order; ``ready``: what the preprocessor of a view prepared of it."""
     match view.modality.kind:

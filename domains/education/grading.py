@@ -17,7 +17,9 @@ from core.config import ExperimentConfig
 from core.errors import ConfigError
 from core.estimator import Estimator, Table
 from core.evaluation.evaluate import Figures
+from core.explanation.explain import Explanation, explain
 from core.manifest import Manifest
+from core.predict import as_row
 from core.progress import Progress, silent
 from core.schema import Prediction
 from core.table import StringTable
@@ -25,7 +27,6 @@ from domains.education import recipe
 from domains.education.assignments_history import HISTORY, with_history
 from domains.education.grading_apart import Apart, evaluate_apart
 from domains.education.grading_nearest import GradedAnswers, Neighbour, beside
-from domains.education.grading_words import driving_words
 
 DISCLAIMER = "A proposal for the teacher, who decides. Grading people is a high-risk use: keep a person in the loop."
 
@@ -34,14 +35,13 @@ DISCLAIMER = "A proposal for the teacher, who decides. Grading people is a high-
 class Graded:
     """A proposed mark: a label with calibrated probabilities, or points with their interval.
 
-    ``queue`` says why a teacher should look at it; empty: the model grades it by itself. ``words`` are those that drove
-    the mark (log-odds, or points, that the mark loses without each); ``nearest`` are graded answers to the same
-    question.
+    ``queue`` says why a teacher should look at it; empty: the model grades it by itself. ``driven`` weighs the words of
+    the answer (log-odds, or points, that each gives to the mark); ``nearest`` are graded answers to the same question.
     """
 
     prediction: Prediction
     queue: str = ""
-    words: tuple[tuple[str, float], ...] = ()
+    driven: Explanation | None = None
     nearest: tuple[Neighbour, ...] = ()
 
     @property
@@ -49,6 +49,13 @@ class Graded:
         """The label, or the points."""
         found = self.prediction
         return found.label if found.label is not None else float(found.value or 0.0)
+
+    @property
+    def words(self) -> tuple[tuple[str, float], ...]:
+        """The words that drove the mark and what each gave to it, the most telling first; none of a single word."""
+        parts = self.driven.parts if self.driven is not None else []
+        found = sorted(((p.name, p.share) for p in parts), key=lambda pair: -abs(pair[1]))
+        return tuple(found) if len(found) > 1 else ()
 
     @property
     def possible(self) -> tuple[str, ...]:
@@ -133,7 +140,8 @@ class Grader(Estimator):
         if not why:
             return graded
         nearest = self.graded.nearest(case) if self.graded is not None else ()
-        return replace(graded, words=driving_words(self.predictor, case, found), nearest=nearest)
+        row = as_row(case, self.bundle.config.modalities)
+        return replace(graded, driven=explain(self.predictor, row, "answer", label=found.label), nearest=nearest)
 
     def grade_table(self, table: Table, *, progress: Progress = silent) -> list[Graded]:
         """Grade all answers of a table, in order, without explanations; its target may be blank or missing.

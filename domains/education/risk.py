@@ -18,11 +18,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-import torch
 
-from core.dataset import Collate, Sample, prepare_row
 from core.errors import ConfigError, PolyfuseError
 from core.estimator import Estimator, Table
+from core.explanation.explain import explain
 from core.manifest import Manifest
 from core.predict import as_row
 from core.progress import Bars
@@ -50,7 +49,7 @@ class EarlyWarning(Estimator):
         """The ``capacity`` rows with the highest risk, highest first: ids, risk, and with ``explain`` the reasons.
 
         ``share_…``: what each kind of data adds to the risk, in log-odds (exact Shapley shares). ``strongest``: the
-        ``at_once`` columns whose absence would change the risk most, with their values and that change in log-odds.
+        ``at_once`` columns that move the risk most, with their values and by how much in log-odds.
 
         Raises:
             ConfigError: for a capacity below 1.
@@ -78,22 +77,11 @@ class EarlyWarning(Estimator):
     def strongest(self, case: dict[str, Any], most: int = 3) -> list[tuple[str, str, float]]:
         """(column, value, change): how much each known value moves the risk of a case, in log-odds, largest first.
 
-        The change is against the same case with that one cell blank.
+        As ``core.explanation`` weighs columns.
         """
-        modalities = self.bundle.config.modalities
-        known = [c for m in modalities for c in m.columns if str(case.get(c, "") or "") != ""]
-        rows = [as_row(case | dict.fromkeys([c]), modalities) for c in known]
-        samples = []
-        for i, row in enumerate([as_row(case, modalities), *rows]):
-            ready = {n: self.bundle.views[n].finish(p) for n, p in prepare_row(row, self.bundle.views).items()}
-            samples.append(Sample(row.id, i, ready, None))
-        batch = Collate(self.bundle.views, None)(samples)
-        keep = torch.ones(len(samples), len(modalities), dtype=torch.bool)
-        p = self.bundle.ensemble.answers(batch, [keep])[0][:, 1].clip(1e-6, 1 - 1e-6)  # (1 + columns,)
-        odds = np.log(p / (1 - p))
-        change = odds[0] - odds[1:]
-        order = np.argsort(-np.abs(change), kind="stable")[:most]
-        return [(known[i], str(case[known[i]]), float(change[i])) for i in order]
+        row = as_row(case, self.bundle.config.modalities)
+        parts = [p for m in row.values for p in explain(self.predictor, row, m, label="1").parts]
+        return [(p.name, str(case[p.name]), p.share) for p in sorted(parts, key=lambda p: -abs(p.share))[:most]]
 
 
 def by_time(table: pd.DataFrame) -> pd.DataFrame:
