@@ -155,7 +155,7 @@ def test_the_model_page_shows_figures_and_card() -> None:
     assert any("Model card" in m.value for m in at.markdown)
     shown = " ".join(c.value for c in at.caption)
     assert "Honest: slope 1, intercept 0" in shown
-    assert "By its rule this model answers" in shown
+    assert "No case is referred by itself" in shown  # eight held-out rows promise nothing
     assert [b.proto.label for b in at.get("download_button")][-2:] == ["TRIPOD AI", "CLAIM 2024"]
 
 

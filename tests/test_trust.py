@@ -9,7 +9,9 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
 from small import config, experiment, table
+from streamlit.testing.v1 import AppTest
 
+from apps.ui import trusted
 from core.answer import how_sure, is_referred
 from core.bundle import Bundle
 from core.evaluation.abstention import NONE, OUTSIDE, SEVERAL, abstention_figures, reasons
@@ -180,6 +182,25 @@ def test_evaluation_counts_what_the_predictor_refers(trained: tuple[Bundle, Mani
     for line in ("calibration slope", "answered, not referred", "text alone:"):
         assert line in found.text()
     assert json.loads(json.dumps(found.to_json()))["patterns"] == json.loads(json.dumps(found.patterns))
+
+
+def test_the_model_page_draws_these_figures(trained: tuple[Bundle, Manifest]) -> None:
+    found = evaluate(*trained)
+    drawn = AppTest.from_string(
+        "import streamlit as st\nfrom apps.ui import trusted\nfigures = st.session_state['figures']\n"
+        "trusted.calibration(figures); trusted.patterns(figures); trusted.referral(figures)",
+        default_timeout=60,
+    )
+    drawn.session_state["figures"] = found
+    drawn.run()
+    assert not drawn.exception
+    assert drawn.dataframe[0].value["kinds of data"].tolist() == list(found.patterns)
+    assert f"slope {found.calibration['slope']:.3f} (" in drawn.caption[0].value
+    assert f"answers {found.abstention['answered']:.3f} (" in drawn.caption[1].value
+    errors = trusted.curve(found.abstention).data[1]
+    assert list(errors.y) == [point[1] for point in found.abstention["curve"]]
+    bins = trusted.reliability(found.calibration["bins"]).data[1]
+    assert [int(n) for n in bins.text] == [b[2] for b in found.calibration["bins"]]
 
 
 def test_a_pattern_is_asked_with_all_else_switched_off(trained: tuple[Bundle, Manifest]) -> None:

@@ -70,8 +70,11 @@ STUDIO = Studio(
     recipe.TARGETS,
     ":material/radiology:",
     groups="Patients",
+    by=("sex", "site", "scanner", "age"),
+    decides=True,
     name=answer.name,
     options=_texts,
     screen=_mentions,
+    papers=Diagnosis.checklists,
     opened=_forget,
 )

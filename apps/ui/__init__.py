@@ -190,20 +190,6 @@ def matrix(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> go.Fig
     return figure
 
 
-def reliability(bins: Sequence[tuple[float, float, int]]) -> go.Figure:
-    """How often the answer was right (down) against how sure it was (across); (confidence, accuracy, cases) a bin."""
-    figure = go.Figure()
-    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line={"dash": "dot", "color": GREY}, name="perfect")
-    figure.add_scatter(
-        x=[b[0] for b in bins], y=[b[1] for b in bins], mode="lines+markers+text", text=[str(b[2]) for b in bins],
-        textposition="bottom right", marker={"size": 11, "color": BLUE}, line={"color": BLUE}, name="this model",
-    )  # fmt: skip
-    figure.update_xaxes(title="how sure (probability of the answer)", range=(0, 1.02))
-    figure.update_yaxes(title="how often right", range=(0, 1.06))
-    figure.update_layout(height=320, margin={"l": 0, "r": 0, "t": 8, "b": 0}, legend={"orientation": "h", "y": 1.12})
-    return figure
-
-
 def _where(error: BaseException) -> str:
     """The lines of code that an error came through, without any value."""
     frames = traceback.extract_tb(error.__traceback__)

@@ -9,11 +9,11 @@ import pandas as pd
 import streamlit as st
 
 from apps import ui
+from apps.ui import measured, trusted
 from apps.ui.studio import Studio
-from core.answer import label, reliability
+from core.answer import label
 from core.estimator import Estimator
 from core.evaluation.evaluate import Figures
-from core.manifest import Manifest
 from core.schema import TargetKind
 
 _SHOWN = {"accuracy": "Accuracy", "f1": "Macro F1", "auroc": "AUROC", "r2": "R²", "neg_rmse": "−RMSE"}
@@ -30,19 +30,26 @@ def show(studio: Studio) -> None:
     _pick(studio)
     facts = estimator.bundle.facts
     _figures(facts)
-    measure, card, made = st.tabs(["Confusion and calibration", "Model card", "Versions and data"])
+    table, split = _rows(studio)
+    further = {"Groups": measured.groups, "Robustness": measured.robustness}
+    if studio.decides and estimator.bundle.config.target.kind is not TargetKind.NUMBER:
+        further["Decisions"] = measured.decisions
+    names = ["Confusion and calibration", *further, "Model card", "Versions and data"]
+    measure, *others, card, made = st.tabs(names)
     with measure, studio.pages.boundary():
-        _measure(studio, estimator)
+        _measure(studio, estimator, table, split)
+    for tab, draw in zip(others, further.values(), strict=True):
+        with tab, studio.pages.boundary():
+            draw(studio, estimator, table, split)
     with card:
         st.markdown(_lower_headings(estimator.bundle.card))
-        st.download_button(
-            "Card as Markdown",
-            estimator.bundle.card,
-            "card.md",
-            "text/markdown",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+        papers = {"card.md": estimator.bundle.card} | studio.papers(estimator)
+        with st.container(horizontal=True):
+            for name, text in papers.items():
+                words = "Card as Markdown" if name == "card.md" else label(name.removesuffix(".md")).upper()
+                st.download_button(
+                    words, text, name, "text/markdown", icon=":material/download:", on_click="ignore", key=name
+                )  # fmt: skip
     with made:
         rows = {"created": facts["created"], "fingerprint of the table": facts["fingerprint"], **facts["versions"]}
         st.dataframe([{"what": k, "value": str(v)} for k, v in rows.items()], hide_index=True, alt="Versions")
@@ -91,36 +98,35 @@ def _figures(facts: dict[str, Any]) -> None:
 
 
 @st.cache_data(show_spinner="Measuring …", max_entries=8)
-def _evaluated(
-    table: str, changed: int, split: str | None, model: str, _estimator: Estimator
-) -> tuple[Figures, list[Any]]:
-    figures = _estimator.evaluate(Path(table), split=split)
-    manifest = Manifest.open(Path(table), _estimator.bundle.config)
-    chosen = [i for i, s in enumerate(manifest.splits) if split in (None, s)]
-    part = manifest.select(chosen)
-    return figures, reliability(list(_estimator.predictor.predict_table(part)), part.targets)
+def _evaluated(table: str, changed: int, split: str | None, model: str, _estimator: Estimator) -> Figures:
+    return _estimator.evaluate(Path(table), split=split)
 
 
-def _measure(studio: Studio, estimator: Estimator) -> None:
+def _rows(studio: Studio) -> tuple[Path | None, str | None]:
+    """The table that is measured on, and which of its rows."""
     left, right = st.columns([3, 1])
     sample = studio.model_folder() == studio.sample.ready()
     path = left.text_input(
         "Table to measure on", str(studio.sample.table()) if sample else "", key=f"measure_{studio.model_folder()}"
     )
     split = right.selectbox("Rows", ["test", "all", "val", "train"], key="measure_split")
+    table = Path(path).expanduser() if path else None
+    if table is not None and not table.is_file():
+        st.error(f"{ui.escape(str(table))}: no such file; check the path", icon=":material/error:")
+        table = None
+    return table, None if split == "all" else split
+
+
+def _measure(studio: Studio, estimator: Estimator, table: Path | None, split: str | None) -> None:
     if estimator.bundle.config.target.kind not in (TargetKind.LABEL, TargetKind.GRADE):
         st.caption("Confusion and reliability are drawn for one label or grade a case.")
         return
-    if not path:
+    if table is None:
         st.caption(
             "Name a table that has the target, to see which classes are confused and how honest the probabilities are."
         )
         return
-    table = Path(path).expanduser()
-    changed = table.stat().st_mtime_ns if table.is_file() else 0
-    figures, bins = _evaluated(
-        str(table), changed, None if split == "all" else split, str(studio.model_folder()), estimator
-    )
+    figures = _evaluated(str(table), table.stat().st_mtime_ns, split, str(studio.model_folder()), estimator)
     one, two = st.columns(2, gap="large")
     with one:
         st.markdown(f"**Confusion** · {figures.cases} cases, true class down, answer across")
@@ -131,17 +137,22 @@ def _measure(studio: Studio, estimator: Estimator) -> None:
             "confusion",
         )
     with two:
-        st.markdown("**Calibration** · how often right against how sure; numbers are cases")
-        ui.chart(ui.reliability(bins), f"Reliability {bins}", "reliability")
+        trusted.calibration(figures)
     named = [n for n in ("f1", "accuracy") if n in figures.intervals]
     told = [
         f"{_SHOWN.get(n, n)} {figures.metrics[n]:.3f} ({figures.intervals[n][0]:.3f} to {figures.intervals[n][1]:.3f})"
         for n in named
     ]
-    st.caption(f"{figures.cases} cases: {'; '.join(told)}; calibration error {figures.calibration_error:.3f}.")
-    if figures.by_pattern:
-        rows = [{"modalities present": k} | v for k, v in figures.by_pattern.items()]
-        st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Figures by which modalities are present")
+    st.caption(f"{figures.cases} cases: {'; '.join(told)}.")
+    trusted.patterns(figures)
+    one, two = st.columns(2, gap="large")
+    with one:
+        trusted.referral(figures)
+    with two:
+        if figures.by_pattern:
+            st.markdown("**As the cases came** · by the kinds of data that they have")
+            rows = [{"modalities present": k} | v for k, v in figures.by_pattern.items()]
+            st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Figures by which modalities are present")
 
 
 def _lower_headings(card: str) -> str:
