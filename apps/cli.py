@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from apps import cli_measure, cli_record, cli_spec
-from core.errors import PolyfuseError, TableError
+from core.errors import ConfigError, PolyfuseError, TableError
 from core.numbers import plain
 
 if TYPE_CHECKING:
@@ -72,6 +72,17 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument(
         "--curve", action="store_true", help="learning curve: the same on growing parts of the training rows"
     )
+    clean = add("deidentify", _deidentify, "Write a table and all its files without identity.", spec=False)
+    cli_spec.add_columns(clean)
+    clean.add_argument("--out", type=Path, required=True, help="new folder for the result")
+    clean.add_argument(
+        "--person", help="column that tells persons apart; default: patient_id…, else --group, else --id"
+    )
+    clean.add_argument("--key", type=Path, help="file that keeps the key of the pseudonyms, outside --out; made if new")
+    clean.add_argument("--listen", action="store_true", help="recognise recordings that have no transcript with times")
+    clean.add_argument(
+        "--skip-pixels", action="store_true", help="do not look for text burned into pictures and slices"
+    )
     for name, run, text in (
         ("evaluate", _evaluate, "Measure a saved model on a table that has the target."),
         ("stress", _stress, "Curves of a saved model over damaged, missing and shifted data, as JSON, CSV and text."),
@@ -88,7 +99,12 @@ def _parser() -> argparse.ArgumentParser:
     cli_measure.evaluate_options(commands.choices["evaluate"])
     cli_measure.stress_options(commands.choices["stress"])
     commands.choices["predict"].add_argument("--out", type=Path, help="file for the answers; default: standard output")
-    commands.choices["predict"].add_argument("--explain", action="store_true", help="with the share of each modality")
+    commands.choices["predict"].add_argument(
+        "--explain", action="store_true", help="with shares, and where modalities disagree"
+    )
+    commands.choices["predict"].add_argument(
+        "--domain", help="with --explain, also the domain's own look for contradictions, such as medical"
+    )
     commands.choices["predict"].add_argument(
         "--record", type=Path, help="keep in this file that the cases were answered"
     )
@@ -215,7 +231,7 @@ def _predict(options: argparse.Namespace, command: str) -> int:
     from core.table import StringTable
     from core.table_folder import folder_table
 
-    predictor = Predictor.load(options.bundle, MemoryCache())
+    predictor = Predictor.load(options.bundle, MemoryCache(), cli_spec.review(options.domain))
     is_folder = options.table.is_dir()
     table = folder_table(options.table, predictor.bundle.config) if is_folder else StringTable.open(options.table)
     root = (options.table if is_folder else options.table.parent).absolute().resolve()
@@ -250,6 +266,25 @@ def _record(options: argparse.Namespace, command: str) -> int:
     found, text, is_well = cli_record.record(options)
     _show(options, found, text)
     return 0 if is_well else 1
+
+
+def _deidentify(options: argparse.Namespace, command: str) -> int:
+    from core.privacy import deidentify, keep_key, listener, roles_of
+
+    if options.key and options.key.resolve().is_relative_to(options.out.resolve()):
+        raise ConfigError(f"--key {options.key}: lies in the result; whoever gets that must not have the key")
+    with _progress() as progress:
+        found = deidentify(
+            options.table,
+            options.out,
+            lambda columns: roles_of(columns, cli_spec.described(options, columns), options.person),
+            key=keep_key(options.key) if options.key else None,
+            pixels=not options.skip_pixels,
+            hear=listener() if options.listen else None,
+            progress=progress,
+        )
+    _show(options, found.to_json(), f"{found.text()}\nSaved to {options.out}")
+    return 0 if found.is_clean else 1
 
 
 def _info(options: argparse.Namespace, command: str) -> int:

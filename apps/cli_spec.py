@@ -24,7 +24,21 @@ _COLUMNS = (*_TABLES, "text", *FILES, "id", "group", "split", "gather", "drop", 
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The table and everything that says how it is read."""
+    """The table, everything that says how it is read, and how it is trained on."""
+    add_columns(parser)
+    parser.add_argument("--drop", action="append", default=[], help="string taken out of every text, such as '[MASK]'")
+    parser.add_argument("--preset", help="fast, default (the default) or best (see the README)")
+    parser.add_argument("--fusion", help="fusion method; default: the preset's")
+    parser.add_argument("--seed", type=int, help="of splits, weights and batches; default 0")
+    parser.add_argument("--epsilon", type=float, help="train with differential privacy, spending at most this")
+    parser.add_argument("--delta", type=float, default=1e-5, help="of --epsilon; default 1e-5")
+    parser.add_argument("--clip", type=float, default=1.0, help="norm that each case's gradient is cut to; default 1")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="training option: epochs=20")
+    parser.add_argument("--rejected", type=Path, help="go on without faulty rows and write them to this CSV")
+
+
+def add_columns(parser: argparse.ArgumentParser) -> None:
+    """The table and what its columns are."""
     parser.add_argument("table", type=Path, help="CSV or Parquet; a row is a case, paths are relative to it")
     parser.add_argument("--config", type=Path, help="experiment as JSON, instead of the options below")
     parser.add_argument("--domain", help=f"columns as documented by a domain: {', '.join(domain_names())}")
@@ -41,20 +55,27 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--group", help="column whose rows stay on one side of every split")
     parser.add_argument("--split", help="column with train, val and test; default: split by seed")
     parser.add_argument("--gather", action="store_true", help="rows that share an id are one case with several files")
-    parser.add_argument("--drop", action="append", default=[], help="string taken out of every text, such as '[MASK]'")
-    parser.add_argument("--preset", help="fast, default (the default) or best (see the README)")
-    parser.add_argument("--fusion", help="fusion method; default: the preset's")
-    parser.add_argument("--seed", type=int, help="of splits, weights and batches; default 0")
-    parser.add_argument("--epsilon", type=float, help="train with differential privacy, spending at most this")
-    parser.add_argument("--delta", type=float, default=1e-5, help="of --epsilon; default 1e-5")
-    parser.add_argument("--clip", type=float, default=1.0, help="norm that each case's gradient is cut to; default 1")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="training option: epochs=20")
-    parser.add_argument("--rejected", type=Path, help="go on without faulty rows and write them to this CSV")
 
 
 def domain_names() -> list[str]:
     """Names of all domains."""
     return sorted(m.name for m in pkgutil.iter_modules(domains.__path__))
+
+
+def review(domain: str | None) -> Any:
+    """A domain's own look at an explained answer, where it has one.
+
+    Raises:
+        ConfigError: for a domain that does not exist or has none.
+    """
+    if domain is None:
+        return None
+    if domain not in domain_names():
+        raise unknown("domain", domain, domain_names())
+    found = getattr(importlib.import_module(f"domains.{domain}"), "review", None)
+    if found is None:
+        raise ConfigError(f"domain {domain!r} has no look at answers of its own; leave --domain out")
+    return found
 
 
 def open_table(options: argparse.Namespace) -> tuple[Any, ExperimentConfig]:
@@ -87,6 +108,17 @@ def open_with_bundle(options: argparse.Namespace, need_target: bool) -> tuple[An
     return predictor, _without_faults(manifest, options)
 
 
+def described(options: argparse.Namespace, columns: Sequence[str]) -> ExperimentConfig | None:
+    """The experiment that the options describe, its target named or not; None where they name no column at all."""
+    if options.config:
+        return read_config(options.config)
+    if options.domain:
+        recipe = importlib.import_module(f"domains.{_known_domain(options.domain)}.recipe")
+        return recipe.build(columns, target=options.target)
+    named = any(getattr(options, name) for name in (*_TABLES, "text", *FILES))
+    return _plain(options, columns, TargetConfig("")) if named else None
+
+
 def _without_faults(manifest: Any, options: argparse.Namespace) -> Any:
     if manifest.faults and options.rejected:
         kept = manifest.without_faulty(options.rejected)
@@ -101,12 +133,16 @@ def _config(options: argparse.Namespace, columns: Sequence[str]) -> ExperimentCo
         _refuse("--config", options, (*_COLUMNS, "domain", "target", "preset"))
         return _changed(read_config(options.config), options)
     if options.domain:
-        if options.domain not in domain_names():
-            raise unknown("domain", options.domain, domain_names())
         _refuse("--domain", options, _COLUMNS)
-        recipe = importlib.import_module(f"domains.{options.domain}.recipe")
+        recipe = importlib.import_module(f"domains.{_known_domain(options.domain)}.recipe")
         return _changed(recipe.build(columns, target=options.target, preset=options.preset or "default"), options)
     return _changed(_plain(options, columns), options)
+
+
+def _known_domain(name: str) -> str:
+    if name not in domain_names():
+        raise unknown("domain", name, domain_names())
+    return name
 
 
 def _refuse(given: str, options: argparse.Namespace, names: Sequence[str]) -> None:
@@ -114,12 +150,13 @@ def _refuse(given: str, options: argparse.Namespace, names: Sequence[str]) -> No
         raise ConfigError(f"{given} says already what {', '.join(named)} would; leave one of them out")
 
 
-def _plain(options: argparse.Namespace, columns: Sequence[str]) -> ExperimentConfig:
+def _plain(options: argparse.Namespace, columns: Sequence[str], untold: TargetConfig | None = None) -> ExperimentConfig:
+    """``untold``: the target where none is named; None: one must be."""
     from core.recipes import Columns, build_config
 
-    if not options.target:
+    if not options.target and untold is None:
         raise ConfigError("name the column to predict: --target COLUMN[:label|labels|grade|number]")
-    target = _target(options, columns)
+    target = _target(options, columns) if options.target or untold is None else untold
     table = TableConfig(id=options.id, group=options.group, split=options.split, gather=options.gather)
     special = {target.column, table.id, table.group, table.split}
     inputs = [c for c in columns if c not in special]  # what a pattern such as * may mean
@@ -142,7 +179,8 @@ def _plain(options: argparse.Namespace, columns: Sequence[str]) -> ExperimentCon
             if name in modalities:
                 raise ConfigError(f"--{kind} {given}: there is a modality {name!r} already; write OTHER_NAME={column}")
             modalities[name] = Columns(Modality(kind), tuple(_matching(column, columns, inputs)))
-    return build_config(modalities, target, table, options.preset or "default", drop=options.drop)
+    preset, drop = getattr(options, "preset", None) or "default", getattr(options, "drop", ())
+    return build_config(modalities, target, table, preset, drop=drop)
 
 
 def _target(options: argparse.Namespace, columns: Sequence[str]) -> TargetConfig:

@@ -169,7 +169,8 @@ def _identity(windows: Windows, predictor: Predictor, explain: bool) -> dict[str
     made_by = {k: predictor.bundle.facts.get(k) for k in ("created", "fingerprint", "expert_weights")}
     config = hashlib.sha256(json.dumps(predictor.bundle.config.to_json(), sort_keys=True).encode()).hexdigest()
     return {"table": windows.table.fingerprint, "cases": windows.sizes[:], "model": made_by, "config": config} | {
-        "explain": explain
+        "explain": explain,
+        "review": getattr(predictor.review, "__module__", None),
     }
 
 
