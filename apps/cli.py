@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import os
 import shlex
@@ -52,7 +53,8 @@ def _parser() -> argparse.ArgumentParser:
             cli_spec.add_options(found)
         return found
 
-    add("check", _check, "Check a whole table and report all its faults at once.")
+    check = add("check", _check, "Check a whole table and report all its faults at once.")
+    check.add_argument("--leaks", action="store_true", help="also look for like cases on both sides of the split")
     add("advise", _advise, "Measure what each kind of data carries, and advise a fusion, before training.")
     train = add("train", _train, "Train a fused model and the cheap floor, and save them.")
     train.add_argument("--overwrite", action="store_true", help="replace a bundle that is there already")
@@ -145,9 +147,20 @@ def _check(options: argparse.Namespace, command: str) -> int:
     if manifest.faults and options.rejected:
         manifest.without_faulty(options.rejected)
     faults = [str(f) for f in manifest.faults]
-    lines = [*faults, *facts.lines(), f"{len(faults)} fault(s)" if faults else "no faults"]
-    _show(options, facts.to_json() | {"faults": [f.to_json() for f in manifest.faults]}, "\n".join(lines))
+    found = _leaks(manifest, config) if options.leaks and not faults else []
+    lines = [*faults, *facts.lines(), *(f"like cases in {d}" for d in found)]
+    lines.append(f"{len(faults)} fault(s)" if faults else "no faults")
+    told = {"faults": [f.to_json() for f in manifest.faults], "leaks": [dataclasses.asdict(d) for d in found]}
+    _show(options, facts.to_json() | told, "\n".join(lines))
     return 1 if faults else 0
+
+
+def _leaks(manifest: Any, config: Any) -> list[Any]:
+    from core.quality.report import leaks
+    from core.splits import split
+
+    with _progress() as progress:
+        return leaks(manifest, split(manifest, config, config.seed), progress=progress)
 
 
 def _advise(options: argparse.Namespace, command: str) -> int:

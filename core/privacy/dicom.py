@@ -20,7 +20,6 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID_dictionary
 
-from core.errors import MissingExtraError
 from core.privacy.person import Person
 from core.privacy.pseudonyms import Pseudonyms
 
@@ -56,11 +55,7 @@ def learn_header(dataset: Dataset, person: Person) -> None:
 
 
 def clean_header(dataset: Dataset, person: Person, pseudonyms: Pseudonyms, pixels_cleaned: bool = True) -> Counter[str]:
-    """Take identity out of a dataset and its file meta information, in place; counts what was replaced or removed.
-
-    Raises:
-        MissingExtraError: without the package dicom-anonymizer.
-    """
+    """Take identity out of a dataset and its file meta information, in place; counts what was replaced or removed."""
     before = {(e.tag, str(e.value)) for e in dataset if e.VR != "SQ" and e.keyword != "PixelData"}
     kinds = Counter({"PRIVATE_TAG": sum(e.tag.is_private for e in _elements(dataset))})
     _clean_level(dataset, person, pseudonyms)
@@ -128,10 +123,7 @@ def _clean_meta(dataset: Dataset) -> None:
 @lru_cache(maxsize=1)
 def _rules() -> dict[tuple[int, ...], Callable[..., None]]:
     """The profile's action for each tag, but for dates and identifiers, which are done by then."""
-    try:
-        from dicomanonymizer import simpledicomanonymizer as library
-    except ImportError:
-        raise MissingExtraError("dicom-anonymizer", "deidentify", "DICOM without identity") from None
+    from dicomanonymizer import simpledicomanonymizer as library
 
     rules = library.initialize_actions(PROFILE)
     for tag, action in rules.items():
