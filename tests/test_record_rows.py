@@ -11,10 +11,12 @@ from small import config, experiment, table
 
 from apps.cli import main
 from core.errors import ConfigError
+from core.manifest import Manifest
 from core.record import PREDICTION, Record
 from core.record_rows import training_rows
 from core.schema import Prediction
 from core.table import StringTable
+from domains.education import recipe
 from domains.education.grading import Graded
 from domains.education.review_queue import ReviewQueue
 
@@ -56,6 +58,8 @@ def test_a_teachers_marks_are_exported_by_the_command(tmp_path: Path, capsys: py
     (row,) = pd.read_csv(out, dtype=str).to_dict("records")
     assert row == {"answer_id": "s1", **case, "grade": "incorrect", "split": "train"}
     assert queue.record.rows()[0].who == "T"
+    config = recipe.build(StringTable.open(out).columns, target="grade", preset="fast")
+    assert Manifest.open(out, config, for_training=False).faults == []
 
 
 def test_replies_that_agents_approved_are_exported_by_the_command(tmp_path: Path) -> None:

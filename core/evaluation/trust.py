@@ -89,7 +89,7 @@ def _patterns(
         here = np.flatnonzero((present | ~np.array(pattern)).all(axis=1))
         if len(here) < LEAST:
             continue
-        one = calibration_figures(kind, y[here], cut[here], [groups[i] for i in here])
+        one = calibration_figures(kind, y[here], cut[here], [groups[i] for i in here.tolist()])
         one |= {"cases": len(here), DEFAULT[kind]: score(kind, None, y[here], cut[here])}
         one.pop("bins", None)
         alike = np.tile(pattern, (len(here), 1))
