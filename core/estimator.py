@@ -43,7 +43,6 @@ class Estimator:
         options: passed on to ``recipe.build``.
     """
 
-    review: ClassVar[Review | None] = None  # the domain's own look at an explained answer, for contradictions in it
     recipe: ClassVar[ModuleType]  # has build(columns, *, target, preset, seed, **options) -> ExperimentConfig
 
     def __init__(
@@ -72,7 +71,7 @@ class Estimator:
         with tempfile.TemporaryDirectory() as scratch:
             folder = out or Path(scratch) / "run"
             bundle = train(manifest, self._config(table), folder, progress=progress)
-            self._predictor = Predictor(bundle, type(self).review)
+            self._predictor = Predictor(bundle, self.review())
         return self
 
     def compare(
@@ -117,6 +116,11 @@ class Estimator:
         """
         return self.predictor.predict(case, explain=explain)
 
+    @classmethod
+    def review(cls) -> Review | None:
+        """A domain's own look at an explained answer, for contradictions in it; None: it has none."""
+        return None
+
     def save(self, folder: Path | str) -> None:
         """Write the trained model as a bundle."""
         self.bundle.save(Path(folder))
@@ -124,7 +128,7 @@ class Estimator:
     @classmethod
     def load(cls, folder: Path | str, cache: FeatureCache | None = None) -> Self:
         """Open a bundle that ``save`` or ``polyfuse train`` wrote."""
-        predictor = Predictor.load(folder, cache, cls.review)
+        predictor = Predictor.load(folder, cache, cls.review())
         found = cls(config=predictor.bundle.config)
         found._predictor = predictor
         return found

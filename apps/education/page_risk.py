@@ -126,7 +126,7 @@ def _one(model: EarlyWarning, row: dict[str, str], learner: str) -> None:
     """The learner that is picked: how sure it is, what each kind of record gives to that, and the values behind it."""
     modalities = model.bundle.config.modalities
     case = {c: row.get(c, "") for m in modalities for c in m.columns}
-    found = model.predict(**case)
+    found = model.predictor.predict(case)
     st.markdown(f"**{ui.escape(session.who(learner))}** · {'at risk' if found.label == '1' else 'not at risk'}")
     st.caption(ui.escape(_SURE.get(found.conformal_set, answer.how_sure(found))))
     why.disagreement(found, studios.name)

@@ -194,5 +194,5 @@ def _last(reader: nn.Module) -> nn.Module | None:
     if blocks:
         return blocks[-1].first.conv
     kinds = tuple(CONV.values())
-    wide = [m for m in reader.modules() if isinstance(m, kinds) and max(m.kernel_size) > 1]  # type: ignore[type-var]
+    wide = [m for m in reader.modules() if isinstance(m, kinds) and max(m.kernel_size) > 1]
     return wide[-1] if wide else None

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from core.config import ExperimentConfig
 from core.errors import ConfigError
 from core.estimator import Estimator
-from core.predict import as_row
+from core.predict import Review, as_row
 from core.preprocess.volume import VolumePreprocessor
 from core.schema import Prediction
 from domains.medical import recipe
@@ -31,7 +31,6 @@ class Diagnosis(Estimator):
     """
 
     recipe: ClassVar[ModuleType] = recipe
-    review = staticmethod(contradictions)
 
     def __init__(
         self,
@@ -43,6 +42,11 @@ class Diagnosis(Estimator):
         config: ExperimentConfig | None = None,
     ) -> None:
         super().__init__(target, preset=preset, seed=seed, config=config, texts=texts)
+
+    @classmethod
+    def review(cls) -> Review:
+        """Where a report denies what the scan alone shows."""
+        return contradictions
 
     def diagnose(
         self, *, explain: bool = True, on_defect: str | None = None, series: str | int | None = None, **case: Any
