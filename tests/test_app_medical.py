@@ -240,7 +240,8 @@ def test_the_api_writes_the_documents_of_a_case(tmp_path: Path) -> None:
     diagnosis = Diagnosis.load(starter.ensure())
     found = diagnosis.diagnose(report="FINDINGS: The lungs are clear.", age="40")
     assert diagnosis.document(found).startswith(b"%PDF")
-    fhir = json.loads(diagnosis.document(found, "fhir"))
+    fhir = json.loads(diagnosis.document(found, "fhir", name="case-9"))
+    assert fhir["subject"]["display"] == "case-9"
     assert {c["code"]["text"] for o in fhir["contained"] if o["id"] == "shares" for c in o["component"]} == {
         "ct", "report", "history", "clinical",
     }  # fmt: skip

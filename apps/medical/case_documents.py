@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import streamlit as st
 
@@ -23,7 +24,7 @@ def show(diagnosis: Diagnosis, found: Prediction, case: Case, off: frozenset[str
             text = make(found, diagnosis.bundle, scan, sorted(off))
             _button(f"Result as {kind.upper()}", text, f"{case.name}.{kind}", f"text/{kind}", kind)
         for kind, words in _NAMES.items():
-            data = _maker(kind, Result.of(found, diagnosis.bundle, sorted(off)), case)
+            data = _maker(kind, Result.of(replace(found, id=case.name), diagnosis.bundle, sorted(off)), case)
             _button(words, data, f"{case.name}{SUFFIXES[kind]}", MIMES[kind], kind)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
@@ -71,13 +72,20 @@ class Diagnosis(Estimator):
         return self.predictor.predict(case, explain=explain)
 
     def document(
-        self, found: Prediction, kind: str = "pdf", *, ct: Path | None = None, series: str | None = None
+        self,
+        found: Prediction,
+        kind: str = "pdf",
+        *,
+        name: str = "case",
+        ct: Path | None = None,
+        series: str | None = None,
     ) -> bytes:
         """An answer as a document: ``pdf``, ``fhir`` (DiagnosticReport) or ``sr`` (DICOM structured report).
 
         Args:
             found: what ``diagnose`` answered.
             kind: of document.
+            name: of the case, which stands in the document.
             ct: the DICOM series that the case was given as, for the documents that refer to it.
             series: of several series in ``ct``, one by its unique identifier.
 
@@ -90,7 +98,7 @@ class Diagnosis(Estimator):
         from domains.medical.documents.sources import dicom_headers
 
         images = [] if ct is None else dicom_headers(ct, series)
-        return document(kind, Result.of(found, self.bundle), images)
+        return document(kind, Result.of(replace(found, id=name), self.bundle), images)
 
     def checklists(self) -> dict[str, str]:
         """TRIPOD+AI and CLAIM 2024 as Markdown by file name, filled where the training run knows the answer."""
