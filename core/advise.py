@@ -77,7 +77,7 @@ def advise(
     Raises:
         TableError: when too many files cannot be read; it names them all.
     """
-    quality = inspect(manifest, config, progress=progress)
+    quality = inspect(manifest, config, content=True, progress=progress, cache=cache)
     quick = dataclasses.replace(config, folds=5, floor=True)
     names = [m.name for m in config.modalities]
     judged = {n: _judge(Experiment(manifest, quick.only(n), progress=progress, cache=cache)) for n in names}

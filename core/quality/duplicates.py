@@ -22,6 +22,7 @@ from core.schema import Modality
 MOST = 5_000  # cases compared; of more, so many are drawn
 ALIKE, BITS = 0.95, 3
 _SHOWN = 5
+HASHED = "of (nearly) the same"
 
 Pairs = np.ndarray  # (P, 2) positions, the smaller first
 
@@ -37,11 +38,12 @@ class Duplicates:
     across_splits: int  # one is trained on, the other held out or tested on
     other_answer: int  # with another answer
     examples: tuple[tuple[str, str], ...]  # ids
+    how: str = HASHED  # they are like each other
 
     def __str__(self) -> str:
         shown = ", ".join(f"{a} = {b}" for a, b in self.examples)
         return (
-            f"{self.modality}: {self.pairs} pairs of (nearly) the same among {self.compared} cases; "
+            f"{self.modality}: {self.pairs} pairs {self.how} among {self.compared} cases; "
             f"{self.across_splits} on both sides of the split, {self.across_groups} in two groups, "
             f"{self.other_answer} with another answer ({shown})"
         )
@@ -60,11 +62,15 @@ def find_duplicates(manifest: Manifest, part: Sequence[str]) -> list[Duplicates]
         pairs = _like(m.kind, [cell for _, cell in here])
         if len(pairs):
             place = np.array([i for i, _ in here])
-            found.append(_count(manifest, part, m.name, len(here), place[pairs]))
+            found.append(counted(manifest, part, m.name, len(here), place[pairs]))
     return found
 
 
-def _count(manifest: Manifest, part: Sequence[str], name: str, compared: int, pairs: Pairs) -> Duplicates:
+def counted(
+    manifest: Manifest, part: Sequence[str], name: str, compared: int, pairs: Pairs, how: str = HASHED
+) -> Duplicates:
+    """What pairs of row numbers mean for splits, groups and answers."""
+
     def differing(values: Sequence[object], unknown_differs: bool) -> int:
         both = [(values[a], values[b]) for a, b in pairs]
         return sum(a != b or (unknown_differs and a is None) for a, b in both)
@@ -79,6 +85,7 @@ def _count(manifest: Manifest, part: Sequence[str], name: str, compared: int, pa
         sum((part[a] == "train") != (part[b] == "train") for a, b in pairs),
         differing(manifest.targets, unknown_differs=False),
         tuple((ids[a], ids[b]) for a, b in pairs[:_SHOWN]),
+        how,
     )
 
 

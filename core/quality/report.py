@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
+from core.cache import FeatureCache
 from core.check import Description, describe
 from core.config import ExperimentConfig
 from core.dataset import cells_of
@@ -17,6 +18,7 @@ from core.preprocess import build
 from core.progress import Progress, silent
 from core.quality.columns import ColumnFacts, column_facts
 from core.quality.duplicates import Duplicates, find_duplicates
+from core.quality.likeness import find_alike
 from core.quality.shortcuts import LOOKS_LIKE_ONE, shortcut_auroc
 from core.splits import split
 
@@ -64,9 +66,15 @@ class Quality:
 
 
 def inspect(
-    manifest: Manifest, config: ExperimentConfig, *, limit: float = LIMIT, progress: Progress = silent
+    manifest: Manifest,
+    config: ExperimentConfig,
+    *,
+    limit: float = LIMIT,
+    content: bool = False,
+    progress: Progress = silent,
+    cache: FeatureCache | None = None,
 ) -> Quality:
-    """Inspect a table that has no faults of form.
+    """Inspect a table that has no faults of form; with ``content`` also for cases alike in content, see ``leaks``.
 
     Raises:
         TableError: when more than ``limit`` of a modality's sampled files cannot be read; it names all of these.
@@ -76,16 +84,34 @@ def inspect(
         if found.share > limit:
             raise TableError(manifest.table.source, list(found.faults))
     rows = split(manifest, config, config.seed)
-    part = np.full(len(manifest), "", dtype=object)
-    for name, chosen in rows.items():
-        part[chosen] = name
     return Quality(
         describe(manifest, config),
         column_facts(manifest.table, config),
         unreadable,
-        find_duplicates(manifest, part.tolist()),
+        leaks(manifest, rows, content=content, progress=progress, cache=cache),
         shortcut_auroc(manifest, [*rows["train"], *rows["val"]]),
     )
+
+
+def leaks(
+    manifest: Manifest,
+    rows: Mapping[str, np.ndarray],
+    *,
+    content: bool = True,
+    progress: Progress = silent,
+    cache: FeatureCache | None = None,
+) -> list[Duplicates]:
+    """Cases that are the same, or alike, and how many of them stand on both sides of the split ``rows``.
+
+    By hashing; with ``content`` also by vectors (``core.quality.likeness``), which find the same cases again.
+    """
+    part = np.full(len(manifest), "", dtype=object)
+    for name, chosen in rows.items():
+        part[chosen] = name
+    found = find_duplicates(manifest, part.tolist())
+    if content:
+        found += find_alike(manifest, part.tolist(), rows["train"].tolist(), progress=progress, cache=cache)
+    return found
 
 
 def _try(manifest: Manifest, place: int, progress: Progress) -> Unreadable:
