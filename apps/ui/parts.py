@@ -14,6 +14,7 @@ from core.privacy.spans import Span
 from core.schema import Modality
 
 _LEAST, _OF_BEST = 0.05, 0.25  # in log-odds, and of the strongest part: below, a part is not marked
+_FULL = 0.5  # log-odds, or the strongest part, that are shown in full colour: what hardly counts stays pale
 _POINTS = 400  # of a drawn wave
 _HOW = {
     "occlusion": "each part was taken out, and the question asked again",
@@ -94,7 +95,7 @@ def over_picture(parts: Sequence[Part], picture: np.ndarray) -> np.ndarray:
     shares = np.array([p.share for p in parts]).reshape(GRIDS[Modality.IMAGE])
     height, width = picture.shape[:2]
     rows, across = (np.arange(n) * g // n for n, g in zip((height, width), shares.shape))
-    spread = shares[np.ix_(rows, across)] / (np.abs(shares).max() or 1.0)  # (H, W) in [-1, 1]
+    spread = shares[np.ix_(rows, across)] / max(float(np.abs(shares).max()), _FULL)  # (H, W) in [-1, 1]
     found = picture.astype(np.float32)
     for sign, colour in ((1, (255, 120, 0)), (-1, (40, 120, 255))):
         depth = (spread * sign).clip(0, 1)[..., None] * 0.5
@@ -103,7 +104,7 @@ def over_picture(parts: Sequence[Part], picture: np.ndarray) -> np.ndarray:
 
 
 def _shade(figure: go.Figure, parts: Sequence[Part]) -> None:
-    best = max((abs(p.share) for p in parts), default=0.0) or 1.0
+    best = max([_FULL, *(abs(p.share) for p in parts)])
     for part in parts:
         ((start, end),) = part.span
         depth = round(0.6 * abs(part.share) / best, 2)

@@ -13,6 +13,8 @@ from core.preprocess.volume_io import Volume
 from core.schema import Modality
 from domains.medical.viewer import on_square, plane_axis, slice_image
 
+FULL = 0.5  # log-odds that are shown in full colour, or the strongest box: a scan that hardly counts stays grey
+
 
 @dataclass(frozen=True, eq=False)
 class Heat:
@@ -52,7 +54,7 @@ def strongest_slice(heat: Heat, volume: Volume, plane: str) -> int:
 def heat_picture(heat: Heat, volume: Volume, plane: str, index: int, window: tuple[float, float]) -> np.ndarray:
     """(512, 512, 3) uint8: a slice, warm where it speaks for the answer and cold where against it."""
     grey: np.ndarray = slice_image(volume, plane, index, window)[..., None].repeat(3, axis=2)  # (S, S, 3)
-    best = float(np.abs(heat.shares).max()) or 1.0
+    best = max(float(np.abs(heat.shares).max()), FULL)
     shares = np.take(heat.on_voxels(volume), index, plane_axis(plane)) / best  # (H, W) in [-1, 1]
     for sign, colour in ((1, (255, 120, 0)), (-1, (40, 120, 255))):
         depth = on_square((shares * sign).clip(0, 1), volume, plane)[..., None] * 0.55
