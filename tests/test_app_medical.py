@@ -223,7 +223,7 @@ def test_a_decision_is_kept_and_comes_back_as_a_training_row() -> None:
     assert not at.exception
     assert "as they were written" in at.success[0].value
     assert {"Dr A", "case-01", "posterior fluid"} <= {str(v) for v in at.dataframe[0].value.iloc[0]}
-    assert at.get("download_button")[-1].proto.label.endswith("to train on")
+    assert at.get("download_button")[-1].proto.label == "Rows to train on (1)"
 
 
 def test_another_answer_has_to_be_named() -> None:

@@ -30,12 +30,11 @@ def show() -> None:
     seen, said, told = st.columns([1.02, 1.15, 1.0], gap="medium")
     with told:
         cells, places = _told(diagnosis, case)
-        foot = st.container()
     case_why.show(diagnosis, case, cells, places)
     with seen, pages.boundary():
         _seen(diagnosis, case, cells)
     with said, pages.boundary():
-        _said(diagnosis, case, cells, foot)
+        _said(diagnosis, case, cells)
 
 
 def _neighbours(diagnosis: Diagnosis, case: Case) -> None:
@@ -96,7 +95,7 @@ def scroll(diagnosis: Diagnosis, case: Case, cells: dict[str, str]) -> None:
         st.caption(f":material/info: {ui.escape(ui.without_folder(note))}")
 
 
-def _said(diagnosis: Diagnosis, case: Case, cells: dict[str, str], foot: DeltaGenerator) -> None:
+def _said(diagnosis: Diagnosis, case: Case, cells: dict[str, str]) -> None:
     """The answer, how sure it is and why, and what changes when a modality is switched off."""
     head = st.container()
     present = list(session.given(diagnosis, case, cells))
@@ -115,9 +114,9 @@ def _said(diagnosis: Diagnosis, case: Case, cells: dict[str, str], foot: DeltaGe
         _headline(diagnosis, found, whole if off else None, case)
     _reasons(diagnosis, found, present, () if case.scan is None else case.scan.volume.notes)
     case_record.keep_asked(diagnosis, found, case, cells, off)
-    with foot:
-        _foot(diagnosis, found, case, cells, off)
-    if case_why.toggle(case):
+    wanted = case_why.toggle(case)
+    _foot(diagnosis, found, case, cells, off)
+    if wanted:
         case_why.work_out(diagnosis, case, cells)
 
 

@@ -71,7 +71,7 @@ def _training(entries: list[Entry]) -> None:
     rows, left = training_rows(decided, target, decisions.CASE, table)
     if len(rows):
         text = rows.rename(columns={decisions.CASE: name}).to_csv(index=False)
-        _download(f"{len(rows)} rows to train on", text, "decided.csv")
+        _download(f"Rows to train on ({len(rows)})", text, "decided.csv")
     if left:
         st.caption(f"{left} decided cases are no row to train on: referred, or not in the open table.")
 
