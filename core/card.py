@@ -60,8 +60,10 @@ Calibrated (temperature {bundle.ensemble.temperature:.2f}) and {bounded} on held
 rows of this table{patterns}: on cases unlike them neither holds.
 Seeds {config.seed} to {config.seed + config.seeds - 1}.
 {_novelty(facts)}
+{_disagreement(bundle)}
 
 ## Privacy of training rows
+Kept of the training cases, to show the nearest ones: {config.keep_cases}.
 {_privacy(facts)}
 
 ## Made by
@@ -87,6 +89,16 @@ def _novelty(facts: dict[str, Any]) -> str:
     """How often test rows were called unlike the training cases."""
     told = [f"{name} {f['fresh_warned']} of {f['fresh']}" for name, f in facts["novelty"].items()]
     return f"Called unlike the training cases among test rows: {', '.join(told)}." if told else ""
+
+
+def _disagreement(bundle: Bundle) -> str:
+    """From which clash on modalities are said to contradict each other, and how often that is a false alarm."""
+    if (rule := bundle.disagreement) is None:
+        return ""
+    return (
+        f"Modalities that are both surer than {rule.threshold:.2f} of different answers are flagged: at most "
+        f"{rule.rate:.0%} of {rule.cases} held-out cases that are answered rightly."
+    )
 
 
 def _privacy(facts: dict[str, Any]) -> str:
