@@ -26,8 +26,8 @@ _MARGIN, _APART = 2, 8  # pixels around a text, and between two of them that are
 def text_boxes(planes: Sequence[np.ndarray]) -> list[Box]:
     """Where text is burned into N planes of one size, (H, W) or (H, W, 3) uint8, as boxes that hold for all of them.
 
-    The first, middle and last plane are read, and all others that have strokes as letters do. What is thin, stands out
-    and is the same to the last bit in all planes of a scan is text without reading it.
+    The first, middle and last plane are read, and all others that have strokes as letters do. What is bright, thin and
+    the same to the last bit in all planes of a scan is text without reading it.
     """
     always = {0, len(planes) // 2, len(planes) - 1}
     read = [plane for i, plane in enumerate(planes) if i in always or strokes(plane).sum() >= _STROKES]
@@ -50,13 +50,15 @@ def printed(planes: Sequence[np.ndarray]) -> list[Printed]:
     return found
 
 
-def strokes(plane: np.ndarray) -> np.ndarray:
-    """(H, W) bool: what is bright or dark, thin, and stands out by much of the plane's range."""
+def strokes(plane: np.ndarray, dark: bool = True) -> np.ndarray:
+    """(H, W) bool: what is bright (or dark), thin, and stands out by much of the plane's range."""
     from scipy.ndimage import grey_closing, grey_opening
 
     grey = plane.max(axis=2) if plane.ndim == 3 else plane  # (H, W)
     size = (_THIN, _THIN)
-    height = np.maximum(grey - grey_opening(grey, size), grey_closing(grey, size) - grey)  # white and black top-hat
+    height = grey - grey_opening(grey, size)  # white top-hat
+    if dark:
+        height = np.maximum(height, grey_closing(grey, size) - grey)  # black top-hat
     return height > _CONTRAST * 255
 
 
@@ -90,7 +92,9 @@ def _static_boxes(planes: Sequence[np.ndarray]) -> list[Box]:
     if len(planes) < _STATIC:
         return []
     same = np.all([p == planes[0] for p in planes[1:]], axis=0)  # (H, W) or (H, W, 3)
-    marks = (same.all(axis=2) if same.ndim == 3 else same) & np.all([strokes(p) for p in planes], axis=0)  # (H, W)
+    marks = (same.all(axis=2) if same.ndim == 3 else same) & np.all(
+        [strokes(p, dark=False) for p in planes], axis=0
+    )  # (H, W)
     lines, _ = label(binary_dilation(marks, np.ones((3, 9))))  # letters of a line grow together
     found = [place for i, place in enumerate(find_objects(lines), start=1) if (marks & (lines == i)).sum() >= _STROKES]
     return [_grown(r.start, c.start, r.stop, c.stop, marks.shape) for r, c in found]
