@@ -37,10 +37,10 @@ def evaluate(options: argparse.Namespace) -> Figures:
     by = parse_by(options.by, manifest.table.columns)
     figures = measure(predictor.bundle, manifest, options.split, by=by, decide=options.decide)
     if options.card:
-        kept = {"subgroups": figures.subgroups, "decisions": figures.decisions}
-        for name, found in kept.items():
-            if found:
-                remember(options.bundle, name, plain([one.to_json() for one in found]))
+        if figures.subgroups:
+            remember(options.bundle, "subgroups", plain([g.to_json() for g in figures.subgroups]))
+        if figures.decisions:
+            remember(options.bundle, "decisions", plain([d.to_json() for d in figures.decisions]))
     return figures
 
 

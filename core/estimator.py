@@ -22,6 +22,7 @@ from core.evaluation.evaluate import Figures, evaluate
 from core.evaluation.robustness import stress
 from core.evaluation.subgroups import parse_by
 from core.experiment import train
+from core.learning_curve import LearningCurve, learning_curve
 from core.manifest import Manifest
 from core.predict import Predictor, Review
 from core.progress import Progress, silent
@@ -79,6 +80,10 @@ class Estimator:
     ) -> Comparison:
         """Fused against each kind alone and the floor, on the same splits; see ``core.compare``."""
         return compare(self._manifest(table, root), self._config(table), outer_folds=folds, progress=progress)
+
+    def learning_curve(self, table: Table, *, root: Path | None = None, progress: Progress = silent) -> LearningCurve:
+        """The same comparison on growing parts of the training rows; see ``core.learning_curve``."""
+        return learning_curve(self._manifest(table, root), self._config(table), progress=progress)
 
     def evaluate(
         self,

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from apps import ui
 from apps.ui.measured import _curves
 from core.evaluation.subgroups import LEAST
+from core.learning_curve import Point
 from domains.medical import starter
 
 
@@ -81,3 +82,12 @@ def test_robustness_is_measured_on_request_and_kept_beside_the_model(at: AppTest
 
     drawn = _curves(Names(), one, "f1")  # type: ignore[arg-type]
     assert [len(line.y) for line in drawn.data] == [5] * len(one)
+
+
+def test_the_learning_curve_has_a_line_for_each_model_over_doubling_rows() -> None:
+    points = [Point(m, n, v, (v - 0.1, v + 0.1)) for m, v in (("fused", 0.8), ("CT alone", 0.6)) for n in (10, 20, 40)]
+    lines = {m: [(p.rows, p.value, *p.interval) for p in points if p.model == m] for m in ("fused", "CT alone")}
+    figure = ui.growing(lines, "f1")
+    assert [(line.name, list(line.x)) for line in figure.data] == [("fused", [10, 20, 40]), ("CT alone", [10, 20, 40])]
+    assert figure.layout.xaxis.type == "log"
+    assert list(figure.layout.xaxis.ticktext) == ["10", "20", "40"]

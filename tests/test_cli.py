@@ -14,7 +14,7 @@ from small import config, table
 
 from apps.cli import main
 
-COMMANDS = ("check", "advise", "train", "tune", "evaluate", "compare", "predict", "info")
+COMMANDS = ("check", "advise", "train", "tune", "evaluate", "compare", "stress", "predict", "info")
 ROWS = ("--number", "number_0,number_1", "--category", "category")
 FAST = ("--preset", "fast", "--set", "epochs=2", "--set", "width=16", "--set", "floor=false")
 

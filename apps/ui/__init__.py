@@ -174,6 +174,24 @@ def curves(history: Sequence[Mapping[str, float]]) -> go.Figure:
     return figure
 
 
+def growing(lines: Mapping[str, Sequence[tuple[float, float, float, float]]], metric: str) -> go.Figure:
+    """A metric over the number of training rows, doubling from tick to tick; (rows, value, low, high) a point."""
+    figure = go.Figure()
+    colours = (BLUE, ORANGE, GREEN, RED, GREY)
+    for i, (name, points) in enumerate(lines.items()):
+        rows, values, low, high = zip(*points)
+        bars = {"array": [h - v for h, v in zip(high, values)], "arrayminus": [v - w for v, w in zip(values, low)]}
+        figure.add_scatter(
+            x=rows, y=values, name=name, mode="lines+markers", error_y=bars | {"thickness": 1, "width": 3},
+            line={"color": colours[i % len(colours)], "width": 3 if i == 0 else 2},
+        )  # fmt: skip
+    ticks = sorted({p[0] for points in lines.values() for p in points})
+    figure.update_xaxes(title="training rows", type="log", tickvals=ticks, ticktext=[f"{t:g}" for t in ticks])
+    figure.update_yaxes(title=metric)
+    figure.update_layout(height=340, margin={"l": 0, "r": 0, "t": 8, "b": 0}, legend={"orientation": "h", "y": 1.16})
+    return figure
+
+
 def matrix(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> go.Figure:
     """A confusion matrix: true classes down, answers across, coloured by the share of the true class."""
     share = [[n / max(sum(row), 1) for n in row] for row in confusion]

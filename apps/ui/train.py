@@ -11,10 +11,10 @@ import pandas as pd
 import streamlit as st
 
 from apps import ui
+from apps.ui import compared
 from apps.ui.studio import Source, Studio
 from core import starter
 from core.check import describe
-from core.compare import Comparison
 from core.config import KEPT, ExperimentConfig
 from core.errors import ConfigError, FileError, PolyfuseError
 from core.manifest import Manifest
@@ -158,7 +158,7 @@ def _faults(manifest: Manifest) -> tuple[list[int], bool]:
 
 def _train(studio: Studio, source: Source, config: ExperimentConfig, table: pd.DataFrame | Path, ready: bool) -> None:
     st.subheader("4 · Train and compare", anchor=False)
-    left, middle, right = st.columns([2, 1, 1], vertical_alignment="bottom")
+    left, middle, right, more = st.columns([2, 1, 1, 1], vertical_alignment="bottom")
     name = left.text_input("Name of the model", f"{source.path.parent.name}-{config.target.column}", key="model_name")
     name = re.sub(r"[^\w.-]+", "-", name).strip(".-") or "model"
     start = middle.button("Train", type="primary", disabled=not ready, key="train", width="stretch")
@@ -168,6 +168,13 @@ def _train(studio: Studio, source: Source, config: ExperimentConfig, table: pd.D
         key="compare",
         width="stretch",
         help="Train fused, each kind alone and the floor on the same splits",
+    )
+    grow = more.button(
+        "Learning curve",
+        disabled=not ready,
+        key="learning",
+        width="stretch",
+        help="Compare on an eighth, a quarter, half and all of the training rows: what would more rows bring?",
     )
     st.caption(
         "Leaving the page stops a training; started again with the same settings it goes on from its last epoch."
@@ -179,10 +186,17 @@ def _train(studio: Studio, source: Source, config: ExperimentConfig, table: pd.D
             st.session_state["comparison"] = studio.estimator(config=config).compare(
                 table, root=source.root, progress=steps
             )
+    if grow:
+        with ui.Steps("Comparing on growing parts") as steps:
+            st.session_state["learned"] = studio.estimator(config=config).learning_curve(
+                table, root=source.root, progress=steps
+            )
     if (done := st.session_state.get("trained")) is not None:
         _show_trained(studio, *done)
     if (comparison := st.session_state.get("comparison")) is not None:
-        _show_comparison(comparison)
+        compared.comparison(comparison)
+    if (learned := st.session_state.get("learned")) is not None:
+        compared.learned(learned)
 
 
 def _fit(
@@ -204,27 +218,3 @@ def _show_trained(studio: Studio, bundle: Path, table: Path, history: list[dict[
     if st.button("Use this model", key="use_trained", icon=studio.icon):
         studio.use_model(bundle)
         st.switch_page(studio.pages.first())
-
-
-def _show_comparison(found: Comparison) -> None:
-    rows = []
-    for r in sorted(found.results, key=lambda r: -r.metrics.get(found.metric, 0.0)):
-        lead = "–" if r.lead is None else f"{r.lead[0]:+.3f} ({r.lead[1]:+.3f} to {r.lead[2]:+.3f})"
-        rows.append({
-            "model": r.name, found.metric.replace("_", " "): round(r.metrics[found.metric], 3),
-            "95 % interval": f"{r.interval[0]:.3f} to {r.interval[1]:.3f}", "lead over the best alone (95 %)": lead,
-        })  # fmt: skip
-    st.markdown(f"**{found.metric.replace('_', ' ')} on {found.cases} test cases**")
-    st.dataframe(rows, hide_index=True, alt="Fused, alone and floor with intervals")
-    fused = next((r for r in found.results if r.name == "fused"), None)
-    if fused is not None and fused.lead is not None:
-        low, high = fused.lead[1:]
-        st.markdown(_verdict(low, high))
-
-
-def _verdict(low: float, high: float) -> str:
-    if low > 0:
-        return "Fusion beats the best single modality: the whole interval of its lead is above zero."
-    if high < 0:
-        return "Fusion is worse than the best single modality: the whole interval is below zero."
-    return "These cases do not show that fusion beats the best single modality: the interval holds zero."

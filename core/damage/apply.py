@@ -124,7 +124,8 @@ def _film(path: Path, damage: Damage, step: float, seed: tuple[int, ...], to: Pa
         for (second, _), array in zip(seconds, shown):
             if stream is None:
                 stream = file.add_stream("ffv1", rate=1000)
-                stream.height, stream.width, stream.pix_fmt = *array.shape[:2], "bgr0"
+                stream.height, stream.width = array.shape[:2]
+                stream.pix_fmt = "bgr0"
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(array)).reformat(format="bgr0")
             frame.pts, frame.time_base = round(second * 1000), Fraction(1, 1000)
             file.mux(stream.encode(frame))

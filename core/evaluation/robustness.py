@@ -198,7 +198,7 @@ def _missing(run: _Run, kind: TargetKind, metric: str, y: np.ndarray, clean: Map
     """Every pattern on the cases that have at least its modalities."""
     found = []
     for pattern in run.patterns:
-        here = run.present[:, [run.names.index(m) for m in pattern]].all(axis=1)
+        here: np.ndarray = np.all(run.present[:, [run.names.index(m) for m in pattern]], axis=1)
         if not here.any():
             continue
         answers = clean[_key(pattern)][here]

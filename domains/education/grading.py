@@ -16,8 +16,10 @@ from core.compare import Comparison
 from core.config import ExperimentConfig
 from core.errors import ConfigError
 from core.estimator import Estimator, Table
+from core.evaluation.curves import Stress
 from core.evaluation.evaluate import Figures
 from core.explanation.explain import Explanation, explain
+from core.learning_curve import LearningCurve
 from core.manifest import Manifest
 from core.predict import as_row
 from core.progress import Progress, silent
@@ -163,9 +165,17 @@ class Grader(Estimator):
         """Fused against each part alone and the floor, on the same splits; see ``core.compare``."""
         return super().compare(known_history(table), root=root, folds=folds, progress=progress)
 
-    def evaluate(self, table: Table, *, root: Path | None = None, split: str | None = None) -> Figures:
-        """Measure the trained model on a table that has the target."""
-        return super().evaluate(self._ready(table), root=root, split=split)
+    def learning_curve(self, table: Table, *, root: Path | None = None, progress: Progress = silent) -> LearningCurve:
+        """The same comparison on growing parts of the training rows; see ``core.learning_curve``."""
+        return super().learning_curve(known_history(table), root=root, progress=progress)
+
+    def evaluate(self, table: Table, **options: Any) -> Figures:
+        """Measure the trained model on a table that has the target; ``options`` as of ``Estimator.evaluate``."""
+        return super().evaluate(self._ready(table), **options)
+
+    def stress(self, table: Table, **options: Any) -> Stress:
+        """Curves over damaged, missing and shifted data; ``options`` as of ``Estimator.stress``."""
+        return super().stress(self._ready(table), **options)
 
     def evaluate_apart(self, table: Table) -> dict[str, Apart]:
         """Figures of the test rows, apart for unseen answers, questions and modules, with error against coverage."""
