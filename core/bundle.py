@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -125,6 +126,7 @@ class Bundle:
         """
         content = _read(folder)
         try:
+            _check_numbers(content)
             config = ExperimentConfig.from_json(content["config"])
             target = _target(content["target"])
             shared = cache or FeatureCache()
@@ -188,6 +190,16 @@ def _read(folder: Path) -> dict[str, Any]:
         if _sha256(found[name]) != digest:
             raise BundleError(f"{folder}: {name} has changed since it was saved; save or copy the bundle again")
     return content
+
+
+def _check_numbers(content: dict[str, Any]) -> None:
+    """Refuse what JSON lets through and every answer would be made of."""
+    weights, patterns = content["weights"], content.get("patterns", ())
+    for number in (*weights, content["temperature"], *(p["temperature"] for p in patterns)):
+        if not isinstance(number, int | float) or not math.isfinite(number) or number < 0:
+            raise ValueError(f"a weight or temperature is {number!r}")
+    if len(weights) != len(content["experts"]):
+        raise ValueError(f"{len(weights)} weights of {len(content['experts'])} experts")
 
 
 def _target(data: dict[str, Any]) -> Target:

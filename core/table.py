@@ -22,9 +22,7 @@ import pandas as pd
 import pyarrow as pa
 
 from core.errors import Fault, FileError, TableError, unknown
-from core.table_sources import MAX_CELL, read_source
-
-MAX_COLUMNS = 10_000
+from core.table_sources import MAX_CELL, MAX_COLUMNS, read_source, too_wide
 
 
 class StringTable:
@@ -122,7 +120,7 @@ def _write(path: Path, source: str, batches: Iterator[pa.RecordBatch]) -> str:
 
 def _check_columns(source: str, names: Sequence[str]) -> None:
     if len(names) > MAX_COLUMNS:
-        raise TableError(source, [Fault(0, "table", str(len(names)), f"more than {MAX_COLUMNS:,} columns")])
+        raise too_wide(source, len(names))
     seen: set[str] = set()
     twice = [n for n in names if n in seen or seen.add(n)]  # type: ignore[func-returns-value]
     if twice:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
+import csv
 import gzip
+import io
+import zlib
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,6 +21,8 @@ import pyarrow.parquet as pq
 
 from core.errors import Fault, FileError, TableError
 
+MAX_COLUMNS = 10_000
+BOMB_BYTES, BOMB_RATIO = 4 << 30, 500  # what unpacks to more bytes and to more times its size is a bomb
 MAX_CELL = 4 * 2**20  # bytes
 _BLOCK = 8 * 2**20  # bytes read at a time; a row must fit
 _ROWS = 4096  # rows taken at a time from Parquet and DataFrames
@@ -39,10 +46,23 @@ def read_source(source: Path | str | pd.DataFrame) -> tuple[str, Iterator[pa.Rec
     kinds = [s.lower() for s in path.suffixes[-2:]]
     kind = kinds[-2] if kinds[-1:] == [".gz"] and len(kinds) > 1 else (kinds or [""])[-1]
     if kind in _PARQUET:
-        return path.name, _from_parquet(path)
+        return path.name, _no_bomb(path, _from_parquet(path))
     if kind in _DELIMITERS:
-        return path.name, _from_csv(path, _DELIMITERS[kind])
+        return path.name, _no_bomb(path, _from_csv(path, _DELIMITERS[kind]))
     raise FileError(f"{path}: not a known kind of table {kind!r}; save it as .csv, .csv.gz, .tsv or .parquet")
+
+
+def _no_bomb(path: Path, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same batches, until they have become absurdly many bytes for the size of their file."""
+    size, read = path.stat().st_size, 0
+    for batch in batches:
+        read += batch.nbytes
+        if read > max(BOMB_BYTES, BOMB_RATIO * size):
+            raise FileError(
+                f"{path}: unpacks to more than {BOMB_BYTES >> 30} GiB and {BOMB_RATIO} times its size; "
+                "unpack it yourself, and give it in parts"
+            )
+        yield batch
 
 
 def _from_csv(path: Path, delimiter: str) -> Iterator[pa.RecordBatch]:
@@ -52,7 +72,7 @@ def _from_csv(path: Path, delimiter: str) -> Iterator[pa.RecordBatch]:
         for batch in _without_header(_csv_batches(path, delimiter, ragged)):
             last = batch.columns[-1][-1].as_py()
             yield batch
-    except (pa.ArrowException, OSError, EOFError) as error:
+    except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
         raise _csv_error(path, str(error)) from error
     if "\n" in last and not _tail(path).rstrip().endswith(b'"'):  # Arrow ends an open quote without a word
         raise FileError(f"{path}: a quote is never closed; it swallows the rows from {last[:40]!r} on")
@@ -72,16 +92,40 @@ def _csv_batches(path: Path, delimiter: str, ragged: list[Fault]) -> Iterator[pa
             ragged.append(Fault(where, "table", row.text[:60], reason))
         return "skip"
 
-    every = {f"f{i}": pa.string() for i in range(20_000)}
+    _check_width(path, delimiter)
     with pa.input_stream(str(path), compression="gzip" if path.suffix.lower() == ".gz" else None) as stream:
         reader = pa_csv.open_csv(
             stream,
             pa_csv.ReadOptions(block_size=_BLOCK, use_threads=False, autogenerate_column_names=True),
             pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=note),
-            pa_csv.ConvertOptions(column_types=every, strings_can_be_null=False, null_values=[]),
+            _as_text(),
         )
         with reader:  # it reads ahead in a thread, which must have ended before the program does
             yield from reader
+
+
+def _check_width(path: Path, delimiter: str) -> None:
+    """Refuse a header of absurdly many columns, which would take Arrow minutes to lay out."""
+    with _open(path) as file:
+        head = file.read(_BLOCK)
+    if head.count(delimiter.encode()) < MAX_COLUMNS:
+        return
+    with contextlib.suppress(csv.Error, StopIteration):  # a header that cannot be read is told by Arrow
+        names = next(csv.reader(io.StringIO(head.decode("utf-8", "replace"), newline=""), delimiter=delimiter))
+        if len(names) > MAX_COLUMNS:
+            raise too_wide(path.name, len(names))
+
+
+def too_wide(source: str, columns: int) -> TableError:
+    """The error for a table of too many columns."""
+    return TableError(source, [Fault(0, "table", str(columns), f"more than {MAX_COLUMNS:,} columns")])
+
+
+@cache
+def _as_text() -> pa_csv.ConvertOptions:
+    """Every column is text; more columns than are named here are refused anyway."""
+    every = {f"f{i}": pa.string() for i in range(20_000)}
+    return pa_csv.ConvertOptions(column_types=every, strings_can_be_null=False, null_values=[])
 
 
 def _without_header(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -133,6 +177,8 @@ def _open(path: Path) -> IO[bytes]:
 def _from_parquet(path: Path) -> Iterator[pa.RecordBatch]:
     try:
         with pq.ParquetFile(path) as file:
+            if file.metadata.num_columns > MAX_COLUMNS:
+                raise too_wide(path.name, file.metadata.num_columns)
             for batch in file.iter_batches(_ROWS):
                 columns = [_as_strings(path.name, n, c) for n, c in zip(batch.schema.names, batch.columns)]
                 yield pa.RecordBatch.from_arrays(columns, names=batch.schema.names)

@@ -269,9 +269,9 @@ def test_a_zip_with_something_else_or_something_unsafe_is_refused(tmp_path: Path
     bad[600] ^= 255
     (tmp_path / "crc.zip").write_bytes(bad)
     refused(tmp_path / "crc.zip", "not a readable zip")
-    monkeypatch.setattr("core.preprocess.dicom_sources.MAX_UNZIPPED", 1000)
-    refused(tmp_path / "mac.zip", "unpacks to .* bytes; at most 1000")
-    monkeypatch.setattr("core.preprocess.dicom_sources.MAX_FILES", 1)
+    monkeypatch.setattr("core.archive.MAX_UNZIPPED", 1000)
+    refused(tmp_path / "mac.zip", "unpacks to .* bytes; of a zip of its size at most 1000")
+    monkeypatch.setattr("core.archive.MAX_FILES", 1)
     refused(tmp_path / "mac.zip", "2 files in the zip; at most 1")
 
 

@@ -153,6 +153,8 @@ def _text(header: Dataset, key: str) -> str:
 def _frames(source: Source, header: Dataset) -> list[Frame]:
     """The slices of one file: one, or each frame of a multi-frame image."""
     count = frames(header)
+    if count > MAX_SLICES:
+        raise FileError(f"{source.name}: the header claims {count} frames; at most {MAX_SLICES} are read")
     try:
         return [_frame(source, header, index, count) for index in range(count)]
     except Exception as error:  # values are parsed on access, and a damaged one makes the parser raise nearly anything

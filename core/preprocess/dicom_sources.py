@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import stat
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from core.archive import MAX_FILES, open_zip
 from core.errors import FileError
 from core.preprocess.dicom_file import is_dicom
 from core.preprocess.geometry import some
 
-MAX_FILES = 20_000
-MAX_UNZIPPED = 4 << 30  # bytes of all members of a zip together
 _IGNORED = {".ds_store", "thumbs.db", "dicomdir"}  # left by systems and DICOM media, never slices
 
 
@@ -58,6 +54,11 @@ def _folder(folder: Path) -> tuple[list[Source], list[str]]:
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name.lower() not in _IGNORED)
     if len(files) > MAX_FILES:
         raise FileError(f"{folder}: {len(files)} files; at most {MAX_FILES} are read, give the folder of one series")
+    home = folder.resolve()
+    if away := [p for p in files if p.is_symlink() and not p.resolve().is_relative_to(home)]:
+        raise FileError(
+            f"{folder}: links lead out of the folder ({some([p.name for p in away])}); copy the files into it"
+        )
     found = [Source(str(p.relative_to(folder)), p) for p in files if is_dicom(p)]
     if not found:
         names = some([p.name for p in files]) or "nothing"
@@ -67,14 +68,8 @@ def _folder(folder: Path) -> tuple[list[Source], list[str]]:
 
 
 def _zip(path: Path) -> list[Source]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [m for m in archive.infolist() if not m.is_dir()]
-            _check_members(path, members)
-            wanted = [m for m in members if not _is_ignored(m.filename)]
-            found = [Source(m.filename, archive.read(m)) for m in wanted]
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
-        raise FileError(f"{path}: not a readable zip ({error}); pack the series again") from error
+    with open_zip(path) as (archive, members):
+        found = [Source(m.filename, archive.read(m)) for m in members if not _is_ignored(m.filename)]
     foreign = [s.name for s in found if isinstance(s.data, bytes) and not is_dicom(s.data)]
     if foreign or not found:
         held = f"holds files that are not DICOM: {some(foreign)}" if foreign else "is empty"
@@ -84,19 +79,3 @@ def _zip(path: Path) -> list[Source]:
 
 def _is_ignored(name: str) -> bool:
     return "__MACOSX" in PurePosixPath(name).parts or PurePosixPath(name).name.lower() in _IGNORED
-
-
-def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
-    """Refuse a zip by its table of contents, before anything is unpacked."""
-    if len(members) > MAX_FILES:
-        raise FileError(f"{path}: {len(members)} files in the zip; at most {MAX_FILES} are read")
-    if (total := sum(m.file_size for m in members)) > MAX_UNZIPPED:
-        raise FileError(f"{path}: the zip unpacks to {total} bytes; at most {MAX_UNZIPPED} are read")
-    for member in members:
-        name = PurePosixPath(member.filename.replace("\\", "/"))
-        if name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
-            raise FileError(f"{path}: the zip names a place outside itself ({member.filename}); it is not opened")
-        if stat.S_ISLNK(member.external_attr >> 16):
-            raise FileError(f"{path}: the zip holds a symbolic link ({member.filename}); it is not opened")
-        if member.flag_bits & 1:
-            raise FileError(f"{path}: the zip is encrypted ({member.filename}); pack it without a password")

@@ -47,4 +47,7 @@ def open_media(path: Path, kind: str) -> Any:
         found = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
         container.close()
         raise FileError(f"{path}: holds no {kind} stream, only {found}; give a file with {kind}")
+    if getattr(container.streams, kind)[0].codec_context is None:
+        container.close()
+        raise FileError(f"{path}: its {kind} is damaged, or packed in a way that is not known; export it again")
     return container

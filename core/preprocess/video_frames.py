@@ -97,8 +97,9 @@ def _walk(path: Path, seconds: Sequence[float], skim: bool = False) -> Iterator[
             stream.thread_type, stream.codec_context.skip_frame = "AUTO", "NONREF"
         if not 0 < stream.width * stream.height <= MAX_PIXELS:
             raise FileError(f"{path}: frames of {stream.width} x {stream.height}; at most {MAX_PIXELS} pixels are read")
-        reader = _Reader(container, stream)
+        end = 0.0
         try:
+            reader = _Reader(container, stream)
             for i, second in enumerate(seconds):
                 frame = reader.shown_at(second, seek=not skim or i == 0)
                 if frame is None:
@@ -107,9 +108,10 @@ def _walk(path: Path, seconds: Sequence[float], skim: bool = False) -> Iterator[
                     raise FileError(
                         f"{path}: cut off, no frame is there at {second:.2f} of {_stated(container):.2f} s; copy again"
                     )
+                end = reader.end
                 yield reader.time(frame), frame
         except av.FFmpegError as error:
-            where = f"after {reader.end:.2f} s" if reader.end else "at its start"
+            where = f"after {end:.2f} s" if end else "at its start"
             raise FileError(f"{path}: damaged or cut off {where} ({error.strerror}); copy it again") from error
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from domains.education.assignments_public import is_public, public_line
 from domains.education.records_types import SetAside, open_text
 
 KINDS = ("plain", "public", *lms.KINDS)
+MOST_BYTES = 512 << 20  # of a file, unpacked; it is read as a whole
 QUESTION = ("question", "reference", "concept", "module")
 
 
@@ -48,8 +51,10 @@ def open_csv(path: Path, encoding: str) -> tuple[list[str], Iterator[tuple[int, 
     """
     try:
         with open_text(path) as file:
-            content = file.buffer.read()
+            content = file.buffer.read(MOST_BYTES + 1)
         text = content.decode(encoding)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise FileError(f"{path}: not a readable .gz file, or cut off ({error}); pack it again") from error
     except LookupError:
         raise unknown("encoding", encoding, ("utf-8-sig", "cp1252", "latin-1", "utf-16")) from None
     except UnicodeDecodeError as error:
@@ -58,6 +63,8 @@ def open_csv(path: Path, encoding: str) -> tuple[list[str], Iterator[tuple[int, 
             f"{path}: is not {encoding} at line {line}; save it as 'CSV UTF-8', or name its encoding, such as "
             "encoding='cp1252' for files of older spreadsheet programs"
         ) from error
+    if len(content) > MOST_BYTES:
+        raise FileError(f"{path}: more than {MOST_BYTES >> 20} MiB; give it in parts")
     first = text.split("\n", 1)[0]
     reader = csv.reader(text.splitlines(keepends=True), delimiter=";" if first.count(";") > first.count(",") else ",")
     columns = [c.strip() for c in next(reader, [])]

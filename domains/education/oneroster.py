@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import csv
 import io
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
+from core.archive import open_zip
 from core.errors import FileError
 from core.numbers import parse_number
 from domains.education.records_csv import only_group
@@ -104,8 +104,8 @@ def _result(row: Row, items: Mapping[str, Row], now: datetime) -> Score | None:
 def _has(path: Path, name: str) -> bool:
     if path.is_dir():
         return (path / name).is_file()
-    with _archive(path) as archive:
-        return name in archive.namelist()
+    with open_zip(path) as (_, members):
+        return name in {m.filename for m in members}
 
 
 def _rows(path: Path, name: str) -> Iterator[tuple[int, dict[str, str]]]:
@@ -127,12 +127,5 @@ def _open(path: Path, name: str) -> Iterator[TextIO]:
         with open_text(path / name) as file:
             yield file
         return
-    with _archive(path) as archive, archive.open(name) as raw:
+    with open_zip(path) as (archive, _), archive.open(name) as raw:
         yield io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
-
-
-def _archive(path: Path) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(path)
-    except (OSError, zipfile.BadZipFile) as error:
-        raise FileError(f"{path}: no readable zip ({error}); give a OneRoster folder or zip") from error

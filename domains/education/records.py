@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import argparse
 import csv
+import gzip
 import re
 import tempfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -93,6 +95,8 @@ def _readable(source: Path) -> Iterator[None]:
         raise FileError(f"{source}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from error
     except csv.Error as error:
         raise FileError(f"{source}: no readable CSV ({error}); check its quotes") from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise FileError(f"{source}: not a readable .gz file, or cut off ({error}); pack it again") from error
 
 
 def _refuse_foreign(folder: Path) -> None:

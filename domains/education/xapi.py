@@ -76,12 +76,14 @@ def _first(file: TextIO) -> str:
 
 
 def _lines(file: TextIO) -> Iterator[tuple[int, Any]]:
-    for line, text in enumerate(file, 1):
+    for line, text in enumerate(iter(lambda: file.readline(_LONGEST), ""), 1):
         if text.strip():
             try:
                 yield line, json.loads(text)
             except json.JSONDecodeError as error:
                 yield line, SetAside(line, f"not JSON ({error.msg} at character {error.pos + 1})", text[:200].strip())
+            except RecursionError:
+                yield line, SetAside(line, "nested too deep", text[:200].strip())
 
 
 def _array(file: TextIO, start: str) -> Iterator[tuple[int, Any]]:
@@ -106,6 +108,9 @@ def _array(file: TextIO, start: str) -> Iterator[tuple[int, Any]]:
                 return
             text += more
             continue
+        except RecursionError:
+            yield line, SetAside(line, "nested too deep; the rest of the file is not read", text[:200])
+            return
         yield line, found
         line += text[:stop].count("\n")
         text = text[stop:]

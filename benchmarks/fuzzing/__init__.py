@@ -1,0 +1,1 @@
+"""Parts of ``benchmarks.fuzz``: sound files, damage to them, and the readers that they are given to."""
