@@ -28,7 +28,8 @@ from core.view import View, build_views
 
 MOST = 1_000  # cases compared; of more, so many are drawn
 LEAST = 20  # cases; of fewer the mean says nothing
-FROZEN, WORDS, COARSE = 0.9, 0.8, 0.95  # cosine from which on two cases are called alike
+FROZEN, WORDS, COARSE = 0.9, 0.65, 0.95  # cosine from which on two cases are called alike
+PICTURES = 0.7  # of a frozen image backbone: pictures of other cases stay below, those cut by 5 % lie around it
 _GRIDS: dict[Modality, dict[str, Any]] = {
     Modality.IMAGE: {"size": 16, "resize": "stretch", "max_images": 4},
     Modality.VIDEO: {"size": 16, "channels": 1, "frames": 4, "resize": "stretch"},
@@ -97,6 +98,7 @@ def _vectors(
         with contextlib.suppress(FileError):  # what cannot be read is left out below
             frozen.warm(cells_of(manifest, modality.name, rows)(), lambda count: None)
         make, words, limit = _pooled(frozen), f"features of the frozen {frozen.config.backbone}", FROZEN
+        limit = PICTURES if modality.kind is Modality.IMAGE else limit
     else:
         make, words, limit = _coarse(modality), "a coarse picture", COARSE
     place, found = [], []
