@@ -12,7 +12,9 @@ from core.progress import Progress, silent
 from core.schema import Modality, Row
 
 METHODS = ("integrated gradients", "Grad-CAM", "occlusion")
-DEFAULTS = {kind: "occlusion" for kind in Modality}
+DEFAULTS = dict.fromkeys(Modality, "occlusion") | dict.fromkeys(
+    (Modality.IMAGE, Modality.VOLUME, Modality.VIDEO), "integrated gradients"
+)
 
 
 @dataclass(frozen=True)

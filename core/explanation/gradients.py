@@ -25,7 +25,7 @@ from core.schema import Encoded, Modality, Row, TargetKind
 from core.view import View
 
 STEPS = 8  # points on the path of integrated gradients
-_MOST = 2**22  # values of the points that are looked at together
+_MOST = 2**19  # values of the points that are looked at together: a scan of many slices goes point by point
 
 
 def integrated_gradients(predictor: Predictor, row: Row, modality: str, *, label: str | None = None) -> list[Part]:

@@ -27,6 +27,8 @@ from core.view import View
 GRIDS = {Modality.IMAGE: (7, 7), Modality.VOLUME: (6, 5, 5)}  # parts along each axis
 SEGMENTS, MOST_WORDS = 10, 80  # of a sound; of a text, a longer one is cut into runs of words
 
+_BACKGROUND = 0.25  # of the frames of a band, from below
+
 Span: TypeAlias = tuple[tuple[float, float], ...]
 Place: TypeAlias = tuple[str, Span]  # name and span of a part, as in ``Part``
 
@@ -116,6 +118,9 @@ def emptied(view: View, cell: Any, ready: Any) -> Tensor:
     if view.modality.kind is Modality.TEXT:
         assert isinstance(view.preprocessor, TextPreprocessor)
         return view.preprocessor.finish(view.preprocessor.emptied(ready))
+    if view.modality.kind is Modality.AUDIO and view.preprocessor.signature.shape:
+        sample = view.preprocessor.finish(ready)  # (T, F): the background of each band, also where levels are relative
+        return sample.quantile(_BACKGROUND, dim=0, keepdim=True).expand_as(sample).clone()
     return without(view, cell, ready, places_of(view, cell, ready))
 
 
