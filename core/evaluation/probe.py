@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -13,6 +14,7 @@ from torch import Tensor
 from core.bundle import Bundle
 from core.cache import MemoryCache
 from core.dataset import Collate, Sample, prepare_row
+from core.errors import PolyfuseError
 from core.schema import Row
 from core.view import View
 
@@ -35,7 +37,8 @@ class Probe:
         """
         for view in self.views.values():
             cells = [cell for row in rows if (cell := row.values.get(view.modality.name)) is not None]
-            view.warm(cells, lambda count: None)
+            with contextlib.suppress(PolyfuseError):  # what cannot be read is told with its case, in ``prepare_row``
+                view.warm(cells, lambda count: None)
         return [{name: self.views[name].finish(p) for name, p in prepare_row(row, self.views).items()} for row in rows]
 
     def change(self, read: Sequence[Views], modality: str, cells: Sequence[Any]) -> list[Views]:
