@@ -64,15 +64,21 @@ class Answered:
 
 def answered(table: pd.DataFrame, config: ExperimentConfig) -> Answered:
     """Train on the rows ``train`` and ``val``, answer the rows ``test``, which have every modality."""
-    experiment = Experiment(Manifest.open(table, config), config)
-    ensemble, rows = experiment.combine().ensemble, experiment.rows["test"]
-    y = experiment.target.decoded(experiment.target.encode([experiment.manifest.targets[i] for i in rows]))
-    count = len(ensemble.modalities)
-    patterns = [p for p in product((False, True), repeat=count) if any(p)]
+    known, fresh = apart(table)
+    bundle = Experiment(Manifest.open(known, config), config).combine()
+    manifest, ensemble = Manifest.open(fresh, config, for_training=False), bundle.ensemble
+    rows = range(len(manifest))
+    y = ensemble.target.decoded(ensemble.target.encode(manifest.targets))
+    patterns = [p for p in product((False, True), repeat=len(ensemble.modalities)) if any(p)]
     experts = [(e, np.arange(len(rows)), w) for e, w in zip(ensemble.experts, ensemble.weights) if w > 0]
-    cases = CaseDataset(experiment.manifest, experiment.views, memory=0)
-    found = cut_down(experts, cases, rows, patterns, len(experiment.target.nothing))
-    return Answered(experiment.target.kind, ensemble.modalities, y, patterns, found)
+    found = cut_down(experts, CaseDataset(manifest, bundle.views), rows, patterns, len(ensemble.target.nothing))
+    return Answered(ensemble.target.kind, ensemble.modalities, y, patterns, found)
+
+
+def apart(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows to learn from, and the others."""
+    late = table["split"] == "test"
+    return table[~late].reset_index(drop=True), table[late].reset_index(drop=True)
 
 
 def lost(cases: int, modalities: int, rng: np.random.Generator) -> np.ndarray:
@@ -210,12 +216,12 @@ def learned(table: pd.DataFrame, groups: dict[str, list[str]]) -> pd.DataFrame:
 
 def of_generated() -> Answered:
     table = learned(split_rows(generated(2600, 1), 600, 200), GROUPS)
-    return answered(table, cheap(generated_config(TargetConfig("label")), 30))
+    return answered(table, cheap(generated_config(TargetConfig("label")), 15))
 
 
 def of_number() -> Answered:
     table = learned(split_rows(generated(2600, 1), 600, 200), GROUPS)
-    return answered(table, cheap(generated_config(TargetConfig("price", TargetKind.NUMBER)), 30))
+    return answered(table, cheap(generated_config(TargetConfig("price", TargetKind.NUMBER)), 15))
 
 
 def of_digits() -> Answered:
@@ -223,7 +229,7 @@ def of_digits() -> Answered:
     views = {v: [c for c in table.columns if c.startswith(v + "_")] for v in ("fou", "mor", "zer")}
     named = {v: Columns(Modality.TABULAR, tuple(c), tuple(c)) for v, c in views.items()}
     config = build_config(named, TargetConfig("digit"), TableConfig(split="split"), "fast")
-    return answered(learned(split_rows(table, 500, 200), views), cheap(config, 40))
+    return answered(learned(split_rows(table, 500, 200), views), cheap(config, 20))
 
 
 def of_banking() -> Answered:
@@ -233,7 +239,7 @@ def of_banking() -> Answered:
     config = build_config(
         {"text": Columns(Modality.TEXT, ("text",))}, TargetConfig("intent"), TableConfig(split="split"), "fast"
     )
-    return answered(pd.concat([rest, test])[["text", "intent", "split"]], cheap(config, 15))
+    return answered(pd.concat([rest, test])[["text", "intent", "split"]], cheap(config, 8))
 
 
 def anew() -> dict[str, Any]:
@@ -243,7 +249,7 @@ def anew() -> dict[str, Any]:
         every = np.ones(900, dtype=bool)
         table = with_missing(split_rows(generated(900, 100 + seed), 300, 250, seed), GROUPS, every, seed)
         config = dataclasses.replace(cheap(generated_config(TargetConfig("label")), 5), seed=seed)
-        known, fresh = (table[(table["split"] == "test") == late].reset_index(drop=True) for late in (False, True))
+        known, fresh = apart(table)
         bundle = Experiment(Manifest.open(known, config), config).combine()
         manifest = Manifest.open(fresh, config, for_training=False)
         answers = table_answers(bundle, manifest, range(len(manifest)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def show(studio: Studio) -> None:
             draw(studio, estimator, table, split)
     with card:
         st.markdown(_lower_headings(estimator.bundle.card))
-        papers = {"card.md": estimator.bundle.card} | studio.papers(estimator)
+        papers = {"card.md": estimator.bundle.card} | dict(studio.papers(estimator))
         with st.container(horizontal=True):
             for name, text in papers.items():
                 words = "Card as Markdown" if name == "card.md" else label(name.removesuffix(".md")).upper()
@@ -89,12 +90,20 @@ def _figures(facts: dict[str, Any]) -> None:
             cell.caption(f"{ends[0]:.3f} to {ends[1]:.3f}")
     if "expected_calibration_error" in figures:
         cells[-1].metric("Calibration error", f"{figures['expected_calibration_error']:.3f}")
-    st.caption(f"Measured on {figures['cases']} {rows}; ranges are 95 % intervals.")
+    st.caption(f"Measured on {figures['cases']} {rows}; ranges are 95 % intervals.{_spread(facts['seeds'])}")
     if (spent := facts.get("privacy")) is not None:
         st.caption(
             f":material/shield_lock: Trained with differential privacy: ε {spent['epsilon']:.2f} at δ {spent['delta']:g} "
             "spent, a row at a time; the card says what that does not cover."
         )
+
+
+def _spread(seeds: Mapping[str, Any]) -> str:
+    """How far the members trained with other seeds lie apart on held-out rows."""
+    if len(seeds.get("scores", ())) < 2:
+        return ""
+    low, high = min(seeds["scores"]), max(seeds["scores"])
+    return f" Its {len(seeds['scores'])} seeds reach {low:.3f} to {high:.3f} each on held-out rows."
 
 
 @st.cache_data(show_spinner="Measuring …", max_entries=8)

@@ -43,7 +43,7 @@ class _Page:
     def __init__(self, result: Result) -> None:
         self.result, self.found = result, result.found
         self.pdf = _empty(result)
-        self.known = set(self.pdf.fonts[_FONT.lower()].cmap)
+        self.known = _letters(self.pdf)
         self.boxes = 0
 
     def head(self) -> None:
@@ -114,7 +114,7 @@ class _Page:
         pdf.set_font(_FONT, "", 10)
         pdf.set_text_color(0, 0, 0)
         name = self._drawn(name)
-        high = 5.5 * max(len(pdf.multi_cell(60, 5.5, name, dry_run=True, output="LINES")), 1)
+        high = float(pdf.multi_cell(60, 5.5, name, align="L", dry_run=True, output="HEIGHT"))  # type: ignore[arg-type]
         if pdf.will_page_break(high):
             pdf.add_page()
         left, top = pdf.l_margin, pdf.get_y()
@@ -159,6 +159,15 @@ def _empty(result: Result) -> FPDF:
     pdf.set_creation_date(datetime.fromisoformat(result.made))
     pdf.add_page()
     return pdf
+
+
+def _letters(pdf: FPDF) -> set[int]:
+    """The code points that the font can draw."""
+    from fpdf.fonts import TTFFont
+
+    font = pdf.fonts[_FONT.lower()]
+    assert isinstance(font, TTFFont)
+    return set(font.cmap)
 
 
 def _fonts() -> Mapping[str, Path]:
