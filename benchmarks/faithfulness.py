@@ -29,9 +29,9 @@ from benchmarks.report import public_data, save
 from core.config import ExperimentConfig
 from core.experiment import Experiment
 from core.explanation.explain import METHODS, explain
-from core.explanation.gradients import integrated_gradients, unreachable
+from core.explanation.gradients import unexplained, unreachable
 from core.explanation.occlusion import losses
-from core.explanation.parts import Part, emptied
+from core.explanation.parts import Part
 from core.explanation.planted import COLUMNS, is_planted, make_planted
 from core.manifest import Manifest
 from core.predict import Predictor
@@ -87,7 +87,7 @@ def measure(predictor: Predictor, cases: Sequence[Case], kind: str, planted: boo
             hits = [is_planted(max(p, key=lambda q: q.share), place) for p, (_, place) in zip(explained, cases)]
             found[method]["found"] = _mean(np.array(hits, dtype=float))
     if not unreachable(predictor, kind):
-        found["adds_up"] = _round(np.median([_gap(predictor, row, kind) for row, _ in cases[:20]]))
+        found["adds_up"] = _round(np.median([unexplained(predictor, row, kind) for row, _ in cases[:20]]))
     return found
 
 
@@ -103,16 +103,6 @@ def deletion(
         lost = losses(predictor, row, kind, [[(p.name, p.span) for p in s] for s in (top, *drawn)])
         leads.append(lost[0] - float(np.mean(lost[1:])))
     return {"cases": len(leads), "lead": _mean(np.array(leads)), "above_random": _round(np.mean(np.array(leads) > 0))}
-
-
-def _gap(predictor: Predictor, row: Row, kind: str) -> float:
-    """How far the shares of integrated gradients are from what they should add up to."""
-    from core.explanation.gradients import _answer
-
-    answer, ready, samples = _answer(predictor, row, kind, None)
-    empty = [emptied(v, row.values[kind], r)[None] for v, r in zip(answer.views, ready)]
-    gives = float(answer(*samples) - answer(*empty))
-    return abs(sum(p.share for p in integrated_gradients(predictor, row, kind)) - gives) / max(abs(gives), 1e-6)
 
 
 def _mean(values: np.ndarray) -> dict[str, Any]:

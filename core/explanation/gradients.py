@@ -54,6 +54,16 @@ def integrated_gradients(predictor: Predictor, row: Row, modality: str, *, label
     return [Part(n, s, float(v)) for n, s, v in zip(names, spans, total)]
 
 
+def unexplained(predictor: Predictor, row: Row, modality: str) -> float:
+    """How far the shares of ``integrated_gradients`` are from what the whole modality gives, as a part of that."""
+    answer, ready, samples = _answer(predictor, row, modality, None)
+    empty = (emptied(v, row.values[modality], r)[None] for v, r in zip(answer.views, ready))
+    with torch.no_grad():
+        gives = float(answer(*samples) - answer(*empty))
+    shares = sum(p.share for p in integrated_gradients(predictor, row, modality))
+    return abs(shares - gives) / max(abs(gives), 1e-6)
+
+
 def grad_cam(predictor: Predictor, row: Row, modality: str, *, label: str | None = None) -> list[Part]:
     """As ``integrated_gradients``, for images, volumes, frames and seconds that a convolutional network looks at."""
     answer, ready, samples = _answer(predictor, row, modality, label)
