@@ -124,7 +124,8 @@ def _named(m: re.Match[str]) -> Callable[[date], str]:
 
     def write(new: date) -> str:
         name = _MONTHS[new.month - 1]
-        name = name if m["rest"] or m["name"].lower() == "may" else name[:3]
+        is_whole = (m["rest"] or "t") != "t" or m["name"].lower() == "may"  # "Sept" is short
+        name = name if is_whole else name[:3]
         name = name.upper() if m["name"].isupper() else name.capitalize() if m["name"][0].isupper() else name
         parts = {"y": f"{new.year:04}", "name": name, "rest": ""}
         if "d" in m.re.groupindex:

@@ -35,7 +35,7 @@ class Known:
         parts = _parts(value)
         solid = "".join(parts)
         if len(solid) >= _SHORTEST and (len(parts) > 1 or any(c.isdigit() for c in solid)):
-            self._values[parts] = "PERSON" if self._values.get(parts) == "PERSON" else kind
+            self._values[parts] = "PERSON" if kind == "PERSON" else self._values.get(parts, kind)
             self._forget()
 
     def is_own(self, text: str) -> bool:

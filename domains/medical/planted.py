@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -77,8 +78,10 @@ class Identity:
 def generate(
     folder: Path, cases: int, seed: int, names: Sequence[Sequence[str]] = TUNED_ON, *, progress: Progress = silent
 ) -> tuple[Path, list[Secret]]:
-    """Write cases below ``folder``; returns the path of the manifest and all secrets. Every fifth case has a voice
-    where espeak-ng is installed, every third a picture."""
+    """Write cases below ``folder``; returns the path of the manifest and all secrets.
+
+    Every second case has a scan, every third a picture and, where espeak-ng is installed, every fifth a voice.
+    """
     rows, secrets = [], list[Secret]()
     for i, case in enumerate(sample.plan(cases, seed)):
         person = np.random.default_rng([seed, 5, case.patient])
@@ -87,7 +90,7 @@ def generate(
         row |= _texts(who, row) | _columns(who)
         secrets += [s for column in ("report", "history") for s in _in_text(i, who, column, row[column])]
         secrets += [Secret(i, kind, c, row[c]) for c, kind in _SECRET_COLUMNS.items()]
-        row["ct"], found = _scan(folder, i, case, who, scan)
+        row["ct"], found = _scan(folder, i, case, who, scan) if i % 2 == 0 else ("", [])
         row["image"], more = _picture(folder, i, who, scan) if i % 3 == 0 else ("", [])
         row["voice"], spoken = _voice(folder, i, who) if i % 5 == 0 and shutil.which("espeak-ng") else ("", [])
         secrets += [*found, *more, *spoken]
@@ -134,10 +137,10 @@ def _in_text(case: int, who: Identity, column: str, text: str) -> list[Secret]:
 
 
 def _scan(folder: Path, number: int, case: sample.Plan, who: Identity, scan: Any) -> tuple[str, list[Secret]]:
-    """The scan in one of three formats, named after the patient; text is burned into every second one."""
+    """The scan in one of three formats, named after the patient; text is burned into two of three."""
     voxels, secrets = scan.hounsfield, list[Secret]()
-    if number % 2 == 0:
-        mask = written(who.family[:9], voxels.shape[1:], (number * 7) % 50)
+    if number % 3:
+        mask = written(who.family[:9], voxels.shape[1:], (number * 7) % 48)
         voxels = np.where(mask, 1500, voxels)
         secrets.append(Secret(number, "NAME", "pixels", who.family, mask))
     stem = folder / "ct" / f"{who.family}_{case.id}"
@@ -177,7 +180,7 @@ def _dicom(folder: Path, voxels: np.ndarray, spacing: Any, who: Identity, name: 
         "PatientTelephoneNumbers": who.phone, "StudyDescription": f"CT of {who.given} {who.family}",
         "ContrastBolusAgent": f"given by {who.doctor}",
     }  # fmt: skip
-    syntax = ("plain", "rle", "jpeg2000")[number % 3]
+    syntax = ("plain", "rle", "jpeg2000")[number // 2 % 3]
     ct_files.write_dicom(folder, voxels, spacing, slope=LOOK.step, syntax=syntax, tags=tags, name=name)
     for file in folder.iterdir():
         dataset = pydicom.dcmread(file)
@@ -257,6 +260,7 @@ def _voice(folder: Path, case: int, who: Identity) -> tuple[str, list[Secret]]:
     return path.relative_to(folder).as_posix(), secrets
 
 
+@lru_cache(maxsize=1024)
 def _spoken(word: str) -> np.ndarray:
     """(samples,) at 16 kHz."""
     import soundfile

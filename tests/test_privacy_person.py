@@ -1,0 +1,101 @@
+"""What is said of one person: one pseudonym however it is written, one time line, nothing else changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.errors import ConfigError
+from core.privacy import keep_key
+from core.privacy.person import Person
+from core.privacy.pseudonyms import Pseudonyms
+
+KEY = bytes(range(32))
+REPORT = (
+    "THANDIWE OKONKWO, 93-year-old, MRN: 402281, seen 3 May 2021 by Dr. Jane Novak. Lives at 12 Quarry Lane, phone "
+    "020 7946 0958. Follow-up 03/06/2021. Nodule of 12 mm, unchanged."
+)
+
+
+@pytest.fixture
+def person() -> Person:
+    found = Person("patient-0007", Pseudonyms(KEY))
+    found.known.add_name("Okonkwo^Thandiwe", own=True)
+    found.known.add_name("NOVAK^JANE", own=False)
+    found.known.add_value("MRN-40 2281", "ID")
+    return found
+
+
+def test_everything_that_identifies_goes_and_the_finding_stays(person: Person) -> None:
+    text = person.clean(REPORT).text
+    for word in ("THANDIWE", "OKONKWO", "402281", "Novak", "Quarry", "7946", "93", "2021"):
+        assert word not in text
+    assert text.endswith("Nodule of 12 mm, unchanged.")
+    assert "90+-year-old" in text
+    assert text.startswith(f"[{person.name}], ")
+    assert not person.left(text)
+
+
+def test_the_original_is_told_by_kind(person: Person) -> None:
+    person.clean("born 1928-02-03")
+    left = person.left(REPORT)
+    assert left == {"DATE": 2, "NAME": 2, "ID": 1, "PHONE": 1, "ADDRESS": 1, "AGE": 1}
+
+
+def test_one_person_has_one_pseudonym_however_they_are_written(person: Person) -> None:
+    for text in ("patient-0007", "Ms Okonkwo", "okonkwo was here", "THANDIWE", "Thandiwe, Okonkwo"):
+        assert person.name in person.clean(text).text
+    assert person.pseudonym("Okonkwo^T", "NAME") == person.name
+    doctor = person.pseudonym("NOVAK^JANE", "NAME")
+    assert f"[{doctor}]" in person.clean("Dr. Jane Novak").text
+    assert f"[{doctor}]" in person.clean("told Novak").text
+
+
+def test_the_same_number_has_one_pseudonym_in_every_writing(person: Person) -> None:
+    written, spoken = (person.clean(t).text for t in ("order 4122 came", "order four one double two came"))
+    assert written == spoken
+
+
+def test_the_key_decides() -> None:
+    def cleaned(key: bytes) -> str:
+        return Person("p", Pseudonyms(key)).clean("My name is Ana Silva, born 1980-02-03").text
+
+    assert cleaned(KEY) == cleaned(KEY) != cleaned(bytes(32))
+
+
+def test_all_dates_of_a_person_move_alike_and_of_two_persons_not() -> None:
+    one, two = (Person(name, Pseudonyms(KEY)) for name in ("a", "b"))
+    assert one.shift != two.shift
+    assert one.shift.days <= -31
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            ["Dear", "Mr", "Okonkwo", "4122", "2021-05-03", "on 3 May", "call", "(415) 555-2671", "a@b.org", "is",
+             "name", "aged 91", "12 mm", "lives at", "9 Elm Road,", "patient-0007", ".", "four one double two", "Novak"]
+        ),
+        max_size=12,
+    )
+)  # fmt: skip
+def test_cleaning_twice_changes_nothing_and_leaves_nothing(words: list[str]) -> None:
+    person = Person("patient-0007", Pseudonyms(KEY))
+    person.known.add_name("Okonkwo^Thandiwe", own=True)
+    once = person.clean(" ".join(words)).text
+    assert not person.left(once)
+    assert "Okonkwo" not in once
+    assert "4122" not in once
+
+
+def test_a_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
+    key = keep_key(tmp_path / "key")
+    assert keep_key(tmp_path / "key") == key
+    assert len(key) == 32
+    assert (tmp_path / "key").stat().st_mode & 0o077 == 0
+    (tmp_path / "other").write_text("abc")
+    with pytest.raises(ConfigError, match="is no key"):
+        keep_key(tmp_path / "other")
