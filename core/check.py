@@ -6,8 +6,14 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from core.config import ExperimentConfig
+from core.errors import Fault, FileError
 from core.manifest import Manifest
+from core.preprocess.decode import DECODERS
+from core.progress import Progress, silent
+from core.sandbox import Sandbox
 from core.schema import TargetKind
 
 
@@ -51,6 +57,27 @@ def describe(manifest: Manifest, config: ExperimentConfig) -> Description:
     return Description(
         len(manifest), groups, dict(classes.most_common()), share, dict(patterns.most_common()), warnings
     )
+
+
+def file_faults(manifest: Manifest, progress: Progress = silent) -> list[Fault]:
+    """Decode every file of a table, in a process whose time and memory are limited: a fault for each that cannot be.
+
+    Files with a fault already, such as one that is not there, are passed over.
+    """
+    known = {(f.row, f.column) for f in manifest.faults}
+    faults = []
+    with Sandbox() as sandbox:
+        for place, m in enumerate(manifest.config.modalities):
+            rows = np.flatnonzero(manifest.present[:, place]).tolist() if m.kind.is_file else []
+            for done, index in enumerate(rows, start=1):
+                row = manifest.row_numbers(index)[0]
+                try:
+                    if (row, m.columns[0]) not in known:
+                        sandbox.call(DECODERS[m.kind], *manifest.cell(index, m.name))
+                except FileError as error:
+                    faults.append(Fault(row, m.columns[0], "", str(error)))
+                progress(f"opening {m.name}", done, len(rows))
+    return faults
 
 
 def _warnings(

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from apps.cli import main
 from core.errors import ConfigError, FileError
+from core.samples import make_table
 from core.sandbox import Sandbox, SandboxError
 
 
@@ -94,3 +96,14 @@ def test_a_worker_is_kept_and_its_temporary_files_go_with_it(monkeypatch: pytest
         assert own.call(process, Path()) == own.call(process, Path()) != os.getpid()
     assert not place.exists()
     assert not place.parent.exists()
+
+
+def test_check_opens_every_file_where_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = make_table(tmp_path / "table", 3, ["image"])
+    first = next(iter(sorted(table.parent.glob("*.png"))))
+    first.write_bytes(first.read_bytes()[:60])
+    options = ["check", str(table), "--target", "label", "--image", "image"]
+    main(options)
+    assert first.name not in capsys.readouterr().out
+    assert main([*options, "--open-files"]) == 1
+    assert f"row 1, column 'image': {first}: " in capsys.readouterr().out
