@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         return found
 
     check = add("check", _check, "Check a whole table and report all its faults at once.")
+    check.add_argument("--open-files", action="store_true", help="also decode every file, with limited time and memory")
     check.add_argument("--leaks", action="store_true", help="also look for like cases on both sides of the split")
     add("advise", _advise, "Measure what each kind of data carries, and advise a fusion, before training.")
     train = add("train", _train, "Train a fused model and the cheap floor, and save them.")
@@ -140,10 +141,13 @@ def _progress() -> Iterator[Progress]:
 
 
 def _check(options: argparse.Namespace, command: str) -> int:
-    from core.check import describe
+    from core.check import describe, file_faults
 
     manifest, config = cli_spec.open_table(options)
     facts = describe(manifest, config)
+    if options.open_files:
+        with _progress() as progress:
+            manifest.faults += file_faults(manifest, progress)
     if manifest.faults and options.rejected:
         manifest.without_faulty(options.rejected)
     faults = [str(f) for f in manifest.faults]
