@@ -13,7 +13,7 @@ SAMPLES = Path(__file__).parents[2] / "sample_data"
 
 def make_seeds(folder: Path) -> None:
     """Write all seeds: a folder a reader, in which every file is a seed (of ``bundle``: the one bundle)."""
-    for name, write in _WRITERS.items():
+    for name, write in WRITERS.items():
         place = folder / name
         place.mkdir(parents=True)
         write(place)
@@ -248,7 +248,7 @@ def _bundle(folder: Path) -> None:
         shutil.copytree(Path(scratch) / "run/bundle", folder, dirs_exist_ok=True)
 
 
-_WRITERS = {
+WRITERS = {
     "dicom": _dicom,
     "dicom_zip": _dicom_zip,
     "nifti": _nifti,
