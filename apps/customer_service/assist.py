@@ -193,4 +193,4 @@ def _sure(helped: Help) -> float | None:
 
 
 def _model() -> str:
-    return str(STUDIO.model().bundle.facts["fingerprint"])
+    return str(STUDIO.model().bundle.fingerprint)

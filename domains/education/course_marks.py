@@ -30,7 +30,7 @@ def propose(course: CourseFolder, grader: Grader, progress: Progress = silent) -
     """
     rows = without_mark(course)
     graded = grader.grade_table(rows, progress=progress) if len(rows) else []
-    course.queue().add_table(rows, graded, str(grader.bundle.facts.get("fingerprint", "")))
+    course.queue().add_table(rows, graded, grader.bundle.fingerprint)
     cells = [_cells(str(name), g) for name, g in zip(rows["answer_id"], graded)]
     found = pd.DataFrame(cells, columns=list(_PROPOSED))
     with replace_folder(course.folder / "proposed") as folder:

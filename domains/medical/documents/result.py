@@ -22,7 +22,7 @@ class Result:
 
     found: Prediction
     target: str
-    model: str  # fingerprint of the table that the model was trained on
+    model: str  # fingerprint of the bundle
     trained: str  # when, ISO 8601
     version: str  # of the program
     made: str  # when the document was, ISO 8601 with its zone
@@ -35,7 +35,7 @@ class Result:
         return cls(
             found,
             bundle.config.target.column,
-            str(facts.get("fingerprint", ""))[:16],
+            bundle.fingerprint,
             str(facts.get("created", "")),
             str(facts.get("versions", {}).get("polyfuse", "")),
             made or datetime.now(UTC).isoformat(timespec="seconds"),
