@@ -136,7 +136,7 @@ class Files:
         out = out.with_suffix(".flac")
         out.parent.mkdir(parents=True, exist_ok=True)
         silence(path, out, times)
-        said = [_heard(w, any(a < w.end and w.start < b for a, b in times)) for w in words]
+        said = [_heard(w, sum(max(0.0, min(b, w.end) - max(a, w.start)) for a, b in times)) for w in words]
         out.with_suffix(WORDS).write_text(json.dumps(said), encoding="utf-8")
         return Written(out, Counter(span.kind for span in masked.spans), times)
 
@@ -156,8 +156,13 @@ def read_words(path: Path) -> list[Word]:
     return found
 
 
-def _heard(word: Any, silenced: bool) -> dict[str, Any]:
-    return {"text": "[silent]" if silenced else word.text.strip(), "start": word.start, "end": word.end}
+def _heard(word: Any, silenced: float) -> dict[str, Any]:
+    """A word of the new transcript; ``silenced``: so many seconds of it are."""
+    return {
+        "text": "[silent]" if silenced > (word.end - word.start) / 2 else word.text.strip(),
+        "start": word.start,
+        "end": word.end,
+    }
 
 
 def holds_dicom(path: Path) -> bool:
