@@ -1,7 +1,8 @@
 """A result as a DICOM structured report by template TID 1500 (Measurement Report), of the Comprehensive SR class.
 
 Labels, modalities and the target are coded in a scheme of this program (99POLYFUSE): they are columns of the user's
-table. The report is preliminary and unverified: a person has not decided yet. DICOM PS3.16, TID 1500.
+table. The report is preliminary and unverified: a person has not decided yet. Patient and study are those of the slices
+that it refers to, name and all; de-identify the slices first where they must not be. DICOM PS3.16, TID 1500.
 """
 
 from __future__ import annotations
