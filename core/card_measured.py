@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from core.evaluation.decision import spans
+
 
 def measured(facts: Mapping[str, Any]) -> str:
     """The sections of the card that ``core.evaluation.remember`` filled; empty where nothing was measured."""
@@ -41,8 +43,8 @@ def _ranged(figure: Sequence[float | None] | None, sign: str = "") -> str:
 def _decisions(curves: Sequence[Mapping[str, Any]]) -> str:
     told = []
     for c in curves:
-        won = [f"{t:.0%}" for t, better in zip(c["thresholds"], c["better"]) if better]
-        where = f"at {', '.join(won)}" if won else "at no threshold"
+        won = spans(c["thresholds"], c["better"])
+        where = f"at thresholds of {won}" if won else "at no threshold"
         told.append(f"Acting on {c['label']}: surely worth more than acting on everybody or on nobody {where}.")
     return "\n".join(["", "## Decisions", *told]) if told else ""
 

@@ -115,7 +115,7 @@ def test_net_benefit_is_what_vickers_and_elkin_count() -> None:
     assert curve.model[low] == pytest.approx(curve.everybody[low])  # everybody lies above the threshold
     assert not curve.better[low]
     assert curve.better[THRESHOLDS.index(0.75)]
-    assert "surely better than acting on everybody and on nobody at" in curve.verdict()
+    assert "surely better than acting on everybody and on nobody at thresholds of " in curve.verdict()
     for value, (down, up) in zip(curve.model, curve.intervals):
         assert down <= value <= up
 

@@ -97,9 +97,11 @@ def _draw(studio: Studio, found: Mapping[str, Any]) -> None:
         st.caption(f"{found['cases']} cases; bars are 95 % intervals. Alone: {alone}.")
     with right:
         rows = [
-            {"damage": name} | {_model(studio, c["model"]): c["area"] for c in curves} for name, curves in by.items()
+            {"damage": name}
+            | {_column(c): c["area"] for c in curves if c["model"] in ("fused", f"{c['modality']} alone")}
+            for name, curves in by.items()
         ]
-        formats = {k: st.column_config.NumberColumn(format="%.2f") for k in rows[0] if k != "damage"} if rows else {}
+        formats = {k: st.column_config.NumberColumn(format="%.2f") for k in rows[0] if k != "damage"}
         st.markdown(f"**Share of {metric} kept**, on average over the steps")
         st.dataframe(rows, hide_index=True, column_config=formats, alt="Area under each curve")
         if len(found["missing"]) > 1:
@@ -113,6 +115,10 @@ def _draw(studio: Studio, found: Mapping[str, Any]) -> None:
                 for m in found["missing"]
             ]
             st.dataframe(given, hide_index=True, alt="Figures by which kinds of data are given")
+
+
+def _column(curve: Mapping[str, Any]) -> str:
+    return "fused" if curve["model"] == "fused" else "the damaged kind alone"
 
 
 def _model(studio: Studio, name: str) -> str:

@@ -38,10 +38,25 @@ class DecisionCurve:
 
     def verdict(self) -> str:
         """Where the model is worth more than acting on everybody or nobody, in a sentence."""
-        here = [f"{t:.0%}" for t, won in zip(self.thresholds, self.better) if won]
+        here = spans(self.thresholds, self.better)
         if not here:
             return f"{self.label}: at no threshold surely better than acting on everybody or on nobody"
-        return f"{self.label}: surely better than acting on everybody and on nobody at {', '.join(here)}"
+        return f"{self.label}: surely better than acting on everybody and on nobody at thresholds of {here}"
+
+
+def spans(thresholds: Sequence[float], better: Sequence[bool]) -> str:
+    """The stretches of thresholds where the model wins, in words; empty where there is none.
+
+    >>> spans((0.1, 0.2, 0.3, 0.4), (True, True, False, True))
+    '10% to 20%, 40%'
+    """
+    runs: list[list[float]] = []
+    for i, (threshold, won) in enumerate(zip(thresholds, better, strict=True)):
+        if won and i and better[i - 1]:
+            runs[-1].append(threshold)
+        elif won:
+            runs.append([threshold])
+    return ", ".join(f"{r[0]:.0%} to {r[-1]:.0%}" if len(r) > 1 else f"{r[0]:.0%}" for r in runs)
 
 
 def decision_curves(
