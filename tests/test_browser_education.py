@@ -3,77 +3,36 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import chromium, environment_kept, needs_chromium, served, visit
 from education_samples import prepare
 
-ROOT = Path(__file__).parents[1]
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--mute-audio",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-]  # fmt: skip
-pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="no Chromium: apt-get install chromium")
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    before = dict(os.environ)
-    environment = before | prepare(tmp_path_factory.mktemp("browser"))
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "apps/education", "--server.headless=true"]
-    with subprocess.Popen([*command, f"--server.port={port}"], cwd=ROOT, env=environment) as server:
-        url = f"http://localhost:{port}"
-        _wait(url)
-        yield url
-        server.terminate()
-    os.environ.clear()
-    os.environ.update(before)
-
-
-def _wait(url: str) -> None:
-    for _ in range(240):
-        try:
-            urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
-        except OSError:
-            time.sleep(0.25)
-        else:
-            return
-    raise AssertionError("the app did not start")
+    with environment_kept():
+        prepared = prepare(tmp_path_factory.mktemp("browser"))
+        with served("apps/education", prepared) as url:
+            yield url
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as run:
-        found = run.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture
 def page(browser: Any, address: str) -> Iterator[Any]:
-    context = browser.new_context(viewport={"width": 1366, "height": 768})
-    found = context.new_page()
-    found.set_default_timeout(120_000)
-    found.goto(address)
-    found.get_by_role("button", name="· The p-value").wait_for()
-    yield found
-    assert "Traceback" not in found.content()
-    context.close()
+    with visit(browser, address) as found:
+        found.get_by_role("button", name="· The p-value").wait_for()
+        yield found
 
 
 def second(page: Any) -> float:

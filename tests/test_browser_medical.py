@@ -3,13 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,65 +11,39 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
+from browser import chromium, environment_kept, listening, needs_chromium, served, visit
 from ct_phantom import Phantom
 from medical_samples import FINDINGS, phantom, prepare
 
-ROOT = Path(__file__).parents[1]
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="no Chromium: apt-get install chromium")
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    before = dict(os.environ)
-    environment = before | prepare(tmp_path_factory.mktemp("browser"))
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "apps/medical", "--server.headless=true"]
-    with subprocess.Popen([*command, f"--server.port={port}"], cwd=ROOT, env=environment) as server:
-        url = f"http://localhost:{port}"
-        _wait(url)
-        yield url
-        server.terminate()
-    os.environ.clear()
-    os.environ.update(before)
+def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The temporary folder of the server."""
+    return tmp_path_factory.mktemp("uploads")
 
 
-def _wait(url: str) -> None:
-    for _ in range(120):
-        try:
-            urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
-        except OSError:
-            time.sleep(0.25)
-        else:
-            return
-    raise AssertionError("the app did not start")
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory, uploads: Path) -> Iterator[str]:
+    with environment_kept():
+        prepared = prepare(tmp_path_factory.mktemp("browser")) | {"TMPDIR": str(uploads)}
+        with served("apps/medical", prepared, "--server.disconnectedSessionTTL=1") as url:
+            yield url
+    assert [p.name for p in uploads.iterdir() if p.name.startswith("polyfuse")] == []
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as run:
-        found = run.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture
 def page(browser: Any, address: str) -> Iterator[Any]:
-    context = browser.new_context(viewport={"width": 1366, "height": 768})
-    found = context.new_page()
-    found.set_default_timeout(60_000)
-    found.goto(address)
-    found.get_by_role("button", name="Open case").first.wait_for()
-    yield found
-    assert "Traceback" not in found.content()
-    context.close()
+    with visit(browser, address) as found:
+        found.get_by_role("button", name="Open case").first.wait_for()
+        yield found
 
 
 def open_sample(page: Any) -> None:
@@ -183,3 +150,34 @@ def test_other_pages_load(page: Any, address: str, path: str, shown: str) -> Non
     page.goto(f"{address}/{path}")
     page.get_by_text(shown).first.wait_for()
     assert page.get_by_text("Not a medical device").is_visible()
+
+
+def test_only_this_machine_can_open_the_app(page: Any, address: str) -> None:
+    assert listening(address) <= {"127.0.0.1", "::1"}
+
+
+def test_two_users_see_only_their_own_case_and_uploads_go_with_the_session(
+    page: Any, browser: Any, address: str, uploads: Path, tmp_path: Path
+) -> None:
+    voxels = phantom("effusion", 98).transpose(2, 1, 0).astype(np.int16)
+    nibabel.save(nibabel.Nifti1Image(voxels, np.diag([-10.0, -10.0, 15.0, 1.0])), tmp_path / "private.nii.gz")
+    open_sample(page)
+    shown = page.content()
+    with visit(browser, address) as other:
+        other.get_by_role("tab", name="Upload").click()
+        other.get_by_label("Name of the case").fill("case of another user")
+        upload(other, tmp_path / "private.nii.gz")
+        other.get_by_text("case of another user").first.wait_for()
+        assert [p.name for p in uploads.rglob("private.nii.gz")] == ["private.nii.gz"]
+        page.get_by_text("report", exact=True).first.click()  # the first user goes on
+        page.get_by_text("Orange mark").wait_for()
+        assert "another user" not in page.content()
+        assert "case of another user" not in shown
+    for _ in range(120):
+        if not list(uploads.rglob("private.nii.gz")):
+            break
+        page.wait_for_timeout(500)
+    assert list(uploads.rglob("private.nii.gz")) == []
+    with visit(browser, address) as third:
+        third.get_by_role("button", name="Open case").first.wait_for()
+        assert "another user" not in third.content()

@@ -2,82 +2,42 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
 import sqlite3
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import ROOT, chromium, environment_kept, listening, needs_chromium, served, visit
 from service_samples import SAMPLES, prepare
 
-ROOT = Path(__file__).parents[1]
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-renderer-backgrounding", "--disable-component-update",
-    "--disable-sync",
-]  # fmt: skip
-pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="no Chromium: apt-get install chromium")
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    before = dict(os.environ)
-    yield prepare(tmp_path_factory.mktemp("browser"))
-    os.environ.clear()
-    os.environ.update(before)
+    with environment_kept():
+        yield prepare(tmp_path_factory.mktemp("browser"))
 
 
 @pytest.fixture(scope="module")
-def address(home: dict[str, str]) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "apps/customer_service", "--server.headless=true"]
-    with subprocess.Popen([*command, f"--server.port={port}"], cwd=ROOT, env=dict(os.environ) | home) as server:
-        url = f"http://localhost:{port}"
-        _wait(url)
+def address(home: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    with served(ROOT / "apps/customer_service", home, cwd=elsewhere) as url:
         yield url
-        server.terminate()
-
-
-def _wait(url: str) -> None:
-    for _ in range(240):
-        try:
-            urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
-        except OSError:
-            time.sleep(0.25)
-        else:
-            return
-    raise AssertionError("the app did not start")
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as run:
-        found = run.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture
 def page(browser: Any, address: str) -> Iterator[Any]:
-    context = browser.new_context(viewport={"width": 1366, "height": 768})
-    found = context.new_page()
-    found.set_default_timeout(120_000)
-    found.goto(address)
-    found.get_by_role("button", name="Approve").first.wait_for()
-    yield found
-    assert "Traceback" not in found.content()
-    context.close()
+    with visit(browser, address) as found:
+        found.get_by_role("button", name="Approve").first.wait_for()
+        yield found
 
 
 def upload(page: Any, file: Path) -> None:
@@ -177,3 +137,7 @@ def test_other_pages_load(browser: Any, address: str, path: str, shown: str) -> 
     assert page.get_by_text("nothing is sent by itself").is_visible()
     assert "Traceback" not in page.content()
     page.close()
+
+
+def test_only_this_machine_can_open_the_app_wherever_it_is_started(page: Any, address: str) -> None:
+    assert listening(address) <= {"127.0.0.1", "::1"}

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import re
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.sandbox import SECONDS, SandboxError, shared
+
+_EVERY = 2.0  # seconds between looks at whether a session is still there
 
 
 def without_folder(text: str) -> str:
@@ -21,8 +27,21 @@ def without_folder(text: str) -> str:
 def folder() -> Path:
     """A folder of this session alone; it is deleted with the session, or when the server stops."""
     if "_folder" not in st.session_state:
-        st.session_state["_folder"] = tempfile.TemporaryDirectory(prefix="polyfuse-", ignore_cleanup_errors=True)
+        kept = tempfile.TemporaryDirectory(prefix="polyfuse-", ignore_cleanup_errors=True)
+        st.session_state["_folder"] = kept
+        session = get_script_run_ctx()
+        if session is not None and runtime.exists():
+            threading.Thread(target=_delete_with, args=(session.session_id, kept), daemon=True).start()
     return Path(st.session_state["_folder"].name).resolve()
+
+
+def _delete_with(session: str, kept: tempfile.TemporaryDirectory[str]) -> None:
+    """Delete a folder when its session has ended; Streamlit forgets one only when it next happens to look."""
+    grace, left = float(st.get_option("server.disconnectedSessionTTL")), 0.0  # a lost connection may come back
+    while left <= grace:
+        time.sleep(_EVERY)
+        left = 0.0 if runtime.get_instance().is_active_session(session) else left + _EVERY
+    kept.cleanup()
 
 
 def keep_uploads(files: Sequence[Any], reader: Callable[..., Any] | None, together: bool = False) -> list[Path]:
