@@ -76,11 +76,17 @@ class Identity:
 
 
 def generate(
-    folder: Path, cases: int, seed: int, names: Sequence[Sequence[str]] = TUNED_ON, *, progress: Progress = silent
+    folder: Path,
+    cases: int,
+    seed: int,
+    names: Sequence[Sequence[str]] = TUNED_ON,
+    *,
+    every: tuple[int, int, int] = (2, 3, 5),
+    progress: Progress = silent,
 ) -> tuple[Path, list[Secret]]:
     """Write cases below ``folder``; returns the path of the manifest and all secrets.
 
-    Every second case has a scan, every third a picture and, where espeak-ng is installed, every fifth a voice.
+    ``every``: one case of so many has a scan, a picture, and (where espeak-ng is installed) a voice.
     """
     rows, secrets = [], list[Secret]()
     for i, case in enumerate(sample.plan(cases, seed)):
@@ -90,9 +96,9 @@ def generate(
         row |= _texts(who, row) | _columns(who)
         secrets += [s for column in ("report", "history") for s in _in_text(i, who, column, row[column])]
         secrets += [Secret(i, kind, c, row[c]) for c, kind in _SECRET_COLUMNS.items()]
-        row["ct"], found = _scan(folder, i, case, who, scan) if i % 2 == 0 else ("", [])
-        row["image"], more = _picture(folder, i, who, scan) if i % 3 == 0 else ("", [])
-        row["voice"], spoken = _voice(folder, i, who) if i % 5 == 0 and shutil.which("espeak-ng") else ("", [])
+        row["ct"], found = _scan(folder, i, case, who, scan) if i % every[0] == 0 else ("", [])
+        row["image"], more = _picture(folder, i, who, scan) if i % every[1] == 0 else ("", [])
+        row["voice"], spoken = _voice(folder, i, who) if i % every[2] == 0 and shutil.which("espeak-ng") else ("", [])
         secrets += [*found, *more, *spoken]
         rows.append(row)
         progress("planted cases", i + 1, cases)
@@ -139,7 +145,7 @@ def _in_text(case: int, who: Identity, column: str, text: str) -> list[Secret]:
 def _scan(folder: Path, number: int, case: sample.Plan, who: Identity, scan: Any) -> tuple[str, list[Secret]]:
     """The scan in one of three formats, named after the patient; text is burned into two of three."""
     voxels, secrets = scan.hounsfield, list[Secret]()
-    if number % 3:
+    if case.rng("burned").random() < 2 / 3:
         mask = written(who.family[:9], voxels.shape[1:], (number * 7) % 48)
         voxels = np.where(mask, 1500, voxels)
         secrets.append(Secret(number, "NAME", "pixels", who.family, mask))
@@ -148,7 +154,7 @@ def _scan(folder: Path, number: int, case: sample.Plan, who: Identity, scan: Any
     secrets += [Secret(number, "NAME", "file name", who.family), Secret(number, "NAME", "header", who.family)]
     kind = case.rng("file").random()
     if kind < LOOK.dicom:
-        path = _dicom(stem, voxels, scan.spacing, who, f"{case.seed}/{case.id}", number)
+        path = _dicom(stem, voxels, scan.spacing, who, case)
         days = (f"{who.born:%Y%m%d}", f"{who.seen:%Y%m%d}")
         secrets += [Secret(number, "ID", "header", who.number), *(Secret(number, "DATE", "header", d) for d in days)]
     elif kind < LOOK.dicom + LOOK.mha:
@@ -169,7 +175,7 @@ def written(text: str, shape: tuple[int, ...], top: int) -> np.ndarray:
     return np.asarray(picture) > 0
 
 
-def _dicom(folder: Path, voxels: np.ndarray, spacing: Any, who: Identity, name: str, number: int) -> Path:
+def _dicom(folder: Path, voxels: np.ndarray, spacing: Any, who: Identity, case: sample.Plan) -> Path:
     """A series with names, numbers and dates in usual, nested and private elements."""
     import pydicom
 
@@ -180,8 +186,10 @@ def _dicom(folder: Path, voxels: np.ndarray, spacing: Any, who: Identity, name: 
         "PatientTelephoneNumbers": who.phone, "StudyDescription": f"CT of {who.given} {who.family}",
         "ContrastBolusAgent": f"given by {who.doctor}",
     }  # fmt: skip
-    syntax = ("plain", "rle", "jpeg2000")[number // 2 % 3]
-    ct_files.write_dicom(folder, voxels, spacing, slope=LOOK.step, syntax=syntax, tags=tags, name=name)
+    syntax = str(case.rng("syntax").choice(list(ct_files.SYNTAXES)))
+    ct_files.write_dicom(
+        folder, voxels, spacing, slope=LOOK.step, syntax=syntax, tags=tags, name=f"{case.seed}/{case.id}"
+    )
     for file in folder.iterdir():
         dataset = pydicom.dcmread(file)
         dataset.private_block(0x0011, "MAKER", create=True).add_new(1, "LO", f"{who.given} {who.family} {who.number}")
@@ -245,12 +253,11 @@ def _voice(folder: Path, case: int, who: Identity) -> tuple[str, list[Secret]]:
     wave, words, secrets, seconds = [np.zeros(0, np.float32)], [], list[Secret](), 0.0
     for text, kind in parts:
         for word in text.split():
-            sound = _spoken(word)
-            words.append({"text": word, "start": seconds, "end": seconds + len(sound) / _RATE})
+            wave.append(_spoken(word))
+            start, seconds = seconds, seconds + len(wave[-1]) / _RATE
+            words.append({"text": word, "start": start, "end": seconds})
             if kind:
-                secrets.append(Secret(case, kind, "sound", word, span=(words[-1]["start"], words[-1]["end"])))
-            seconds = words[-1]["end"]
-            wave.append(sound)
+                secrets.append(Secret(case, kind, "sound", word, span=(start, seconds)))
     path = folder / "voice" / f"{who.family}-{case}.wav"
     path.parent.mkdir(exist_ok=True)
     with soundfile.SoundFile(path, "w", _RATE, 1, "PCM_16") as file:
