@@ -37,7 +37,7 @@ def config(epsilon: str) -> ExperimentConfig:
         "modalities": [{"name": "pixels", "kind": "tabular", "columns": pixels, "views": [view]}],
         "target": {"column": "label"}, "table": {"fractions": [0.6, 0.2, 0.2]}, "width": 64, "floor": False,
         "training": {
-            "epochs": 15, "batch_size": 128, "learning_rate": 0.005, "schedule": "constant", "modality_dropout": 0.0,
+            "epochs": 10, "batch_size": 128, "learning_rate": 0.005, "schedule": "constant", "modality_dropout": 0.0,
             "metric": "accuracy", "patience": 0,
         },
     })  # fmt: skip

@@ -161,10 +161,16 @@ def test_smaller_epsilon_means_more_noise_and_the_count_adds_up() -> None:
 
 def test_what_does_not_go_together_is_refused_all_at_once(tmp_path: Path) -> None:
     path = table(tmp_path, "text", cases=30)
-    settings = dataclasses.replace(change(private("text"), balance="ogm_ge"), seeds=2, floor=True)
+    settings = dataclasses.replace(change(private("text"), balance="ogm_ge"), seeds=2, floor=True, keep_cases="ids")
     with pytest.raises(ConfigError) as told:
         experiment(tmp_path, settings, path)
-    for said in ("seeds: each further model", "floor: the floor learns", "training.balance", "modality 'text': a view"):
+    for said in (
+        "seeds: each further model",
+        "floor: the floor learns",
+        "keep_cases: it keeps",
+        "training.balance",
+        "modality 'text': a view",
+    ):
         assert said in str(told.value)
 
 

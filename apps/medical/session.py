@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from apps.medical.studio import STUDIO
-from core.cells import locate, split_files
+from core.cells import check_file, locate, split_files
 from core.config import ModalityConfig
 from core.errors import ConfigError
 from core.preprocess.volume_io import is_series
@@ -149,7 +149,10 @@ def _next() -> int:
 
 
 def _paths(m: ModalityConfig, cells: Mapping[str, str], root: Path) -> tuple[Path, ...]:
-    return tuple(locate(p, root) for p in split_files(cells.get(m.columns[0], "")))
+    names = split_files(cells.get(m.columns[0], ""))
+    for name in names:
+        check_file(name, root, m.kind)
+    return tuple(locate(name, root) for name in names)
 
 
 def answer(

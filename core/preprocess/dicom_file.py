@@ -1,7 +1,7 @@
 """One DICOM file: its header and its pixels, or a FileError that says what is wrong with it.
 
 Not guarded against: a compressed stream damaged so that the C decoder behind pydicom never returns (libjpeg, seen once
-in about 15,000 randomly damaged files). Who takes files from strangers should read them in a process of its own.
+in about 15,000 randomly damaged files). Who takes files from strangers reads them in ``core.sandbox`` first.
 """
 
 from __future__ import annotations

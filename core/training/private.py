@@ -41,7 +41,7 @@ def made_private(config: ExperimentConfig, privacy: PrivacyConfig) -> Experiment
     training = dataclasses.replace(config.training, privacy=privacy, balance="none", accumulate=1, precision="float32")
     modalities = tuple(dataclasses.replace(m, views=_wordless(m) or m.views) for m in config.modalities)
     return dataclasses.replace(
-        config, modalities=modalities, training=training, seeds=1, folds=1, floor=False, stack=False
+        config, modalities=modalities, training=training, seeds=1, folds=1, floor=False, stack=False, keep_cases="none"
     )
 
 
@@ -62,6 +62,7 @@ def check_private(config: ExperimentConfig) -> None:
         "folds": config.folds > 1 and "each further model would spend the same ε again; set it to 1",
         "floor": (config.floor or config.stack)
         and "the floor learns from the rows without noise; set floor and stack to false",
+        "keep_cases": config.keep_cases != "none" and "it keeps training cases in the bundle; set it to 'none'",
         "target.outside": config.target.outside and "its detector keeps what training cases look like; leave it out",
         "training.balance": t.balance != "none" and "it reads the gradients before the noise; set it to 'none'",
         "training.accumulate": t.accumulate > 1 and "a step is one batch; raise batch_size instead",
