@@ -78,6 +78,7 @@ def test_what_is_not_defined_is_left_out() -> None:
     y, p = np.zeros(12, dtype=int), np.tile([0.9, 0.1], (12, 1))
     found = calibration_figures(LABEL, y, p)
     assert {"ece", "brier"} <= set(found)
+    assert found["bins"] == [pytest.approx([0.9, 1, 12, 0.025 ** (1 / 12), 1])]  # twelve of twelve right: exact
     assert not {"slope", "intercept"} & set(found)
     json.dumps(found, allow_nan=False)
     told_apart = np.array([[0.9, 0.1]] * 6 + [[0.2, 0.8]] * 6)
@@ -133,6 +134,7 @@ def test_the_curve_answers_the_surest_first() -> None:
     assert errors == pytest.approx([0.0] * 15 + [k / (15 + k) for k in range(1, 6)])
     assert (found["answered"], found["error"], found["error_of_all"]) == (0.75, 0.0, 0.25)
     assert found["area"] == pytest.approx(np.mean(errors))
+    assert found["interval"]["error"] == pytest.approx([0, 1 - 0.025 ** (1 / 15)])  # none of 15 wrong: exact
     everyone = abstention_figures(y, answers, np.ones(20, dtype=bool))
     assert everyone["answered"] == 0
     assert "error" not in everyone

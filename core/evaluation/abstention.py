@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from core.evaluation.intervals import resamples
+from core.evaluation.intervals import resamples, share_interval
 from core.schema import Prediction
 
 SHARES = np.linspace(0.05, 1.0, 20)  # of the cases that are answered, along the curve
@@ -65,6 +65,9 @@ def abstention_figures(
     known = {name: np.array(values) for name, values in named.items() if np.isfinite(values[0])}
     low, high = np.quantile(curves[1:], [0.025, 0.975], axis=0)  # (shares,)
     ends = {name: np.nanquantile(values[1:], [0.025, 0.975]).tolist() for name, values in known.items()}
+    if "error" in known and known["error"][0] in (0, 1):  # no resample can tell how far this could be off
+        kept = ~referred
+        ends["error"] = list(share_interval(int(wrong[kept].sum()), int(kept.sum())))
     return {
         "cases": len(y),
         **{name: float(values[0]) for name, values in known.items()},

@@ -1,4 +1,4 @@
-"""How far a figure could be off: bootstrap intervals over cases, or over whole groups. Efron 1979."""
+"""How far a figure could be off: bootstrap intervals over cases, or over whole groups (Efron 1979), and of a share."""
 
 from __future__ import annotations
 
@@ -40,3 +40,15 @@ def interval(
         found.append(value if against is None else value - score(kind, metric, y[rows], against[rows]))
     low, high = np.nanquantile(found, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def share_interval(hits: int, of: int) -> tuple[float, float]:
+    """The exact 95 % interval of a share; Clopper and Pearson 1934.
+
+    >>> [round(end, 2) for end in share_interval(9, 10)]
+    [0.55, 1.0]
+    """
+    from scipy.stats import binomtest
+
+    found = binomtest(hits, of).proportion_ci(method="exact")
+    return float(found.low), float(found.high)

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from core.evaluation.intervals import resamples
+from core.evaluation.intervals import resamples, share_interval
 from core.schema import TargetKind
 
 BINS, FINE, TIMES = 10, 15, 200  # bins of the diagram and of the calibration error, resamples
@@ -141,5 +141,7 @@ def _bins(judged: Judged, shares: np.ndarray) -> list[list[float]]:
     for b in np.unique(place):
         here, share = place == b, float(shares[0, b])
         low, high = np.nanquantile(shares[:, b], [0.025, 0.975])
+        if low == high:  # all right or all wrong: no resample can tell how far the share could be off
+            low, high = share_interval(round(share * here.sum()), int(here.sum()))
         found.append([float(judged[0][here].mean()), share, float(here.sum()), min(low, share), max(high, share)])
     return [[float(v) for v in one] for one in found]

@@ -14,9 +14,9 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 from scipy.special import rel_entr
-from scipy.stats import binomtest
 
 from core.errors import ConfigError
+from core.evaluation.intervals import share_interval
 from core.record import Entry
 from core.schema import Prediction
 
@@ -148,16 +148,6 @@ def calibration_by_intent(answers: Sequence[Prediction], truth: Sequence[str]) -
         sure = sum(p for p, _ in pairs) / len(pairs)
         told.append(Honesty(intent, len(pairs), sure, right / len(pairs), share_interval(right, len(pairs))))
     return sorted(told, key=lambda h: (not h.off, -abs(h.gap)))
-
-
-def share_interval(hits: int, of: int) -> tuple[float, float]:
-    """The exact 95 % interval of a share; Clopper and Pearson 1934.
-
-    >>> [round(end, 2) for end in share_interval(9, 10)]
-    [0.55, 1.0]
-    """
-    found = binomtest(hits, of).proportion_ci(method="exact")
-    return float(found.low), float(found.high)
 
 
 def uncertainty(answers: Sequence[Prediction]) -> np.ndarray:
