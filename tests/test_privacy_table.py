@@ -240,6 +240,14 @@ def test_a_column_is_known_by_its_name(column: str, role: Role) -> None:
     assert roles_of([column]).roles[column] is role
 
 
+def test_measurements_stay_and_ages_of_people_are_capped(tmp_path: Path) -> None:
+    rows = [{"patient_id": "p-1", "age": "93", "account_age_days": "789", "score": "0.843", "code": "48291"}]
+    deidentify(_write(tmp_path / "t.csv", rows), tmp_path / "out", roles_of)
+    row = _read(tmp_path / "out/table.csv")[0]
+    assert (row["age"], row["account_age_days"], row["score"]) == ("90+", "789", "0.843")
+    assert row["code"].startswith("[NUMBER_")
+
+
 def test_an_experiment_says_what_its_columns_are() -> None:
     columns = ["case_id", "patient_id", "split", "report", "age", "sex", "ct", "diagnosis", "phone"]
     roles = roles_of(columns, build(columns))

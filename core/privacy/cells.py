@@ -14,12 +14,14 @@ _KINDS = {
     Role.NAME: "NAME", Role.OTHER_NAME: "NAME", Role.ID: "ID", Role.ADDRESS: "ADDRESS", Role.PHONE: "PHONE",
     Role.EMAIL: "EMAIL", Role.DATE: "DATE",
 }  # fmt: skip
+_AGE_WORDS = set(["age", "patient", "years", "in", "at", "scan", "exam", "diagnosis", "of", "customer", "student", "learner", "person", "subject"])
+_DECIMAL = re.compile(r"[-+]?\d{1,5}\.\d+(?:e[-+]?\d+)?", re.I)  # a measurement, not a number of anybody
 _TIME = re.compile(r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?")
 
 
 def is_age(column: str) -> bool:
-    """Whether a column holds ages in years, by its name."""
-    return "age" in words_of(column)
+    """Whether a column holds ages of people in years, by its name; ``account_age_days`` does not."""
+    return set(words_of(column)) <= _AGE_WORDS and "age" in words_of(column)
 
 
 def learn_cell(cell: str, role: Role, person: Person) -> None:
@@ -38,7 +40,7 @@ def clean_cell(cell: str, role: Role, person: Person, *, age: bool = False) -> t
         return cell, Counter()
     if age and (years := _years(cell)) is not None and years > OLDEST:
         return (str(OLDEST + 1) if role is Role.NUMBER else f"{OLDEST + 1}+"), Counter({"AGE": 1})
-    if role is Role.NUMBER:
+    if role is Role.NUMBER or (role is Role.TEXT and _DECIMAL.fullmatch(cell.strip())):
         return cell, Counter()
     if role is Role.PERSON:
         return person.name, Counter({"PERSON": 1})
@@ -59,7 +61,7 @@ def left_in_cell(cell: str, role: Role, person: Person, *, age: bool = False) ->
         return found
     years = _years(cell) if age else None
     found["AGE"] += years is not None and years > OLDEST + 1
-    if role is Role.NUMBER:
+    if role is Role.NUMBER or (role is Role.TEXT and _DECIMAL.fullmatch(cell.strip())):
         return +(found + Counter(span.kind for span in person.known.values(cell)))
     if role is Role.DATE and re.fullmatch(r"\d{8}", cell):
         day = _compact(cell)
