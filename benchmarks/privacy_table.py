@@ -8,6 +8,8 @@ the names below, of which the rules' own list of given names holds none, and wit
 """
 
 import csv
+import dataclasses
+import json
 import shutil
 import sys
 import time
@@ -15,6 +17,7 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks.report import RESULTS, save
+from core.config import ExperimentConfig
 from core.privacy import deidentify, roles_of
 from core.progress import Bars
 from domains.medical import planted
@@ -56,14 +59,18 @@ def one_part(part: int) -> dict:
 
 
 def joined(name: str, table: str) -> Path:
-    """The tables of all parts as one, below WORK; patients of different parts are different people."""
-    rows = []
+    """The tables of all parts as one, below WORK, split by patient, half to train on and four tenths to measure on.
+
+    Patients come in the same order in both, so the split is the same; patients of different parts are other people.
+    """
+    rows, seen = [], dict[str, int]()
     for part in sorted(p for p in WORK.iterdir() if p.is_dir()):
         with (part / name / table).open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 files = {c: f"{part.name}/{name}/{row[c]}" if row[c] else "" for c in ("ct", "image", "voice")}
                 marked = {c: f"{part.name}-{row[c]}" for c in ("case_id", "patient_id")}
-                rows.append(row | files | marked)
+                turn = seen.setdefault(marked["patient_id"], len(seen)) % 10
+                rows.append(row | files | marked | {"split": "train" if turn < 5 else "val" if turn == 5 else "test"})
     out = WORK / f"{name}.csv"
     with out.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
@@ -84,14 +91,14 @@ def diagnosis() -> dict:
         bundle = train(Manifest.open(table, config), config, WORK / f"model-{name}", overwrite=True)
         for other, where in tables.items():
             manifest = Manifest.open(where, config, for_training=False)
-            figures[f"trained on {name}, tested on {other}"] = evaluate(bundle, manifest, split="test").to_json()
+            found = evaluate(bundle, manifest, split="test")
+            told = {"cases": found.cases, "metrics": found.metrics, "intervals": found.intervals}
+            figures[f"trained on {name}, tested on {other}"] = told
     return figures
 
 
-def experiment(table: Path) -> object:
+def experiment(table: Path) -> ExperimentConfig:
     """Scan, report, history and clinical columns, trained from scratch."""
-    import dataclasses
-
     from core.table import StringTable
 
     config = build(StringTable.open(table).columns, preset="fast")
@@ -100,8 +107,6 @@ def experiment(table: Path) -> object:
 
 
 if __name__ == "__main__":
-    import json
-
     kept = RESULTS / "privacy_table.json"
     figures = json.loads(kept.read_text())["figures"] if kept.is_file() else {}
     for asked in sys.argv[1:] or [*map(str, range(PARTS)), "diagnosis"]:

@@ -14,7 +14,20 @@ _KINDS = {
     Role.NAME: "NAME", Role.OTHER_NAME: "NAME", Role.ID: "ID", Role.ADDRESS: "ADDRESS", Role.PHONE: "PHONE",
     Role.EMAIL: "EMAIL", Role.DATE: "DATE",
 }  # fmt: skip
-_AGE_WORDS = set(["age", "patient", "years", "in", "at", "scan", "exam", "diagnosis", "of", "customer", "student", "learner", "person", "subject"])
+_AGE_WORDS = {
+    "age",
+    "years",
+    "in",
+    "at",
+    "of",
+    "scan",
+    "exam",
+    "diagnosis",
+    "patient",
+    "customer",
+    "student",
+    "learner",
+}
 _DECIMAL = re.compile(r"[-+]?\d{1,5}\.\d+(?:e[-+]?\d+)?", re.I)  # a measurement, not a number of anybody
 _TIME = re.compile(r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?")
 
