@@ -93,8 +93,8 @@ def _figures(facts: dict[str, Any]) -> None:
     st.caption(f"Measured on {figures['cases']} {rows}; ranges are 95 % intervals.{_spread(facts['seeds'])}")
     if (spent := facts.get("privacy")) is not None:
         st.caption(
-            f":material/shield_lock: Trained with differential privacy: ε {spent['epsilon']:.2f} at δ {spent['delta']:g} "
-            "spent, a row at a time; the card says what that does not cover."
+            f":material/shield_lock: Trained with differential privacy: ε {spent['epsilon']:.2f} at δ "
+            f"{spent['delta']:g} spent, a row at a time; the card says what that does not cover."
         )
 
 

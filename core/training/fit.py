@@ -254,8 +254,12 @@ class Trainer:
 
     def _save(self, history: list[dict[str, float]], best: dict[str, Tensor]) -> None:
         if self.job.checkpoint is not None and self.accelerator.is_main_process:
-            facts = {"identity": self.job.identity, "history": history, "schedule": self.schedule.state_dict()}
-            facts["batches"] = self.batches.seed
+            facts = {
+                "identity": self.job.identity,
+                "history": history,
+                "schedule": self.schedule.state_dict(),
+                "batches": self.batches.seed,
+            }
             checkpoint.save(self.job.checkpoint, self.model, best, self.optimizer, facts)
 
 

@@ -29,7 +29,6 @@ from core.errors import ConfigError, MissingExtraError
 from core.processes import processes
 from core.schema import Batch, Encoded, Modality
 
-
 _ORDERS = [*range(2, 64), 80, 128, 256, 512]  # of the Rényi divergence; whole ones are counted in milliseconds
 
 
