@@ -25,20 +25,22 @@ from core.schema import Modality, Prediction
 from core.table import StringTable
 from domains.medical import Diagnosis, recipe, sample
 
-CASES = 320
+CASES = 200
 _RULES = ("modalities sure of different answers", "report denies what the scan shows", "either")
 
 
 def config() -> ExperimentConfig:
     """Scan by its slices through the frozen backbone, report by its words; one seed."""
     found = recipe.build(["ct", "report", "diagnosis", "split", "patient_id"], preset="default")
-    kinds = [_small(m) if m.kind is Modality.VOLUME else m for m in found.modalities]
-    training = dataclasses.replace(found.training, epochs=40, patience=0)
+    kinds = [
+        _small(m) if m.kind is Modality.VOLUME else dataclasses.replace(m, views=m.views[:1]) for m in found.modalities
+    ]
+    training = dataclasses.replace(found.training, epochs=25, patience=0)
     return dataclasses.replace(found, modalities=tuple(kinds), training=training, floor=False, seeds=1)
 
 
 def _small(scan: ModalityConfig) -> ModalityConfig:
-    sight = {"size": [12, 96, 96], "spacing": None}
+    sight = {"size": [12, 64, 64], "spacing": None}
     return dataclasses.replace(scan, views=tuple(dataclasses.replace(v, preprocess=sight) for v in scan.views))
 
 
@@ -66,7 +68,7 @@ def _share(flags: np.ndarray) -> dict[str, Any]:
 def main(cases: int = CASES) -> None:
     """Generate, train on scan and report, and ask about the test cases."""
     with tempfile.TemporaryDirectory() as scratch:
-        table = sample.generate(Path(scratch) / "cases", cases, seed=11, look=sample.Look(shape=(12, 96, 96)))
+        table = sample.generate(Path(scratch) / "cases", cases, seed=11, look=sample.Look(shape=(12, 64, 64)))
         model = Diagnosis(config=config()).fit(table)
         opened = StringTable.open(table)
         rows = [row for row in map(opened.row, range(len(opened))) if row["split"] == "test"]
