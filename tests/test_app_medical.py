@@ -96,6 +96,7 @@ def test_a_case_shows_the_answer_that_the_api_gives() -> None:
         ct=table.parent / "0.nii.gz", **cells, history="Cough for a week.", age="40", sex="F", crp="5"
     )
     assert at.subheader[0].value == f"Diagnosis: {ui.escape(answer.headline(found))}"
+    at.toggle(key=f"why_{at.session_state['case'].number}").set_value(False).run()  # the report by its sections
     badges = [m.value for m in at.markdown if "badge" in m.value]
     assert len(badges) == 3
     assert "The lungs are clear" in badges[1]

@@ -54,9 +54,7 @@ def decide(diagnosis: Diagnosis, found: Prediction, case: Case, cells: Mapping[s
         note = st.text_input("Note", key=f"note_{case.number}", placeholder="kept as it is written")
         texts = st.checkbox("Keep texts and values too, to train on", key=f"allow_{case.number}")
         if not st.form_submit_button("Keep the decision", type="primary", icon=":material/save:"):
-            st.caption(
-                "Kept on this machine for good: who, when, which model, a hash of the input; no text of the case."
-            )
+            st.caption("Kept on this machine for good: who, when, which model, a hash of the input; texts if ticked.")
             return
     st.session_state["who"] = name.strip()
     given = session.given(diagnosis, case, dict(cells), off)
