@@ -29,7 +29,7 @@ NAMES = (
     ("Abernathy", "Castellanos", "Wojciechowski", "Thorvaldsen", "Quintanilla", "Mukherjee", "Featherstone", "Adeyemi",
      "Brzezinski", "Papadakis"),
 )  # fmt: skip
-MIX = (6, 6, 5)  # one case of so many has a scan, a picture, a voice
+MIX = (8, 8, 6)  # one case of so many has a scan, a picture, a voice
 PARTS, CASES, WORK = 6, 84, Path("runs/privacy_table")
 
 
