@@ -44,7 +44,7 @@ def main(share: float = 1.0, names: list[str] | None = None) -> None:
     known = json.loads(file.read_text())["figures"] if file.is_file() else {}
     os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])
     with tempfile.TemporaryDirectory() as scratch, Sandbox(SECONDS, MEMORY) as sandbox:
-        make_seeds(seeds := Path(scratch) / "seeds")
+        make_seeds(seeds := Path(scratch) / "seeds", names or ())
         saved = 0.0
         for name in names or PLAN:
             start = {"inputs": 0, "ends": {}, "slow": {}, "faults": {}, "peak_mb": 0, "seconds": 0.0}

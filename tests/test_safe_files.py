@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import pickle
+import re
 import shutil
 import struct
 import wave
@@ -29,6 +30,7 @@ from core.bundle import Bundle
 from core.cache import MemoryCache
 from core.config import ExperimentConfig, read_config
 from core.errors import BundleError, ConfigError, FileError, TableError
+from core.floor.trees_file import read_trees
 from core.manifest import Manifest
 from core.preprocess.audio_io import read_audio
 from core.preprocess.image_file import read_image
@@ -334,3 +336,40 @@ def test_a_table_reads_nothing_outside_of_its_folder_unless_allowed(cell: str, t
     assert all("leads out of the folder" in reason for reason in said)
     allowed = Manifest.open(frame, settings, home, allow_outside=True).faults
     assert not any("leads out" in f.reason for f in allowed)
+
+
+@pytest.fixture(scope="module")
+def trees() -> str:
+    import lightgbm as lgb
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 3))
+    data = lgb.Dataset(x, x[:, 0] + x[:, 1] > 0)
+    return str(lgb.train({"objective": "binary", "verbose": -1, "num_leaves": 4}, data, 5).model_to_string())
+
+
+def test_sound_trees_are_read_alike(trees: str) -> None:
+    import lightgbm as lgb
+
+    x = np.random.default_rng(1).normal(size=(50, 3))
+    assert np.array_equal(read_trees(trees).predict(x), lgb.Booster(model_str=trees).predict(x))
+    moved = trees.replace("\n\nTree=1\n", "\n\n\nTree=1\n", 1)  # the places in its header are wrong now
+    assert np.array_equal(read_trees(moved).predict(x), lgb.Booster(model_str=trees).predict(x))
+
+
+@pytest.mark.parametrize(
+    ("line", "changed", "said"),
+    [
+        (r"left_child=\d", "left_child=0", "tree 0: a split leads nowhere"),
+        (r"right_child=-?\d+", "right_child=-99", "tree 0: a split leads nowhere"),
+        (r"split_feature=\d", "split_feature=9", "tree 0: a split leads nowhere"),
+        (r"leaf_value=\S+", "leaf_value=", "tree 0: not one value a leaf"),
+        ("num_leaves=4", "num_leaves=3", "tree 0: not one value"),
+        ("num_cat=0", "num_cat=7", "tree 0 is not a plain numeric one"),
+        ("max_feature_idx=2", "max_feature_idx=2000000000", "do not fit their header"),
+        (r"threshold=\S+", "threshold=x|y", "no readable trees"),
+    ],
+)
+def test_trees_that_lead_out_of_themselves_are_refused(trees: str, line: str, changed: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        read_trees(re.sub(line, changed, trees, count=1))

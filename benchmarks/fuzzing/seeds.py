@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,12 @@ import numpy as np
 SAMPLES = Path(__file__).parents[2] / "sample_data"
 
 
-def make_seeds(folder: Path) -> None:
-    """Write all seeds: a folder a reader, in which every file is a seed (of ``bundle``: the one bundle)."""
-    for name, write in WRITERS.items():
+def make_seeds(folder: Path, names: Iterable[str] = ()) -> None:
+    """Write seeds of these readers, or of all: a folder a reader, each file a seed (of ``bundle``: one bundle)."""
+    for name in names or WRITERS:
         place = folder / name
         place.mkdir(parents=True)
-        write(place)
+        WRITERS[name](place)
 
 
 def _pixels(rows: int = 40, columns: int = 36) -> np.ndarray:

@@ -16,6 +16,7 @@ from torch import Tensor
 from core.floor.features import Block
 from core.floor.linear import unscale
 from core.floor.tree_input import TreeInput
+from core.floor.trees_file import read_trees
 from core.schema import Batch, TargetKind
 from core.targets import Target
 
@@ -73,10 +74,8 @@ class Trees:
     @classmethod
     def load(cls, folder: Path, target: Target, blocks: Sequence[Block]) -> Trees:
         """Rebuild from the two files."""
-        import lightgbm as lgb
-
         text = (folder / "trees.txt").read_text(encoding="utf-8")
-        return cls(target, TreeInput.load(folder, target, blocks), lgb.Booster(model_str=text))
+        return cls(target, TreeInput.load(folder, target, blocks), read_trees(text))
 
 
 def _objective(target: Target, y: np.ndarray) -> dict[str, Any]:

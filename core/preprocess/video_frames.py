@@ -5,6 +5,7 @@ So a file that is cut off after the last frame asked for is not noticed, unless 
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -156,7 +157,8 @@ def _stated(container: Any) -> float:
     if stream.duration:
         return float(stream.duration * stream.time_base)
     if clock := stream.metadata.get("DURATION"):  # Matroska: hh:mm:ss.fraction
-        return sum(float(part) * 60**power for power, part in enumerate(reversed(clock.split(":"))))
+        with contextlib.suppress(ValueError):  # damaged: told by nothing
+            return sum(float(part) * 60**power for power, part in enumerate(reversed(clock.split(":"))))
     return (container.duration or 0) / 1e6 if len(container.streams) == 1 else 0.0
 
 

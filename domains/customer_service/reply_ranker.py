@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
+from core.floor.trees_file import read_trees
 from domains.customer_service.answers import FEATURES
 
 FEWEST = 40  # turns to learn an order from
@@ -74,6 +75,4 @@ class Ranker:
         file = folder / "ranker.txt"
         if not file.is_file():
             return cls(None, turns)
-        import lightgbm as lgb
-
-        return cls(lgb.Booster(model_str=file.read_text(encoding="utf-8")), turns)
+        return cls(read_trees(file.read_text(encoding="utf-8")), turns)

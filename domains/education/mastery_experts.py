@@ -5,11 +5,13 @@ As for every model of Polyfuse: a network that does not add to them gets no weig
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
+from core.floor.trees_file import read_trees
 from domains.education.mastery_data import Answers
 from domains.education.mastery_net import Coder, ids
 
@@ -51,6 +53,9 @@ def fit_trees(answers: Answers, features: np.ndarray, seed: int) -> str:
 
 def trees(text: str, features: np.ndarray) -> np.ndarray:
     """The probability of a right answer: (N,)."""
-    import lightgbm as lgb
+    return np.asarray(_booster(text).predict(features))
 
-    return np.asarray(lgb.Booster(model_str=text).predict(features))
+
+@lru_cache(maxsize=4)
+def _booster(text: str) -> Any:
+    return read_trees(text)
