@@ -1,6 +1,7 @@
 """What an explanation costs beside one prediction, on the sample models of the three domains.
 
-    python -m benchmarks.explanation
+    python -m benchmarks.explanation                              medical, customer_service, grading, early_warning
+    python -m benchmarks.explanation medical                      only this
 
 A prediction is the answer to one case from its files, with nothing in any cache, as a user waits for it. An explanation
 is the parts of one modality by its default method, from the same files. Median over several test cases, one thread.
@@ -8,6 +9,7 @@ is the parts of one modality by its default method, from the same files. Median 
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -32,8 +34,8 @@ CASES = 5
 MODELS: dict[str, tuple[Callable[[], Path], Callable[[], Path]]] = {
     "medical": (medical.ensure, medical.sample_table),
     "customer_service": (service.ensure, service.sample_table),
-    "education, grading": (education.GRADING.ensure, education.GRADING.table),
-    "education, early warning": (education.RISK.ensure, education.RISK.table),
+    "grading": (education.GRADING.ensure, education.GRADING.table),
+    "early_warning": (education.RISK.ensure, education.RISK.table),
 }
 
 
@@ -81,11 +83,13 @@ def _explain(predictor: Predictor, name: str, method: str | None, row: Row) -> N
     explain(predictor, row, name, method=method)
 
 
-def main() -> None:
-    """Every sample model."""
+def main(names: Sequence[str]) -> None:
+    """The sample models that are named, all of them where none is; a file of results each."""
     torch.set_num_threads(1)
-    save("explanation", {name: measure(ensure(), table()) for name, (ensure, table) in MODELS.items()})
+    for name in names or MODELS:
+        ensure, table = MODELS[name]
+        save(f"explanation_{name}", measure(ensure(), table()))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

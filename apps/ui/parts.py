@@ -96,7 +96,7 @@ def over_picture(parts: Sequence[Part], picture: np.ndarray) -> np.ndarray:
     height, width = picture.shape[:2]
     rows, across = (np.arange(n) * g // n for n, g in zip((height, width), shares.shape))
     spread = shares[np.ix_(rows, across)] / max(float(np.abs(shares).max()), _FULL)  # (H, W) in [-1, 1]
-    found = picture.astype(np.float32)
+    found: np.ndarray = picture.astype(np.float32)
     for sign, colour in ((1, (255, 120, 0)), (-1, (40, 120, 255))):
         depth = (spread * sign).clip(0, 1)[..., None] * 0.5
         found = found * (1 - depth) + np.array(colour, np.float32) * depth
