@@ -1,6 +1,11 @@
 """Training that keeps every modality useful: modality dropout, losses of each alone, balanced gradients.
 
 All of them read modalities through the mask, so they work with every fusion.
+
+What they are worth, by the mean accuracy over six to one views of handwritten digits, 300 training rows, one split
+(``benchmarks/robustness.py``; lead over none of them, with its 95 % interval): the loss of each alone +.057 (+.045 to
++.068); modality dropout of 0.5 +.003 (−.006 to +.012), and beside that loss it adds nothing (+.051); OGM-GE +.002
+(−.007 to +.011). The presets use the first two; OGM-GE is off unless asked for.
 """
 
 from __future__ import annotations
