@@ -16,7 +16,7 @@ from core.privacy.pseudonyms import Pseudonyms
 from core.privacy.scans import clean_scan
 from core.schema import Modality
 from domains.medical import ct_files
-from domains.medical.planted import written
+from domains.medical.planted_files import written
 
 pytest.importorskip("rapidocr")
 SPACING = (10.0, 4.0, 4.0)

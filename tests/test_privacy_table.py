@@ -18,6 +18,7 @@ from core.privacy import Outcome, deidentify, keep_key, roles_of
 from core.privacy.columns import Role, Roles
 from core.schema import Modality
 from domains.medical import planted
+from domains.medical.planted_identity import Secret
 from domains.medical.planted_left import survivors
 from domains.medical.recipe import build
 
@@ -43,12 +44,12 @@ def _roles(columns: object) -> Roles:
 
 
 @pytest.fixture(scope="module")
-def cases(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[planted.Secret]]:
+def cases(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Secret]]:
     return planted.generate(tmp_path_factory.mktemp("cases"), CASES, 11)
 
 
 @pytest.fixture(scope="module")
-def cleaned(cases: tuple[Path, list[planted.Secret]], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outcome]:
+def cleaned(cases: tuple[Path, list[Secret]], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outcome]:
     pytest.importorskip("rapidocr")
     out = tmp_path_factory.mktemp("clean") / "out"
     return out, deidentify(cases[0], out, _roles, key=KEY)

@@ -4,7 +4,7 @@ Three passes. *Learn*: what columns, headers and transcripts say of each person.
 that cannot be cleaned is set aside, and none of its files is left behind. *Verify* (``core.privacy.verify``): all that
 was written is read again, and what is left is counted. In memory stay the identifiers of all persons, not the cells.
 
-Not taken out, and said so in the report: the voice itself, a face that a scan of the head would give, and what only
+Not taken out: the voice itself, a face that a scan of the head would give (the report says both), and what only
 somebody who knows the person would recognise in a text.
 """
 
@@ -25,58 +25,16 @@ from core.privacy.cells import clean_cell, is_age, learn_cell
 from core.privacy.columns import Roles
 from core.privacy.dates import is_day_first
 from core.privacy.files import Files, Written
+from core.privacy.outcome import REJECTED, Counts, Outcome
 from core.privacy.person import Person
-from core.privacy.pseudonyms import SHIFTS, Pseudonyms
+from core.privacy.pseudonyms import Pseudonyms
 from core.progress import Progress, silent
 from core.schema import Modality
 from core.table import StringTable
 
-TABLE, REPORT, REJECTED, FILES = "table.csv", "deidentified.json", "rejected.csv", "files"
+TABLE, REPORT, FILES = "table.csv", "deidentified.json", "files"
 
 LISTENED = 16000  # Hz
-
-Counts = dict[str, Counter[str]]  # by column, or by column and "pixels", "header"…: how many of each kind
-
-
-@dataclass
-class Outcome:
-    """What was done to a table, in counts alone; ``left`` is what the verification pass still found."""
-
-    cases: int = 0
-    written: int = 0
-    rejected: dict[int, str] = field(default_factory=dict)  # row, from 1 below the header, to the reason
-    persons: int = 0
-    files: int = 0
-    replaced: Counts = field(default_factory=dict)
-    left: Counts = field(default_factory=dict)
-    rows_left: list[int] = field(default_factory=list)  # rows of the result with something left
-    columns: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def is_clean(self) -> bool:
-        """Whether the verification found nothing."""
-        return not self.left
-
-    def to_json(self) -> dict[str, Any]:
-        """The report; it holds no cell, no path and no identifier."""
-        low, high = SHIFTS
-        said = {
-            "date_shift": f"one a person, {low} to {high} days back, intervals kept",
-            "rejected": len(self.rejected),
-        }
-        return vars(self) | said
-
-    def text(self) -> str:
-        """The report for a reader."""
-        lines = [f"{self.written} of {self.cases} rows written, {self.files} files, {self.persons} persons"]
-        lines += [f"{len(self.rejected)} row(s) set aside: see {REJECTED}"] if self.rejected else []
-        lines += [f"replaced in {where}: {_told(kinds)}" for where, kinds in self.replaced.items()]
-        lines += [f"LEFT in {where}: {_told(kinds)}" for where, kinds in self.left.items()]
-        lines += [f"rows with something left: {', '.join(map(str, self.rows_left[:20]))}"] if self.rows_left else []
-        return "\n".join(
-            [*lines, *self.notes, "" if self.left else "verified: nothing left that is looked for"]
-        ).strip()
 
 
 @dataclass
@@ -291,7 +249,3 @@ def _remove(path: Path) -> None:
 
     for found in path.parent.glob(path.name.split(".")[0] + "*"):
         shutil.rmtree(found) if found.is_dir() else found.unlink()
-
-
-def _told(kinds: Counter[str]) -> str:
-    return ", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items()))

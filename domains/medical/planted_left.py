@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from domains.medical.planted import Secret
+from domains.medical.planted_identity import Secret
 
 _PAINTED = 0.9  # share of the strokes of a text that must be gone
 
