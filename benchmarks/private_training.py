@@ -65,7 +65,7 @@ def measure(epsilon: str) -> dict:
 
 if __name__ == "__main__":
     file = RESULTS / "private_training.json"
-    known = json.loads(file.read_text())["figures"] if file.is_file() else {}
     for epsilon in sys.argv[1:] or EPSILONS:
-        known[epsilon] = measure(epsilon)
-        save("private_training", known)
+        found = measure(epsilon)
+        known = json.loads(file.read_text())["figures"] if file.is_file() else {}
+        save("private_training", known | {epsilon: found})

@@ -31,6 +31,8 @@ from core.schema import Batch, Encoded, Modality
 
 _ORDERS = [*range(2, 64), 80, 128, 256, 512]  # of the Rényi divergence; whole ones are counted in milliseconds
 
+_TOGETHER = 16  # cases whose gradients are held at once
+
 
 def made_private(config: ExperimentConfig, privacy: PrivacyConfig) -> ExperimentConfig:
     """The experiment trained with privacy: one network, without what would tell of the training rows past the noise.
@@ -175,18 +177,29 @@ class PrivateSteps:
         seed = int.from_bytes(hashlib.sha256(repr((self.batches.seed, number)).encode()).digest()[:7], "big")
         self.optimizer.generator = torch.Generator(keep.device).manual_seed(seed)
         total, logits, cases = keep.new_zeros((), dtype=torch.float32), list[Tensor](), len(batch.ids)
+        weights = self.optimizer.params
+        kept: list[list[Tensor]] = [[] for _ in weights]
         for i in range(cases):
             loss, answer, _ = losses(_case(batch, i), keep[i : i + 1])
             loss.backward()
-            for p in self.optimizer.params:
-                p.grad_sample = torch.zeros_like(p)[None] if p.grad is None else p.grad[None]
+            for p, grads in zip(weights, kept):
+                grads.append(torch.zeros_like(p) if p.grad is None else p.grad)
                 p.grad = None
-            self.optimizer.signal_skip_step(i < cases - 1)
-            self.optimizer.step()
-            self.optimizer.zero_grad(set_to_none=True)
+            last = i == cases - 1
+            if last or len(kept[0]) == _TOGETHER:
+                self._accumulate(kept, last)
             total += loss.detach()
             logits.append(answer.detach().float())
         return total, torch.cat(logits)
+
+    def _accumulate(self, kept: list[list[Tensor]], last: bool) -> None:
+        """Cut the gradients of some cases and add them up; with ``last``, add the noise and move the weights."""
+        for p, grads in zip(self.optimizer.params, kept):
+            p.grad_sample = torch.stack(grads)  # (cases, *shape)
+            grads.clear()
+        self.optimizer.signal_skip_step(not last)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
 
     def spent(self, steps: int) -> dict[str, Any]:
         """What so many steps have spent, and how it was counted."""
