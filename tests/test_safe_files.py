@@ -36,6 +36,8 @@ from core.preprocess.audio_io import read_audio
 from core.preprocess.image_file import read_image
 from core.preprocess.volume_io import read_volume
 from core.table import StringTable
+from domains.customer_service.knowledge import Knowledge
+from domains.customer_service.routing import RoutingTable
 from domains.education.assignments import read_assignments
 from domains.education.records import import_records
 
@@ -373,3 +375,13 @@ def test_sound_trees_are_read_alike(trees: str) -> None:
 def test_trees_that_lead_out_of_themselves_are_refused(trees: str, line: str, changed: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         read_trees(re.sub(line, changed, trees, count=1))
+
+
+def test_a_cell_without_end_is_told_with_its_line(tmp_path: Path) -> None:
+    endless = '"' + "x" * 200_000
+    (tmp_path / "a.csv").write_text(f"student_id,question_id,answer\ns1,q1,{endless}\n")
+    (tmp_path / "r.csv").write_text(f"intent,queue,priority\n,general,{endless}\n")
+    (tmp_path / "k.csv").write_text(f"question,answer\nwhy,{endless}\n")
+    for read, name in ((read_assignments, "a"), (RoutingTable.read, "r"), (Knowledge.read, "k")):
+        with pytest.raises(FileError, match=f"{name}.csv: no readable CSV at line 2"):
+            read(tmp_path / f"{name}.csv")

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.csv_rows import csv_rows
 from core.errors import ConfigError, Fault, FileError, TableError
 
 SUFFIXES = (".md", ".markdown", ".csv")
@@ -144,13 +145,14 @@ def _markdown(text: str, name: str) -> tuple[list[Piece], list[Fault]]:
 
 def _csv(text: str, name: str) -> tuple[list[Piece], list[Fault]]:
     reader = csv.reader(io.StringIO(text, newline=""))
-    header = [h.strip().lower() for h in next(reader, [])]
+    rows = csv_rows(reader, name)
+    header = [h.strip().lower() for h in next(rows, [])]
     if "answer" not in header:
         listed = ", ".join(header) or "nothing"
         reason = f"needs a column answer (and question, source, intent if wanted); found {listed}"
         return [], [KnowledgeFault(1, name, "", reason)]
     pieces, faults, start = list[Piece](), list[Fault](), reader.line_num + 1
-    for cells in reader:
+    for cells in rows:
         row = dict(zip(header, (c.strip() for c in cells)))
         if len(cells) > len(header):
             reason = f"{len(cells)} cells under {len(header)} columns; put quotes around texts with commas"

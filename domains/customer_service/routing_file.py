@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.csv_rows import csv_rows
 from core.errors import ConfigError, Fault, FileError, TableError
 from domains.customer_service.recipe import URGENCIES
 from domains.customer_service.routing import COMPARISON, Line, RoutingTable, alternatives
@@ -82,11 +83,12 @@ def from_rows(
 
 def _csv_lines(source: str, text: str) -> list[_Raw]:
     reader = csv.reader(io.StringIO(text, newline=""))
-    header = [name.strip() for name in next(reader, [])]
+    rows = csv_rows(reader, source)
+    header = [name.strip() for name in next(rows, [])]
     if twice := sorted({n for n in header if header.count(n) > 1}):
         raise TableError(source, [LineFault(1, n, "", "the column is there twice; rename one") for n in twice])
     found, faults, start = list[_Raw](), list[Fault](), reader.line_num + 1
-    for cells in reader:
+    for cells in rows:
         if len(cells) > len(header):
             faults.append(
                 LineFault(start, "", cells[-1], f"{len(cells)} cells under {len(header)} columns; quote commas")

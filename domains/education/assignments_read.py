@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from core.csv_rows import csv_rows
 from core.errors import FileError, unknown
 from domains.education import assignments_lms as lms
 from domains.education.assignments_lms import Line
@@ -67,10 +68,11 @@ def open_csv(path: Path, encoding: str) -> tuple[list[str], Iterator[tuple[int, 
         raise FileError(f"{path}: more than {MOST_BYTES >> 20} MiB; give it in parts")
     first = text.split("\n", 1)[0]
     reader = csv.reader(text.splitlines(keepends=True), delimiter=";" if first.count(";") > first.count(",") else ",")
-    columns = [c.strip() for c in next(reader, [])]
+    rows = csv_rows(reader, str(path))
+    columns = [c.strip() for c in next(rows, [])]
     if not columns:
         raise FileError(f"{path}: is empty; it needs a header and a row an answer")
-    return columns, ((reader.line_num, row) for row in reader if any(cell.strip() for cell in row))
+    return columns, ((reader.line_num, row) for row in rows if any(cell.strip() for cell in row))
 
 
 def lines_of(

@@ -1,0 +1,23 @@
+"""Rows of CSV text, and what the csv module cannot read in words: an open quote, a cell without end, a bare return."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from typing import Any
+
+from core.errors import FileError
+
+
+def csv_rows(reader: Any, source: str) -> Iterator[list[str]]:
+    """The rows of a ``csv.reader``.
+
+    Raises:
+        FileError: naming the line that cannot be read.
+    """
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise FileError(
+            f"{source}: no readable CSV at line {reader.line_num} ({error}); check its quotes and the ends of its lines"
+        ) from error
