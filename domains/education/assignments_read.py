@@ -7,6 +7,7 @@ import gzip
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from core.csv_rows import csv_rows
 from core.errors import FileError, unknown
@@ -52,7 +53,7 @@ def open_csv(path: Path, encoding: str) -> tuple[list[str], Iterator[tuple[int, 
     """
     try:
         with open_text(path) as file:
-            content = file.buffer.read(MOST_BYTES + 1)
+            content = _read(path, file.buffer)
         text = content.decode(encoding)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise FileError(f"{path}: not a readable .gz file, or cut off ({error}); pack it again") from error
@@ -64,8 +65,6 @@ def open_csv(path: Path, encoding: str) -> tuple[list[str], Iterator[tuple[int, 
             f"{path}: is not {encoding} at line {line}; save it as 'CSV UTF-8', or name its encoding, such as "
             "encoding='cp1252' for files of older spreadsheet programs"
         ) from error
-    if len(content) > MOST_BYTES:
-        raise FileError(f"{path}: more than {MOST_BYTES >> 20} MiB; give it in parts")
     first = text.split("\n", 1)[0]
     reader = csv.reader(text.splitlines(keepends=True), delimiter=";" if first.count(";") > first.count(",") else ",")
     rows = csv_rows(reader, str(path))
@@ -73,6 +72,16 @@ def open_csv(path: Path, encoding: str) -> tuple[list[str], Iterator[tuple[int, 
     if not columns:
         raise FileError(f"{path}: is empty; it needs a header and a row an answer")
     return columns, ((reader.line_num, row) for row in rows if any(cell.strip() for cell in row))
+
+
+def _read(path: Path, file: BinaryIO) -> bytes:
+    """All of a file, in blocks: what it may hold at most is not allocated."""
+    content = bytearray()
+    while block := file.read(1 << 20):
+        content += block
+        if len(content) > MOST_BYTES:
+            raise FileError(f"{path}: more than {MOST_BYTES >> 20} MiB; give it in parts")
+    return bytes(content)
 
 
 def lines_of(
