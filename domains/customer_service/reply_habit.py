@@ -38,7 +38,7 @@ class Habit:
         places, counts = np.unique(given, return_counts=True)
         often = places[np.argsort(-counts, kind="stable")][:MOST]
         often = np.sort(often[np.isin(often, places[counts >= OFTEN])])
-        rows = np.flatnonzero(np.isin(given, often))
+        rows = np.flatnonzero(np.isin(given, often)).tolist()
         if len(often) < 2 or len(rows) < FEWEST:
             return None
         named = [_named(texts[i], context[i]) for i in rows]
