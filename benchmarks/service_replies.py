@@ -144,8 +144,8 @@ def actions_config(seed: int = 0) -> ExperimentConfig:
     }
     rows = TableConfig("turn_id", "user_worker", fractions=(0.7, 0.1, 0.2))
     config = build_config(named, TargetConfig("action"), rows, "fast", seed=seed)
-    training = dataclasses.replace(config.training, batch_size=256, epochs=6, learning_rate=5e-3, metric="accuracy")
-    return dataclasses.replace(config, training=training, floor=False)
+    training = dataclasses.replace(config.training, batch_size=256, epochs=15, learning_rate=5e-3, metric="accuracy")
+    return dataclasses.replace(config, training=training, stack=True)
 
 
 def replies(table: pd.DataFrame) -> dict:
