@@ -39,9 +39,10 @@ def show() -> None:
             agent_replies.show_kept()
         return
     helped = None
-    with middle, PAGES.boundary():
+    with middle:
+        answer, last = st.container(), st.container()
+    with answer, PAGES.boundary():
         helped = agent_answer.show(found)
-        last = st.container()
     with right, PAGES.boundary():
         if helped is not None:
             agent_replies.show(found, helped)
