@@ -186,7 +186,7 @@ def test_five_thousand_slices_are_refused(model: Diagnosis, tmp_path: Path) -> N
     dataset = pydicom.dcmread(file)
     dataset.NumberOfFrames = 5000
     dataset.save_as(file)
-    refused(model, "5000 slices; at most 4096 are read, leave out what is not needed", ct=file)
+    refused(model, "5000 frames; at most 4096 are read, leave out what is not needed", ct=file)
 
 
 def faulty(kind: str) -> tuple[Phantom, list[int], dict[str, Any]]:

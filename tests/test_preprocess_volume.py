@@ -287,7 +287,7 @@ def test_another_modality_needs_permission(tmp_path: Path) -> None:
 
 def test_more_slices_than_allowed_are_refused(tmp_path: Path) -> None:
     path = write_slice(tmp_path / "a.dcm", np.zeros((2, 2)), **Phantom(VOXELS).slice_tags(0), NumberOfFrames=5000)
-    refused(path, "5000 slices; at most 4096")
+    refused(path, "5000 frames; at most 4096")
 
 
 def test_a_report_beside_the_slices_is_passed_over_and_told(tmp_path: Path) -> None:

@@ -38,9 +38,9 @@ def folder() -> Path:
 def _delete_with(session: str, kept: tempfile.TemporaryDirectory[str]) -> None:
     """Delete a folder when its session has ended; Streamlit forgets one only when it next happens to look."""
     grace, left = float(st.get_option("server.disconnectedSessionTTL")), 0.0  # a lost connection may come back
-    while left <= grace:
-        time.sleep(_EVERY)
+    while left <= grace and runtime.exists():
         left = 0.0 if runtime.get_instance().is_active_session(session) else left + _EVERY
+        time.sleep(_EVERY)
     kept.cleanup()
 
 

@@ -154,7 +154,10 @@ def _frames(source: Source, header: Dataset) -> list[Frame]:
     """The slices of one file: one, or each frame of a multi-frame image."""
     count = frames(header)
     if count > MAX_SLICES:
-        raise FileError(f"{source.name}: the header claims {count} frames; at most {MAX_SLICES} are read")
+        raise FileError(
+            f"{source.name}: the header claims {count} frames; at most {MAX_SLICES} are read, "
+            "leave out what is not needed"
+        )
     try:
         return [_frame(source, header, index, count) for index in range(count)]
     except Exception as error:  # values are parsed on access, and a damaged one makes the parser raise nearly anything
