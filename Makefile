@@ -35,7 +35,7 @@ customer-service: .venv/.app
 	$(BIN)/streamlit run apps/customer_service
 
 test: .venv/.test browser
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile  # a core a worker
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder  # a core a worker; long files are not left to the end
 
 check: .venv/.test
 	$(BIN)/ruff format --check .
