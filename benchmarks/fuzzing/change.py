@@ -70,7 +70,10 @@ def change_text(rng: random.Random, data: bytes, other: bytes) -> bytes:
             case 0:
                 text = "".join(lines[:i] + lines[i + 1 :])
             case 1:
-                text = "".join(lines[:i] + [lines[i]] * rng.choice((2, 3, 200)) + lines[i + 1 :])
+                often = min(
+                    rng.choice((2, 3, 200)), 2 + 10_000_000 // (len(lines[i]) + 1)
+                )  # a long line would fill the memory
+                text = "".join(lines[:i] + [lines[i]] * often + lines[i + 1 :])
             case 2:
                 j = rng.randrange(len(lines))
                 lines[i], lines[j] = lines[j], lines[i]
