@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -97,6 +98,8 @@ FAULTY = {
     "time is 'NaN'": statement(result=at(time="NaN")),
     "lies outside 0 to 1": statement(result={"score": {"scaled": 1.5}}),
     "the score is no number": statement(result={"score": {"raw": "much", "max": 10}}),
+    "the score is no number with its max": statement(result={"score": {"raw": 10**400, "max": 10}}),
+    "lies outside 0 to inf": statement(result={"score": {"raw": math.inf, "max": math.inf}}),
     "another statement voids this one": statement(id="gone"),
 }
 
@@ -121,6 +124,33 @@ def test_a_cut_array_keeps_what_was_whole(tmp_path: Path) -> None:
     found = brought(tmp_path / "log.json", text[:-20], tmp_path)
     assert len(rows(found, "events.csv")) == 2
     assert "not JSON from here on" in rows(found, "set_aside.csv")[0]["reason"]
+
+
+def test_a_number_without_end_is_set_aside(tmp_path: Path) -> None:
+    long = '{"id": ' + "1" * 5000 + "}"
+    lines = brought(tmp_path / "log.jsonl", f"{long}\n{json.dumps(statement())}", tmp_path)
+    assert len(rows(lines, "events.csv")) == 1
+    assert rows(lines, "set_aside.csv")[0]["reason"] == "holds a number of too many digits"
+    array = brought(tmp_path / "log.json", f"[{json.dumps(statement())}, {long}]", tmp_path)
+    assert len(rows(array, "events.csv")) == 1
+    assert "the rest of the file is not read" in rows(array, "set_aside.csv")[0]["reason"]
+
+
+def test_a_line_that_is_too_long_is_one_line(tmp_path: Path) -> None:
+    text = "\n".join([json.dumps(statement(more="x" * 3_000_000)), "nonsense", json.dumps(statement())])
+    found = brought(tmp_path / "log.jsonl", text, tmp_path)
+    aside = rows(found, "set_aside.csv")
+    assert [(a["line"], a["reason"].split(" (")[0]) for a in aside] == [
+        ("1", "longer than 1048576 characters"), ("2", "not JSON"),
+    ]  # fmt: skip
+    assert len(rows(found, "events.csv")) == 1
+
+
+def test_half_a_character_is_written_as_its_code(tmp_path: Path) -> None:
+    half = [statement(actor={"account": {"name": "\ud800x"}}), statement("\ud800", actor={})]
+    found = brought(tmp_path / "log.jsonl", "\n".join(map(json.dumps, half)), tmp_path)
+    assert rows(found, "events.csv")[0]["student_id"] == r"\ud800x"
+    assert r"\ud800" in rows(found, "set_aside.csv")[0]["content"]
 
 
 def test_no_mail_address_is_kept(tmp_path: Path) -> None:
@@ -170,14 +200,16 @@ def test_a_click_table_is_dated_from_the_start_of_its_course(tmp_path: Path) -> 
     text = (
         "code_module,code_presentation,id_student,id_site,date,sum_click\n"
         "AAA,2013J,7,546,-2,4\nAAA,2014B,7,546,0,1\nAAA,2013X,7,546,0,1\nAAA,2013J,7,546,1,-1\n"
+        "AAA,2013J,7,546,1e12,1\nAAA,9999J,7,546,300,1\n"
     )
     found = brought(tmp_path / "clicks.csv", text, tmp_path)
     assert [(e["time"], e["group"], e["clicks"]) for e in rows(found, "events.csv")] == [
         ("2013-09-29T00:00:00Z", "AAA_2013J", "4"), ("2014-02-01T00:00:00Z", "AAA_2014B", "1"),
     ]  # fmt: skip
-    first, second = (a["reason"] for a in rows(found, "set_aside.csv"))
+    first, second, *outside = (a["reason"] for a in rows(found, "set_aside.csv"))
     assert "the presentation '2013X' is none" in first
     assert "the count '-1' is none" in second
+    assert outside == [f"the day '{day}' lies outside the calendar" for day in ("1e12", "300")]
 
 
 def test_a_learner_in_two_groups_is_set_aside_by_course(tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -14,7 +12,7 @@ from core.errors import FileError, unknown
 from domains.education import assignments_lms as lms
 from domains.education.assignments_lms import Line
 from domains.education.assignments_public import is_public, public_line
-from domains.education.records_types import SetAside, open_text
+from domains.education.records_types import SetAside, open_text, unpacking
 
 KINDS = ("plain", "public", *lms.KINDS)
 MOST_BYTES = 512 << 20  # of a file, unpacked; it is read as a whole
@@ -52,11 +50,9 @@ def open_csv(path: Path, encoding: str) -> tuple[list[str], Iterator[tuple[int, 
         ConfigError: for an unknown encoding.
     """
     try:
-        with open_text(path) as file:
+        with unpacking(path), open_text(path) as file:
             content = _read(path, file.buffer)
         text = content.decode(encoding)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise FileError(f"{path}: not a readable .gz file, or cut off ({error}); pack it again") from error
     except LookupError:
         raise unknown("encoding", encoding, ("utf-8-sig", "cp1252", "latin-1", "utf-16")) from None
     except UnicodeDecodeError as error:

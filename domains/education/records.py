@@ -16,10 +16,8 @@ from __future__ import annotations
 
 import argparse
 import csv
-import gzip
 import re
 import tempfile
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -31,7 +29,7 @@ from typing import Any
 from core.atomic import replace_folder
 from core.errors import FileError, PolyfuseError, unknown
 from domains.education import oneroster, records_csv, xapi
-from domains.education.records_types import Enrolment, Event, Record, Score, SetAside, open_text
+from domains.education.records_types import Enrolment, Event, Record, Score, SetAside, open_text, unpacking
 
 KINDS = ("log", "clicks", "enrolments", "xapi", "oneroster")
 _FILES: dict[type, str] = {Event: "events.csv", Score: "scores.csv", Enrolment: "enrolments.csv"}
@@ -90,13 +88,12 @@ def try_import(*sources: Path) -> None:
 def _readable(source: Path) -> Iterator[None]:
     """Say of which source it is that a line cannot be read as text or CSV."""
     try:
-        yield
+        with unpacking(source):
+            yield
     except UnicodeDecodeError as error:
         raise FileError(f"{source}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from error
     except csv.Error as error:
         raise FileError(f"{source}: no readable CSV ({error}); check its quotes") from error
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise FileError(f"{source}: not a readable .gz file, or cut off ({error}); pack it again") from error
 
 
 def _refuse_foreign(folder: Path) -> None:
@@ -152,7 +149,8 @@ class _Writer:
 
     def _row(self, name: str, header: Sequence[str], cells: Sequence[object]) -> None:
         if name not in self.open:
-            file = self.stack.enter_context((self.folder / name).open("w", encoding="utf-8", newline=""))
+            place = self.folder / name  # JSON may hold half a surrogate pair, which UTF-8 has no bytes for
+            file = self.stack.enter_context(place.open("w", encoding="utf-8", errors="backslashreplace", newline=""))
             self.open[name] = csv.writer(file)
             self.open[name].writerow(header)
         self.open[name].writerow(cells)

@@ -98,7 +98,11 @@ def clicks(columns: Sequence[str]) -> Make:
     def read(row: Mapping[str, str], now: datetime) -> Event:
         module, presentation = (needed(row[c], c) for c in CLICKS[:2])
         day = parse_number(needed(row["date"], "date"))
-        time = read_time((presentation_start(presentation) + timedelta(days=day)).isoformat(), now)
+        try:
+            date = presentation_start(presentation) + timedelta(days=day)
+        except OverflowError:
+            raise ValueError(f"the day {row['date'][:20]!r} lies outside the calendar") from None
+        time = read_time(date.isoformat(), now)
         student, count = needed(row["id_student"], "learner"), _count(needed(row["sum_click"], "sum_click"))
         return Event(student, time, "", "opened", "", "", row.get("id_site", ""), f"{module}_{presentation}", count)
 

@@ -6,6 +6,9 @@ import gzip
 import io
 import math
 import re
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, TextIO
@@ -73,6 +76,19 @@ def open_text(path: Path) -> TextIO:
     except OSError as error:
         raise FileError(f"{path}: cannot be opened ({error.strerror}); give the path of a record file") from error
     return io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+
+
+@contextmanager
+def unpacking(path: Path) -> Iterator[None]:
+    """Say of which file it is that its ``.gz`` cannot be read to the end.
+
+    Raises:
+        FileError: in place of what gzip raises.
+    """
+    try:
+        yield
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise FileError(f"{path}: not a readable .gz file, or cut off ({error}); pack it again") from error
 
 
 def read_time(text: str, now: datetime) -> str:

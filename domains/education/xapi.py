@@ -9,7 +9,9 @@ the account's name, or the mail address cut to a fingerprint.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -76,14 +78,25 @@ def _first(file: TextIO) -> str:
 
 
 def _lines(file: TextIO) -> Iterator[tuple[int, Any]]:
-    for line, text in enumerate(iter(lambda: file.readline(_LONGEST), ""), 1):
-        if text.strip():
+    for line in itertools.count(1):
+        if not (text := file.readline(_LONGEST)):
+            return
+        if len(text) == _LONGEST and text[-1] not in "\r\n":
+            while (rest := file.readline(_LONGEST)) and rest[-1] not in "\r\n":
+                pass  # the line is not kept, but the next one is found and counted
+            yield line, SetAside(line, f"longer than {_LONGEST} characters", text[:200].strip())
+        elif text.strip():
             try:
                 yield line, json.loads(text)
-            except json.JSONDecodeError as error:
-                yield line, SetAside(line, f"not JSON ({error.msg} at character {error.pos + 1})", text[:200].strip())
-            except RecursionError:
-                yield line, SetAside(line, "nested too deep", text[:200].strip())
+            except (ValueError, RecursionError) as error:
+                yield line, SetAside(line, _why(error), text[:200].strip())
+
+
+def _why(error: ValueError | RecursionError) -> str:
+    """Why a text cannot be read as JSON; Python refuses whole numbers of more than 4300 digits."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"not JSON ({error.msg} at character {error.pos + 1})"
+    return "nested too deep" if isinstance(error, RecursionError) else "holds a number of too many digits"
 
 
 def _array(file: TextIO, start: str) -> Iterator[tuple[int, Any]]:
@@ -108,8 +121,8 @@ def _array(file: TextIO, start: str) -> Iterator[tuple[int, Any]]:
                 return
             text += more
             continue
-        except RecursionError:
-            yield line, SetAside(line, "nested too deep; the rest of the file is not read", text[:200])
+        except (ValueError, RecursionError) as error:
+            yield line, SetAside(line, f"{_why(error)}; the rest of the file is not read", text[:200])
             return
         yield line, found
         line += text[:stop].count("\n")
@@ -187,9 +200,9 @@ def _score(student: str, time: str, place: str, score: Any) -> Score | None:
             value, most = float(score["raw"]) - low, float(score["max"]) - low
         else:
             value, most = float(score["scaled"]), 1.0
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise ValueError("the score is no number with its max, nor a scaled one") from None
-    if not 0 <= value <= most:
+    if not 0 <= value <= most < math.inf:
         raise ValueError(f"the score {value:g} lies outside 0 to {most:g}")
     return Score(student, time, place, f"{value:g}", f"{most:g}")
 
