@@ -82,10 +82,7 @@ class Sandbox:
             "memory": self.memory,
         }
         with self._places:
-            try:
-                worker = self._idle.get_nowait()
-            except queue.Empty:
-                worker = _Worker()
+            worker = self._take()
             reply = worker.ask(task, seconds)
             if reply.keys() <= {"result", "told"}:
                 self._idle.put(worker)
@@ -109,6 +106,16 @@ class Sandbox:
             raise
         except FileError:
             return
+
+    def _take(self) -> _Worker:
+        """A warm worker that still lives, else a new one: the system may have ended one that waited."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                worker = self._idle.get_nowait()
+                if worker.lives():
+                    return worker
+                worker.end()
+        return _Worker()
 
     def _words(self, reply: dict[str, Any], seconds: float) -> str:
         if "slow" in reply:
@@ -140,6 +147,10 @@ class _Worker:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True, encoding="utf-8",
         )  # fmt: skip
         self.end = weakref.finalize(self, _end, self._process, self._folder)
+
+    def lives(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
 
     def ask(self, task: dict[str, Any], seconds: float) -> dict[str, Any]:
         """The reply to a task, or how the process ended."""
@@ -187,6 +198,7 @@ def _serve() -> None:
     os.dup2(nowhere, 2)
     for line in sys.stdin:
         task = json.loads(line)
+        _limit(_START_SECONDS, task["memory"])  # the limit of the call before may be nearly used up
         module, _, name = task["function"].partition(":")
         function = attrgetter(name)(importlib.import_module(module))
         _send(answers, {"ready": True})
@@ -222,7 +234,8 @@ def _limit(seconds: float, memory: int) -> None:
         return
     used = resource.getrusage(resource.RUSAGE_SELF)
     spent = used.ru_utime + used.ru_stime
-    limits = {resource.RLIMIT_CPU: int(spent + seconds + _LEAST_CPU), resource.RLIMIT_CORE: 0}
+    processor = seconds * (os.cpu_count() or 1)  # a decoder of video computes in many threads
+    limits = {resource.RLIMIT_CPU: int(spent + processor + _LEAST_CPU), resource.RLIMIT_CORE: 0}
     statm = Path("/proc/self/statm")
     if statm.is_file():
         limits[resource.RLIMIT_AS] = int(statm.read_text().split()[0]) * resource.getpagesize() + memory

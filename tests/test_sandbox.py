@@ -98,6 +98,16 @@ def test_a_worker_is_kept_and_its_temporary_files_go_with_it(monkeypatch: pytest
     assert not place.parent.exists()
 
 
+def test_a_worker_that_ended_while_it_waited_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    with Sandbox() as own:
+        first = own.call(process, Path())
+        os.kill(first, signal.SIGKILL)
+        while Path(f"/proc/{first}/stat").exists() and ") Z " not in Path(f"/proc/{first}/stat").read_text():
+            time.sleep(0.01)
+        assert own.call(process, Path()) != first
+
+
 def test_check_opens_every_file_where_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = make_table(tmp_path / "table", 3, ["image"])
     first = next(iter(sorted(table.parent.glob("*.png"))))
