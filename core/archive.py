@@ -27,7 +27,7 @@ def open_zip(path: Path) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.ZipInfo
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            members = [m for m in archive.infolist() if not m.is_dir()]
+            members = [m for m in archive.infolist() if not m.filename.endswith("/")]
             _check_members(path, members)
             yield archive, members
     except _BROKEN as error:
@@ -43,6 +43,8 @@ def _check_members(path: Path, members: Sequence[zipfile.ZipInfo]) -> None:
         raise FileError(f"{path}: the zip unpacks to {total} bytes; of a zip of its size at most {allowed} are read")
     for member in members:
         name = PurePosixPath(member.filename.replace("\\", "/"))
+        if not name.parts:
+            raise FileError(f"{path}: the zip holds a file without a name; pack it again")
         if name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
             raise FileError(f"{path}: the zip names a place outside itself ({member.filename}); it is not opened")
         if stat.S_ISLNK(member.external_attr >> 16):

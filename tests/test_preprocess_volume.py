@@ -263,6 +263,10 @@ def test_a_zip_with_something_else_or_something_unsafe_is_refused(tmp_path: Path
     refused(zip_of(tmp_path / "empty.zip", {}), "the zip is empty")
     refused(zip_of(tmp_path / "up.zip", {"../../a.dcm": slice_}), "names a place outside itself")
     refused(zip_of(tmp_path / "root.zip", {"/etc/a.dcm": slice_}), "names a place outside itself")
+    refused(zip_of(tmp_path / "dot.zip", {".": slice_}), "a file without a name")
+    blank = zip_of(tmp_path / "blank.zip", {"a/b.dcm": slice_})
+    blank.write_bytes(blank.read_bytes().replace(b"a/b.dcm", b"\0/b.dcm"))
+    refused(blank, "a file without a name")
     refused(zip_of(tmp_path / "link.zip", {"a.dcm": slice_}, link="b.dcm"), "symbolic link")
     assert read_volume(zip_of(tmp_path / "mac.zip", {"a.dcm": slice_, "__MACOSX/._a.dcm": b"x"})).array.shape[0] == 1
     bad = bytearray(zip_of(tmp_path / "crc.zip", {"a.dcm": slice_}).read_bytes())
