@@ -9,6 +9,7 @@ import pydicom
 import pytest
 from ct_phantom import Phantom
 
+from core.errors import FileError
 from core.preprocess.volume_io import read_volume
 from core.privacy.dicom import left_in_header
 from core.privacy.files import Files
@@ -72,6 +73,28 @@ def test_nothing_of_the_patient_is_left(series: Path, tmp_path: Path) -> None:
         assert dataset.PatientIdentityRemoved == "YES"
         assert [c.CodeValue for c in dataset.DeidentificationMethodCodeSequence] == ["113100", "113107"]
         assert dataset.PatientName == dataset.PatientID == person.name
+
+
+def test_a_date_before_all_time_is_blank(series: Path, tmp_path: Path) -> None:
+    first = min(series.iterdir())
+    dataset = pydicom.dcmread(first)
+    dataset.StudyDate = "00010101"  # what some systems write for none
+    dataset.save_as(first)
+    out, person = _clean(series, tmp_path / "out")
+    assert [bool(d.StudyDate) for d in _headers(out)] == [False, True, True, True, True]
+    assert not any(left_in_header(d, person) for d in _headers(out))
+
+
+def test_a_damaged_header_is_told_in_words(series: Path, tmp_path: Path) -> None:
+    first = min(series.iterdir())
+    data = first.read_bytes()
+    place = data.index(b"\x20\x00\x13\x00IS")  # InstanceNumber, of a kind that there is not
+    first.write_bytes(data[: place + 4] + b"ZZ" + data[place + 6 :])
+    files, person = Files(Pseudonyms(KEY), pixels=False), Person("p", Pseudonyms(KEY))
+    with pytest.raises(FileError, match=r"^the DICOM header is damaged \(NotImplementedError\); export it again"):
+        files.learn(series, Modality.VOLUME, person)
+    with pytest.raises(FileError, match="the DICOM header is damaged"):
+        files.clean(series, Modality.VOLUME, person, tmp_path / "out")
 
 
 def test_the_original_is_seen_for_what_it_is(series: Path) -> None:

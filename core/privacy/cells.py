@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from core.privacy.columns import Role, words_of
-from core.privacy.dates import dates
+from core.privacy.dates import dates, day_of
 from core.privacy.person import OLDEST, Person
 
 _KINDS = {
@@ -100,10 +100,7 @@ def _date_cell(cell: str, person: Person) -> tuple[str, Counter[str]]:
 
 
 def _compact(cell: str) -> date | None:
-    try:
-        return datetime.strptime(cell, "%Y%m%d").date()
-    except ValueError:
-        return None
+    return day_of(cell[:4], cell[4:6], cell[6:]) if re.fullmatch(r"\d{8}", cell) else None
 
 
 def _years(cell: str) -> float | None:

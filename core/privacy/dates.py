@@ -84,17 +84,26 @@ def is_day_first(texts: Iterable[str]) -> bool:
     return votes >= 0
 
 
+def day_of(year: str, month: str, day: str) -> date | None:
+    """The day that three numbers tell; None for what is none, or too long ago to be of anybody."""
+    try:
+        found = date(int(year), int(month), int(day))
+    except ValueError:
+        return None
+    return found if found.year > 1800 else None
+
+
 def _all(text: str, day_first: bool) -> Iterator[Dated]:
     for m in _ISO.finditer(text):
-        yield Dated(m.start(), m.end(), _day(m["y"], m["m"], m["d"]), _iso(m))
+        yield Dated(m.start(), m.end(), day_of(m["y"], m["m"], m["d"]), _iso(m))
     for m in _NUMERIC.finditer(text):
         yield _numeric(m, day_first)
     for pattern in _NAMED:
         for m in pattern.finditer(text):
             month = _month(m["name"])
-            yield Dated(m.start("all"), m.end("all"), _day(m["y"], str(month), m["d"]), _named(m))
+            yield Dated(m.start("all"), m.end("all"), day_of(m["y"], str(month), m["d"]), _named(m))
     for m in _MONTH_YEAR.finditer(text):
-        yield Dated(m.start(), m.end(), _day(m["y"], str(_month(m["name"])), "15"), _named(m))
+        yield Dated(m.start(), m.end(), day_of(m["y"], str(_month(m["name"])), "15"), _named(m))
     for pattern in _NO_YEAR:
         for m in pattern.finditer(text):
             yield Dated(m.start(), m.end(), None, date.isoformat)
@@ -105,7 +114,7 @@ def _numeric(m: re.Match[str], day_first: bool) -> Dated:
     first = a > 12 or (day_first and b <= 12)
     long = len(m["y"]) == 4
     year = m["y"] if long else str(int(m["y"]) + (2000 if int(m["y"]) < 40 else 1900))
-    day = _day(year, str(b if first else a), str(a if first else b))
+    day = day_of(year, str(b if first else a), str(a if first else b))
 
     def write(new: date) -> str:
         parts = (new.day, new.month) if first else (new.month, new.day)
@@ -145,11 +154,3 @@ def _ending(day: int) -> str:
 
 def _month(name: str) -> int:
     return next(i for i, full in enumerate(_MONTHS, start=1) if full.startswith(name.lower()))
-
-
-def _day(year: str, month: str, day: str) -> date | None:
-    try:
-        found = date(int(year), int(month), int(day))
-    except ValueError:
-        return None
-    return found if found.year > 1800 else None

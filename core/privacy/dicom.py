@@ -20,6 +20,7 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID_dictionary
 
+from core.privacy.dates import day_of
 from core.privacy.person import Person
 from core.privacy.pseudonyms import Pseudonyms
 
@@ -56,7 +57,7 @@ def learn_header(dataset: Dataset, person: Person) -> None:
 
 def clean_header(dataset: Dataset, person: Person, pseudonyms: Pseudonyms, pixels_cleaned: bool = True) -> Counter[str]:
     """Take identity out of a dataset and its file meta information, in place; counts what was replaced or removed."""
-    before = {(e.tag, str(e.value)) for e in dataset if e.VR != "SQ" and e.keyword != "PixelData"}
+    before = _shown(dataset)
     kinds = Counter({"PRIVATE_TAG": sum(e.tag.is_private for e in _elements(dataset))})
     _clean_level(dataset, person, pseudonyms)
     dataset.PatientName = dataset.PatientID = person.name
@@ -68,9 +69,7 @@ def clean_header(dataset: Dataset, person: Person, pseudonyms: Pseudonyms, pixel
     if pixels_cleaned:
         dataset.BurnedInAnnotation = "NO"
     _clean_meta(dataset)
-    kinds["HEADER"] = len(
-        before - {(e.tag, str(e.value)) for e in dataset if e.VR != "SQ" and e.keyword != "PixelData"}
-    )
+    kinds["HEADER"] = len(before - _shown(dataset))
     return +kinds
 
 
@@ -85,12 +84,17 @@ def left_in_header(dataset: Dataset, person: Person) -> Counter[str]:
         for value in _values(element):
             if element.VR in ("DA", "DT"):
                 day = _day(value)
-                found["DATE"] += day is not None and day.year > 1 and day not in person.written
+                found["DATE"] += day is not None and day not in person.written
             elif element.VR == "UI":
                 found["UID"] += value in person.uids
             elif _is_free(element) and value not in _DUMMIES and value != person.name:
                 found += person.left(value)
     return +found
+
+
+def _shown(dataset: Dataset) -> set[tuple[int, str]]:
+    """The elements of the top level with their values, to tell which have changed."""
+    return {(e.tag, str(e.value)) for e in dataset if e.VR != "SQ" and e.keyword != "PixelData"}
 
 
 def _clean_level(dataset: Dataset, person: Person, pseudonyms: Pseudonyms) -> None:
@@ -206,10 +210,7 @@ def _moved(value: str, person: Person) -> str:
 
 def _day(value: str) -> date | None:
     plain = _undotted(value)
-    try:
-        return date(int(plain[:4]), int(plain[4:6]), int(plain[6:8]))
-    except ValueError:
-        return None
+    return day_of(plain[:4], plain[4:6], plain[6:8])
 
 
 def _undotted(value: str) -> str:

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from core.errors import FileError
+from core.errors import FileError, PolyfuseError
 from core.preprocess.dicom_file import frames, is_dicom, read_dicom, stored_pixels
 from core.preprocess.dicom_sources import Source, sources
 from core.preprocess.image_file import read_image
@@ -64,7 +65,8 @@ class Files:
         """
         if kind in (Modality.VOLUME, Modality.IMAGE) and holds_dicom(path):
             for source in sources(path)[0]:
-                dicom.learn_header(read_dicom(source.data, source.name, header_only=True), person)
+                with _as_file_error():
+                    dicom.learn_header(read_dicom(source.data, source.name, header_only=True), person)
         elif kind is Modality.AUDIO and path.with_suffix(WORDS).is_file():
             person.learn(" ".join(w.text for w in read_words(path.with_suffix(WORDS))))
 
@@ -97,14 +99,12 @@ class Files:
         (out.parent if single else out).mkdir(parents=True, exist_ok=True)
         for number, source in enumerate(found, start=1):
             dataset = read_dicom(source.data, source.name)
-            try:
+            with _as_file_error():
                 kinds += dicom.clean_header(dataset, person, self.pseudonyms, self.pixels)
-            except (AttributeError, ValueError, TypeError, KeyError) as error:
-                raise FileError(f"the DICOM header is damaged ({type(error).__name__}); export it again") from error
-            for shape, some in boxes.items():
-                if some and shape[:2] == (dataset.Rows, dataset.Columns):
-                    _paint_dicom(dataset, some, source.name)
-            dataset.save_as(out if single else out / f"slice-{number:04d}.dcm", enforce_file_format=True)
+                for shape, some in boxes.items():
+                    if some and shape[:2] == (dataset.Rows, dataset.Columns):
+                        _paint_dicom(dataset, some, source.name)
+                dataset.save_as(out if single else out / f"slice-{number:04d}.dcm", enforce_file_format=True)
         return Written(out, +kinds)
 
     def _picture(self, path: Path, out: Path) -> Written:
@@ -163,6 +163,17 @@ def _heard(word: Any, silenced: float) -> dict[str, Any]:
         "start": word.start,
         "end": word.end,
     }
+
+
+@contextmanager
+def _as_file_error() -> Iterator[None]:
+    """Values of a header are parsed on access, and a damaged one makes the parser raise nearly anything."""
+    try:
+        yield
+    except (PolyfuseError, OSError, ImportError, MemoryError):
+        raise
+    except Exception as error:
+        raise FileError(f"the DICOM header is damaged ({type(error).__name__}); export it again") from error
 
 
 def holds_dicom(path: Path) -> bool:
