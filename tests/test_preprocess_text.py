@@ -57,7 +57,7 @@ def test_words_by_frequency_then_alphabet() -> None:
     found = sample(made, "C a zebra")
     assert found.dtype == torch.int64
     assert found.tolist() == [3, 1, 0]
-    assert made.spans(" C  a") == [(0, 1), (2, 3)]  # of the cleaned text
+    assert made.places(" C  a") == [[(0, 1)], [(2, 3)]]  # of the cleaned text
     assert fitted(["b a a c", "a b d c"], vocabulary=2).state() == {"words": ["a"]}
     assert sample(fitted(max_tokens=2), TEXTS[0]).shape == (2,)
 
@@ -101,11 +101,11 @@ def test_terms_are_those_of_scikit_learn() -> None:
     dense = np.zeros(len(expected))
     dense[pairs[:, 0].long()] = pairs[:, 1]
     np.testing.assert_allclose(dense, expected, atol=1e-6)
-    text, spans = "The  LUNG", made.spans("The  LUNG")
+    text, places = "The  LUNG", made.places("The  LUNG")
     place = made.state()["blocks"][0]["terms"].index("the lung")
     row = sample(made, text)[:, 0].long().tolist().index(place)
-    assert spans[row] == (0, 8)
-    assert len(spans) == len(sample(made, text))
+    assert places[row] == [(0, 8)]
+    assert len(places) == len(sample(made, text))
 
 
 def test_terms_are_limited_by_texts_and_number() -> None:
@@ -124,7 +124,7 @@ def test_a_saved_state_gives_the_same_samples(options: dict[str, Any]) -> None:
     for text in [*TEXTS, "unseen: zebra!", "☃", "<br>"]:
         found = sample(other, text)
         assert torch.equal(found, sample(made, text))
-        assert len(found) == len(made.spans(text)) >= 1
+        assert len(found) == len(made.places(text)) >= 1
         assert found.max() < (made.signature.vocabulary or 0)
     assert fitted(**options).state() == made.state()
 
@@ -133,12 +133,12 @@ def test_a_saved_state_gives_the_same_samples(options: dict[str, Any]) -> None:
 @given(st.text(max_size=30), st.sampled_from(MODES))
 def test_any_text_gives_at_least_one_item(text: str, options: dict[str, Any]) -> None:
     made = fitted(**options)
-    assert len(sample(made, text)) == len(made.spans(text)) >= 1
+    assert len(sample(made, text)) == len(made.places(text)) >= 1
 
 
 def test_a_text_without_tokens_is_one_unknown() -> None:
     assert sample(fitted(), "<br>").tolist() == [0]
-    assert fitted().spans("<br>") == [(0, 0)]
+    assert fitted().places("<br>") == [[(0, 0)]]
     assert sample(fitted(tokens="tfidf"), "zebra").tolist() == [[0, 0]]
     nothing = fitted(["a", "b"], tokens="tfidf")
     assert nothing.signature.vocabulary == 1
@@ -148,7 +148,7 @@ def test_a_text_without_tokens_is_one_unknown() -> None:
 def test_pieces_join_to_unseen_words() -> None:
     made = fitted(["low lower lowest new newer newest"] * 3, tokens="wordpiece", vocabulary=40)
     text = "lowest newest"
-    assert "".join(text[a:b] for a, b in made.spans(text)) == "lowestnewest"
+    assert "".join(text[a:b] for [(a, b)] in made.places(text)) == "lowestnewest"
     assert 0 not in sample(made, "newlow").tolist()
     assert 0 in sample(made, "☃").tolist()
 
@@ -159,7 +159,7 @@ def test_a_pretrained_tokeniser_travels_in_the_state() -> None:
     options = {"tokens": "pretrained", "model": str(folder), "max_tokens": 8}
     made = fitted(**options, dropout=0.9)
     assert sample(made, "Hello world").tolist() == [101, 7592, 2088, 102]
-    assert made.spans("Hello world") == [(0, 0), (0, 5), (6, 11), (0, 0)]
+    assert made.places("Hello world") == [[(0, 0)], [(0, 5)], [(6, 11)], [(0, 0)]]
     assert made.signature.vocabulary == 30522
     cut = sample(made, "word " * 50).tolist()
     assert (len(cut), cut[0], cut[-1]) == (8, 101, 102)

@@ -101,10 +101,6 @@ class TermWeights:
         known = (_word_places(lowered, self.ngrams), _letter_places(lowered))
         return [find(b.terms[i]) for b, find in zip(self.blocks, known) for i in b.encode(text)[0]]
 
-    def spans(self, text: str) -> list[Span]:
-        """The first place of each of the T terms in the text."""
-        return [(places or [(0, 0)])[0] for places in self.places(text)]
-
     def state(self) -> dict[str, Any]:
         """The terms of every block."""
         return {"blocks": [b.state() for b in self.blocks]}

@@ -93,7 +93,7 @@ class TextPreprocessor:
         self._tokens.restore(state)
 
     def cleaned(self, cell: str) -> str:
-        """The text that tokens are made of and that ``spans`` point into."""
+        """The text that tokens are made of and that ``places`` point into."""
         if self.clean:
             return clean_text(cell, self.drop)
         for part in self.drop:
@@ -121,16 +121,15 @@ class TextPreprocessor:
             return np.where(self._is_special(prepared), prepared, 0)
         return np.stack([prepared[:, 0], np.zeros_like(prepared[:, 1])], axis=1)  # (T, 2)
 
-    def spans(self, cell: str) -> list[tuple[int, int]]:
-        """(start, end) of each of the T items in ``cleaned(cell)``; (0, 0) for one that stands for no letters."""
-        spans = self._tokens.spans(self.cleaned(cell)) or [(0, 0)]
-        return spans if self.tokens == "tfidf" else spans[: self.max_tokens]
-
     def places(self, cell: str) -> list[list[tuple[int, int]]]:
-        """As ``spans``, but all places of each item: a term of "tfidf" may stand in several."""
+        """(start, end) of each of the T items in ``cleaned(cell)``: a term of "tfidf" may stand in several places.
+
+        (0, 0), or no place, for an item that stands for no letters.
+        """
         if isinstance(self._tokens, TermWeights):
             return self._tokens.places(self.cleaned(cell)) or [[]]
-        return [[span] for span in self.spans(cell)]
+        spans = self._tokens.spans(self.cleaned(cell)) or [(0, 0)]
+        return [[span] for span in spans[: self.max_tokens]]
 
     def _is_special(self, items: np.ndarray) -> np.ndarray:
         return np.isin(items, self._tokens.special) if items.ndim == 1 else np.zeros(len(items), dtype=bool)
