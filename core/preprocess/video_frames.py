@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,8 @@ def duration(path: Path) -> float:
     Raises:
         FileError: if the file is no video or its frames are too large.
     """
-    with closing(open_media(path, "video")) as container:
-        return _stated(container) or _scan(container)
+    with _video(path) as container:
+        return _stated(container) or _scan(path, container)
 
 
 def frames_at(path: Path, seconds: Sequence[float]) -> Iterator[tuple[float, np.ndarray]]:
@@ -71,18 +71,29 @@ def every_frame(path: Path) -> Iterator[tuple[float, np.ndarray]]:
     """
     import av
 
-    with closing(open_media(path, "video")) as container:
+    with _video(path) as container:
         stream, second = container.streams.video[0], 0.0
-        if not 0 < stream.width * stream.height <= MAX_PIXELS:
-            raise FileError(f"{path}: frames of {stream.width} x {stream.height}; at most {MAX_PIXELS} pixels are read")
         try:
             for frame in container.decode(stream):
                 second = float(((frame.pts or 0) - (stream.start_time or 0)) * stream.time_base)
                 yield second, _upright(frame)
         except av.FFmpegError as error:
-            raise FileError(
-                f"{path}: damaged or cut off after {second:.2f} s ({error.strerror}); copy it again"
-            ) from error
+            raise _damaged(path, second, error) from error
+
+
+@contextmanager
+def _video(path: Path) -> Iterator[Any]:
+    """The container of a video whose frames fit into memory."""
+    with closing(open_media(path, "video")) as container:
+        stream = container.streams.video[0]
+        if not 0 < stream.width * stream.height <= MAX_PIXELS:
+            raise FileError(f"{path}: frames of {stream.width} x {stream.height}; at most {MAX_PIXELS} pixels are read")
+        yield container
+
+
+def _damaged(path: Path, second: float, error: Any) -> FileError:
+    where = f"after {second:.2f} s" if second else "at its start"
+    return FileError(f"{path}: damaged or cut off {where} ({error.strerror}); copy it again")
 
 
 def _walk(path: Path, seconds: Sequence[float], skim: bool = False) -> Iterator[tuple[float, Any]]:
@@ -92,12 +103,10 @@ def _walk(path: Path, seconds: Sequence[float], skim: bool = False) -> Iterator[
     """
     import av
 
-    with closing(open_media(path, "video")) as container:
+    with _video(path) as container:
         stream = container.streams.video[0]
         if skim:
             stream.thread_type, stream.codec_context.skip_frame = "AUTO", "NONREF"
-        if not 0 < stream.width * stream.height <= MAX_PIXELS:
-            raise FileError(f"{path}: frames of {stream.width} x {stream.height}; at most {MAX_PIXELS} pixels are read")
         end = 0.0
         try:
             reader = _Reader(container, stream)
@@ -112,8 +121,7 @@ def _walk(path: Path, seconds: Sequence[float], skim: bool = False) -> Iterator[
                 end = reader.end
                 yield reader.time(frame), frame
         except av.FFmpegError as error:
-            where = f"after {end:.2f} s" if end else "at its start"
-            raise FileError(f"{path}: damaged or cut off {where} ({error.strerror}); copy it again") from error
+            raise _damaged(path, end, error) from error
 
 
 class _Reader:
@@ -162,13 +170,18 @@ def _stated(container: Any) -> float:
     return (container.duration or 0) / 1e6 if len(container.streams) == 1 else 0.0
 
 
-def _scan(container: Any) -> float:
+def _scan(path: Path, container: Any) -> float:
     """Seconds of the video by its packets, which are read but not decoded."""
+    import av
+
     stream = container.streams.video[0]
     start, end = stream.start_time or 0, 0
-    for packet in container.demux(stream):
-        if packet.pts is not None:
-            end = max(end, packet.pts + (packet.duration or 0) - start)
+    try:
+        for packet in container.demux(stream):
+            if packet.pts is not None:
+                end = max(end, packet.pts + (packet.duration or 0) - start)
+    except av.FFmpegError as error:
+        raise _damaged(path, float(end * stream.time_base), error) from error
     return float(end * stream.time_base)
 
 
