@@ -95,8 +95,9 @@ def _static_boxes(planes: Sequence[np.ndarray]) -> list[Box]:
     marks = (same.all(axis=2) if same.ndim == 3 else same) & np.all(
         [strokes(p, dark=False) for p in planes], axis=0
     )  # (H, W)
-    lines, _ = label(binary_dilation(marks, np.ones((3, 9))))  # letters of a line grow together
-    found = [place for i, place in enumerate(find_objects(lines), start=1) if (marks & (lines == i)).sum() >= _STROKES]
+    lines, count = label(binary_dilation(marks, np.ones((3, 9))))  # letters of a line grow together
+    pixels = np.bincount(lines[marks], minlength=count + 1)[1:]  # of each line
+    found = [place for place, size in zip(find_objects(lines), pixels) if size >= _STROKES]
     return [_grown(r.start, c.start, r.stop, c.stop, marks.shape) for r, c in found]
 
 
