@@ -41,7 +41,6 @@ LISTENED = 16000  # Hz
 class Row:
     """A row of the result: its cells, whose it is, and the files that were written for it, by column."""
 
-    number: int  # in the original, from 1
     person: Person
     cells: dict[str, str]
     files: dict[str, list[Written]] = field(default_factory=dict)
@@ -56,7 +55,7 @@ class Run:
         self._day_first = is_day_first(texts)
         self.persons: dict[str, Person] = {}
         self.outcome = Outcome(cases=len(table), columns={c: str(r) for c, r in roles.roles.items()})
-        self._done: dict[tuple[str, Path], Written] = {}
+        self.done: dict[tuple[str, Path], Written] = {}  # what was written, by whose it is and the original
 
     def person(self, index: int) -> Person:
         """Whose row it is; a row without a name of a person is a person of its own."""
@@ -65,11 +64,6 @@ class Run:
         if key not in self.persons:
             self.persons[key] = Person(key, self.pseudonyms, self._day_first)
         return self.persons[key]
-
-    @property
-    def file_count(self) -> int:
-        """How many files and series were written."""
-        return len(self._done)
 
     def learn(self, index: int) -> None:
         """Take what a row says of its person; what cannot be read is told when it is cleaned."""
@@ -90,7 +84,7 @@ class Run:
         Raises:
             FileError: if a file cannot be cleaned; none that was written for this row alone is left.
         """
-        row = Row(index + 1, self.person(index), {})
+        row = Row(self.person(index), {})
         fresh: list[tuple[str, Path]] = []
         counts: Counts = {}
         try:
@@ -108,7 +102,7 @@ class Run:
                     counts.setdefault(column, Counter()).update(found)
         except FileError:
             for key in fresh:
-                _remove(self._done.pop(key).path)
+                _remove(self.done.pop(key).path)
             raise
         for column, kinds in counts.items():
             if +kinds:
@@ -118,15 +112,15 @@ class Run:
     def _file(self, name: str, kind: Modality, person: Person, folder: Path, fresh: list[tuple[str, Path]]) -> Written:
         path = self._path(name, kind)
         key = (person.key, path)
-        if key not in self._done:
+        if key not in self.done:
             code = self.pseudonyms.code("file", person.key, name)
             try:
-                self._done[key] = self.files.clean(path, kind, person, folder / f"FILE_{code}")
+                self.done[key] = self.files.clean(path, kind, person, folder / f"FILE_{code}")
             except Exception:
                 _remove(folder / f"FILE_{code}")
                 raise
             fresh.append(key)
-        return self._done[key]
+        return self.done[key]
 
     def _path(self, name: str, kind: Modality) -> Path:
         check_file(name, self.root, kind)
@@ -219,7 +213,7 @@ def _clean_all(run: Run, out: Path, progress: Progress) -> list[Row]:
     if not good:
         first = next(iter(run.outcome.rejected.values()))
         raise FileError(f"{run.table.source}: no row can be cleaned; the first one's reason: {first}")
-    run.outcome.written, run.outcome.persons, run.outcome.files = len(good), len(run.persons), run.file_count
+    run.outcome.written, run.outcome.persons, run.outcome.files = len(good), len(run.persons), len(run.done)
     return good
 
 
