@@ -14,15 +14,14 @@ from core import fusion
 from core.cache import FeatureCache
 from core.config import ExperimentConfig
 from core.errors import ConfigError, unknown
+from core.evaluation.curves import FUSED
 from core.evaluation.intervals import interval
 from core.experiment import Experiment, Held
 from core.manifest import Manifest
-from core.metrics import DEFAULT, METRICS, score, scores
+from core.metrics import known_metric, score, scores
 from core.progress import Progress, silent
 from core.splits import folds, split
 from core.targets import Target
-
-FUSED = "fused"
 
 
 @dataclass(frozen=True)
@@ -111,8 +110,7 @@ def check_names(config: ExperimentConfig, fusions: Sequence[str], metric: str | 
     for name in fusions:
         if name not in fusion.names():
             raise unknown("fusion", name, fusion.names())
-    if metric is not None and metric not in METRICS[config.target.kind]:
-        raise unknown(f"metric for a {config.target.kind} target", metric, METRICS[config.target.kind])
+    known_metric(config.target.kind, metric)
 
 
 def _parts(manifest: Manifest, config: ExperimentConfig, outer_folds: int) -> list[dict[str, list[int]]]:
@@ -165,10 +163,9 @@ def _alone(experiment: Experiment, group: Held) -> np.ndarray:
 def _measure(
     manifest: Manifest, config: ExperimentConfig, rows: Sequence[int], pooled: dict[str, np.ndarray], metric: str | None
 ) -> Comparison:
-    raw = [manifest.targets[i] for i in range(len(manifest))]
-    target = Target.fit(config.target, raw)
-    kind, name = target.kind, metric or DEFAULT[target.kind]
-    y = target.decoded(target.encode([raw[i] for i in rows]))
+    target = Target.fit(config.target, manifest.targets)
+    kind, name = target.kind, known_metric(target.kind, metric)
+    y = target.decoded(target.encode([manifest.targets[i] for i in rows]))
     group = [manifest.groups[i] for i in rows]
     alone = {n: score(kind, name, y, a) for n, a in pooled.items() if n.endswith(" alone")}
     best = max(alone, key=lambda n: alone[n]) if alone else None

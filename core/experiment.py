@@ -24,7 +24,7 @@ from core.errors import ConfigError, unknown
 from core.evaluation.novelty import Novelty, fit_all
 from core.floor.fit import fit_floor, floor_views
 from core.manifest import Manifest
-from core.metrics import METRICS, score
+from core.metrics import known_metric, score
 from core.model import FusionModel
 from core.processes import processes
 from core.progress import Progress, silent
@@ -74,9 +74,7 @@ class Experiment:
         self._check_rows()
         targets = manifest.targets
         self.target = Target.fit(config.target, [targets[i] for i in self.fitted_on], targets)
-        columns = [m.name for m in manifest.config.modalities]
-        places = [columns.index(m.name) for m in config.modalities]
-        self.has: np.ndarray = np.any(manifest.present[:, places], axis=1)  # (cases,): one of the modalities at least
+        self.has: np.ndarray = np.any(self.present(range(len(manifest))), axis=1)  # (cases,): has one of the modalities
         self.places = {v: i for i, m in enumerate(config.modalities) for v in m.view_names()}
         self.views = self._fit_views(cache or FeatureCache())
         self.cases = CaseDataset(manifest, {n: self.views[n] for n in self.places})
@@ -229,9 +227,7 @@ def _check_names(config: ExperimentConfig) -> None:
     """Refuse early what would show only after preprocessing."""
     if config.fusion not in fusion.names():
         raise unknown("fusion", config.fusion, fusion.names())
-    metric, known = config.training.metric, METRICS[config.target.kind]
-    if metric is not None and metric not in known:
-        raise unknown(f"metric for a {config.target.kind} target", metric, known)
+    known_metric(config.target.kind, config.training.metric)
 
 
 def train(

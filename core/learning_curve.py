@@ -10,12 +10,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from core.cache import FeatureCache
-from core.compare import answers_of, check_names
+from core.compare import FUSED, answers_of, check_names
 from core.config import ExperimentConfig
 from core.errors import ConfigError
 from core.evaluation.intervals import interval
 from core.manifest import Manifest
-from core.metrics import DEFAULT, score
+from core.metrics import known_metric, score
 from core.progress import Progress, silent
 from core.splits import folds, split
 from core.targets import Target
@@ -61,7 +61,7 @@ class LearningCurve:
 
     def verdict(self) -> str:
         """What the last step brought the fused model, in a sentence."""
-        last = self.of("fused")[-2:]
+        last = self.of(FUSED)[-2:]
         if len(last) < 2:
             return ""
         gain = last[1].value - last[0].value
@@ -90,7 +90,7 @@ def learning_curve(
     targets = [manifest.targets[i] for i in rows["train"]]
     parts = folds(targets, [manifest.groups[i] for i in rows["train"]], 8, config.seed)
     target = Target.fit(config.target, manifest.targets)
-    kind, name = target.kind, metric or DEFAULT[target.kind]
+    kind, name = target.kind, known_metric(target.kind, metric)
     y = target.decoded(target.encode([manifest.targets[i] for i in rows["test"]]))
     group = [manifest.groups[i] for i in rows["test"]]
     points = []

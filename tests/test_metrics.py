@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import f1_score, roc_auc_score
 
 from core.errors import ConfigError
 from core.evaluation.calibration import expected_calibration_error, fit_temperature, temper
@@ -48,6 +49,25 @@ def test_several_labels_and_grades_by_hand() -> None:
     assert found["exact_match"] == 0.5
     assert found["f1"] == 0.5  # 1 and 0
     assert scores(GRADE, np.array([0, 1, 2]), np.eye(3))["kappa"] == 1
+
+
+@settings(deadline=None)
+@given(st.integers(2, 6).flatmap(lambda k: st.lists(st.tuples(*[st.integers(0, k - 1)] * 2), min_size=1, max_size=20)))
+def test_macro_f1_is_the_one_of_scikit_learn(pairs: list[tuple[int, int]]) -> None:
+    y, told = np.array(pairs).T
+    expected = f1_score(y, told, average="macro", zero_division=0)
+    assert score(LABEL, "f1", y, np.eye(6)[told]) == pytest.approx(expected)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 2), *[st.integers(0, 4)] * 3), min_size=2, max_size=20))
+def test_auroc_is_the_one_of_scikit_learn_with_ties_and_absent_classes(rows: list[tuple[int, ...]]) -> None:
+    y, p = np.array(rows)[:, 0], np.array(rows)[:, 1:] / 4
+    truth = y[:, None] == np.arange(3)
+    areas = [roc_auc_score(truth[:, k], p[:, k]) for k in range(3) if len(set(truth[:, k])) == 2]
+    expected = pytest.approx(np.mean(areas) if areas else np.nan, nan_ok=True)
+    assert score(LABEL, "auroc", y, p) == expected
+    assert score(LABELS, "auroc", truth.astype(float), p) == expected
 
 
 def test_undefined_metrics_are_left_out() -> None:

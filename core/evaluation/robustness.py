@@ -24,7 +24,7 @@ from core.evaluation.curves import FUSED, Missing, Ruler, Stress
 from core.evaluation.intervals import interval, resamples
 from core.evaluation.probe import Probe, Views
 from core.manifest import Manifest
-from core.metrics import DEFAULT, METRICS, score
+from core.metrics import known_metric, score
 from core.progress import Progress, silent
 from core.schema import Row, TargetKind
 from core.splits import rows_of
@@ -66,14 +66,14 @@ def stress(
         FileError: for a file that cannot be read, with its case.
     """
     kind = bundle.ensemble.target.kind
-    _check(bundle, damages, metric, alone or {})
+    name = known_metric(kind, metric)
+    _check(bundle, damages, alone or {})
     rows = _chosen(bundle, manifest, split, most, seed)
     run = _Run(bundle, manifest, rows, alone or {}, seed)
     plan = [(m.name, d) for m in bundle.config.modalities for d in damages_of(m.kind, damages)]
     clean, hurt = run.ask(plan, progress)
     y = bundle.ensemble.target.decoded(bundle.ensemble.target.encode([manifest.targets[i] for i in rows]))
     samples = resamples(len(rows), [manifest.groups[i] for i in rows], TIMES, seed)
-    name = metric or DEFAULT[kind]
     ruler = Ruler(kind, name, y, samples)
     curves = []
     for (modality, damage), found in zip(plan, hurt):
@@ -87,12 +87,10 @@ def stress(
     return Stress(name, len(rows), seed, curves, missing, tuple(sorted(alone or ())), made)
 
 
-def _check(bundle: Bundle, damages: Sequence[str], metric: str | None, alone: Mapping[str, Bundle]) -> None:
+def _check(bundle: Bundle, damages: Sequence[str], alone: Mapping[str, Bundle]) -> None:
     """Refuse early what would show only after long work."""
-    kind, names = bundle.ensemble.target.kind, bundle.ensemble.modalities
+    names = bundle.ensemble.modalities
     check_names([m.kind for m in bundle.config.modalities], damages)
-    if metric is not None and metric not in METRICS[kind]:
-        raise unknown(f"metric for a {kind} target", metric, METRICS[kind])
     for name, other in alone.items():
         if name not in names:
             raise unknown("modality", name, names)

@@ -23,7 +23,7 @@ from core.atomic import recover
 from core.config import TrainingConfig
 from core.dataset import Batches, CaseDataset, Collate
 from core.errors import ConfigError, unknown
-from core.metrics import DEFAULT, METRICS, score
+from core.metrics import METRICS, known_metric, score
 from core.model import FusionModel
 from core.nn import choice
 from core.processes import on_cpu, processes
@@ -86,9 +86,7 @@ class Trainer:
         self.device = self.accelerator.device
         self.config, self.target, self.job = config, target, job
         choice("balance", config.balance, ("none", "ogm_ge"))
-        self.metric = config.metric or DEFAULT[target.kind]
-        if self.metric not in METRICS[target.kind]:
-            raise unknown(f"metric for a {target.kind} target", self.metric, METRICS[target.kind])
+        self.metric = known_metric(target.kind, config.metric)
         self.model = model.to(self.device)
         self.loss = Loss(target, config, self.device)
         self.collate = Collate(job.train.views, target)
