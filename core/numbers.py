@@ -32,6 +32,18 @@ def parse_number(text: str) -> float:
     raise ValueError("text where a number is due; write a number such as 12.5, without unit, or leave the cell blank")
 
 
+def number_or_none(text: str) -> float | None:
+    """As ``parse_number``; None for what is no number.
+
+    >>> number_or_none("12.5"), number_or_none("12,5 kg")
+    (12.5, None)
+    """
+    try:
+        return parse_number(text)
+    except ValueError:
+        return None
+
+
 def plain(data: Any) -> Any:
     """JSON data in which a figure that is not defined is null: JSON has no NaN.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from core.numbers import parse_number
+from core.numbers import number_or_none
 
 
 def blank(
@@ -24,7 +24,7 @@ def perturb(
     luck = rng.standard_normal(len(cells))
     return {
         column: cell
-        if (value := _number(cell)) is None
+        if (value := number_or_none(cell)) is None
         else f"{value + times * deviations.get(column, 0.0) * drawn:.6g}"
         for (column, cell), drawn in zip(cells.items(), luck)
     }
@@ -35,13 +35,6 @@ def deviations_of(rows: Iterable[Mapping[str, str]]) -> dict[str, float]:
     found: dict[str, list[float]] = {}
     for row in rows:
         for column, cell in row.items():
-            if (value := _number(cell)) is not None:
+            if (value := number_or_none(cell)) is not None:
                 found.setdefault(column, []).append(value)
     return {column: float(np.std(values)) for column, values in found.items()}
-
-
-def _number(cell: str) -> float | None:
-    try:
-        return parse_number(cell)
-    except ValueError:
-        return None

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from core.evaluation.intervals import ends_of
 from core.metrics import score
 from core.schema import TargetKind
 
@@ -148,19 +149,12 @@ def _made(
     draws: np.ndarray,
 ) -> Curve:
     areas = np.array([_area(d) for d in draws])
-    ends = tuple(_ends(draws[:, i]) for i in range(len(values)))
+    ends = tuple(ends_of(draws[:, i]) for i in range(len(values)))
     area = _area(np.array(values))
-    return Curve(modality, damage, unit, model, tuple(steps), tuple(values), ends, area, _ends(areas))
+    return Curve(modality, damage, unit, model, tuple(steps), tuple(values), ends, area, ends_of(areas))
 
 
 def _area(heights: np.ndarray) -> float:
     """The trapezoid mean over evenly spaced steps, over the first height."""
     mean = float(np.trapezoid(heights) / (len(heights) - 1))
     return mean / float(heights[0]) if heights[0] > 0 else float("nan")
-
-
-def _ends(values: np.ndarray) -> tuple[float, float]:
-    if np.isnan(values).all():
-        return float("nan"), float("nan")
-    low, high = np.nanquantile(values, [0.025, 0.975])
-    return float(low), float(high)

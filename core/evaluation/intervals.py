@@ -22,6 +22,18 @@ def resamples(cases: int, groups: Sequence[str | None] | None, times: int, seed:
     return [np.concatenate([blocks[b] for b in rng.integers(0, len(blocks), len(blocks))]) for _ in range(times)]
 
 
+def ends_of(drawn: Sequence[float] | np.ndarray) -> tuple[float, float]:
+    """Between which 95 % of a figure's resamples lie; those that are not defined (NaN) do not count.
+
+    >>> ends_of([float("nan"), 2.0, 2.0])
+    (2.0, 2.0)
+    """
+    if np.isnan(drawn).all():
+        return float("nan"), float("nan")
+    low, high = np.nanquantile(drawn, [0.025, 0.975])
+    return float(low), float(high)
+
+
 def interval(
     kind: TargetKind,
     metric: str | None,
@@ -30,16 +42,14 @@ def interval(
     groups: Sequence[str | None] | None = None,
     *,
     against: np.ndarray | None = None,
-    level: float = 0.95,
     times: int = 300,
 ) -> tuple[float, float]:
-    """The interval of a metric, or with ``against`` of its difference to a second model on the same cases (paired)."""
+    """The 95 % interval of a metric, or with ``against`` of its lead over a second model on the same cases (paired)."""
     found = []
     for rows in resamples(len(y), groups, times):
         value = score(kind, metric, y[rows], answers[rows])
         found.append(value if against is None else value - score(kind, metric, y[rows], against[rows]))
-    low, high = np.nanquantile(found, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    return ends_of(found)
 
 
 def share_interval(hits: int, of: int) -> tuple[float, float]:

@@ -13,10 +13,10 @@ import numpy as np
 
 from core.errors import ConfigError, unknown
 from core.evaluation.calibration import expected_calibration_error
-from core.evaluation.intervals import resamples
+from core.evaluation.intervals import ends_of, resamples
 from core.manifest import Manifest
 from core.metrics import score
-from core.numbers import parse_number
+from core.numbers import number_or_none, parse_number
 from core.schema import TargetKind
 
 LEAST = 20  # cases
@@ -121,12 +121,12 @@ def _cells(manifest: Manifest, column: str, rows: Sequence[int]) -> list[str]:
 def _named(cells: Sequence[str], cuts: Sequence[float]) -> list[str]:
     """The group of every case: its value, or the band that its number is in."""
     filled = [c for c in cells if c]
-    numbers = [n for c in filled if (n := _number(c)) is not None]
+    numbers = [n for c in filled if (n := number_or_none(c)) is not None]
     is_number = bool(filled) and len(numbers) >= 0.95 * len(filled)
     if not cuts and (not is_number or len(set(numbers)) <= _SEVERAL):
         return [c or BLANK for c in cells]
     ends = list(cuts) or np.unique(np.quantile(numbers, (0.25, 0.5, 0.75))).tolist()
-    return [BLANK if not c else _band(n, ends) if (n := _number(c)) is not None else c for c in cells]
+    return [BLANK if not c else _band(n, ends) if (n := number_or_none(c)) is not None else c for c in cells]
 
 
 def _band(number: float, ends: Sequence[float]) -> str:
@@ -134,13 +134,6 @@ def _band(number: float, ends: Sequence[float]) -> str:
     if place == 0:
         return f"up to {ends[0]:g}"
     return f"over {ends[-1]:g}" if place == len(ends) else f"over {ends[place - 1]:g}, up to {ends[place]:g}"
-
-
-def _number(cell: str) -> float | None:
-    try:
-        return parse_number(cell)
-    except ValueError:
-        return None
 
 
 def _measured(
@@ -161,9 +154,11 @@ def _measured(
     here, rest = (_figures(kind, y, answers, every[m], names) for m in (inside, ~inside))
     drawn = [[_figures(kind, y, answers, r[m[r]], names) for m in (inside, ~inside)] for r in samples]
     draws = np.array(drawn, dtype=float)  # (times, 2, figures)
-    figures = {n: (here[i], *_ends(draws[:, 0, i])) for i, n in enumerate(names) if np.isfinite(here[i])}
+    figures = {n: (here[i], *ends_of(draws[:, 0, i])) for i, n in enumerate(names) if np.isfinite(here[i])}
     apart = draws[:, 0] - draws[:, 1]  # (times, figures)
-    gaps = {n: (here[i] - rest[i], *_ends(apart[:, i])) for i, n in enumerate(names) if np.isfinite(here[i] - rest[i])}
+    gaps = {
+        n: (here[i] - rest[i], *ends_of(apart[:, i])) for i, n in enumerate(names) if np.isfinite(here[i] - rest[i])
+    }
     return Subgroup(column, group, cases, figures, gaps)
 
 
@@ -174,10 +169,3 @@ def _figures(
         return [float("nan")] * len(names)
     here, told = y[rows], answers[rows]
     return [expected_calibration_error(here, told) if n == ERROR else score(kind, n, here, told) for n in names]
-
-
-def _ends(values: np.ndarray) -> tuple[float, float]:
-    if not np.isfinite(values).any():
-        return float("nan"), float("nan")
-    low, high = np.nanquantile(values, [0.025, 0.975])
-    return float(low), float(high)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from core.config import ExperimentConfig
-from core.numbers import parse_number
+from core.numbers import number_or_none
 from core.preprocess.quantity import parse_quantity
 from core.schema import Modality, TargetKind
 from core.table import StringTable
@@ -97,7 +97,7 @@ def guess(filled: Sequence[str]) -> str:
     values = set(filled)
     if len(values) == 1 and len(filled) > 1:
         return "constant"
-    if _most(filled, _is_number):
+    if _most(filled, lambda c: number_or_none(c) is not None):
         return "number"
     if _most(filled, lambda c: _DATE.fullmatch(c) is not None):
         return "date"
@@ -115,11 +115,3 @@ def guess(filled: Sequence[str]) -> str:
 
 def _most(cells: Sequence[str], holds: Callable[[str], bool]) -> bool:
     return sum(map(holds, cells)) >= 0.95 * len(cells)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        parse_number(cell)
-    except ValueError:
-        return False
-    return True
