@@ -45,11 +45,18 @@ def sample_config(target: str = "intent") -> ExperimentConfig:
 
     Speech is heard by the frozen backbone where that is installed (extra ``speech``), else by a small network.
     """
-    config = recipe.build(StringTable.open(sample_table()).columns, target=target, preset="fast")
+    table = sample_table()
+    config = recipe.build(_columns(table, table.stat().st_mtime_ns), target=target, preset="fast")
     epochs = int(os.environ.get("POLYFUSE_SAMPLE_EPOCHS") or EPOCHS)
     training = dataclasses.replace(config.training, epochs=epochs, learning_rate=2e-3, batch_size=64, augment=False)
     kinds = tuple(_quick(m) if m.kind is Modality.AUDIO else m for m in config.modalities)
     return dataclasses.replace(config, modalities=kinds, training=training, floor=False)
+
+
+@functools.lru_cache(maxsize=4)
+def _columns(table: Path, changed: int) -> tuple[str, ...]:
+    """The columns of a table that was changed then; asked for at every turn, as they are part of a model's name."""
+    return StringTable.open(table).columns
 
 
 def _quick(speech: ModalityConfig) -> ModalityConfig:
@@ -100,5 +107,5 @@ def target_of(bundle: Path) -> str | None:
     """The column that a bundle predicts, read without its weights; None where that cannot be read."""
     try:
         return json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))["config"]["target"]["column"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
