@@ -182,8 +182,7 @@ def _count(
     pairs = list[tuple[int, int]]()
     for t in turns:
         a = place[key(t.reply)]
-        for held in context_of(t, edges).values():
-            pairs += [(a, values.setdefault(v, len(values))) for v in held]
+        pairs += [(a, values.setdefault(v, len(values))) for v in all_context(t, edges)]
     for p in knowledge.pieces if knowledge else ():
         if p.intent:
             pairs.append((place[key(p.answer)], values.setdefault(f"intent={p.intent}", len(values))))

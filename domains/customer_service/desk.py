@@ -32,9 +32,7 @@ class Help:
     urgency: Detection | None = None  # of a model; None: the lines of the routing table told it
     action: Detection | None = None  # what the agent does next
     replies: tuple[Suggestion, ...] = ()
-    seconds: dict[str, float] = field(
-        default_factory=dict
-    )  # by stage: hearing, intent, urgency, action, routing, replies
+    seconds: dict[str, float] = field(default_factory=dict)  # by stage, in the order in which they were run
     lacking: tuple[str, ...] = ()
 
 
