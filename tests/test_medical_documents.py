@@ -251,4 +251,6 @@ def test_unknown_kinds_and_unchosen_series_are_refused(series: Path, tmp_path: P
     assert set(SUFFIXES) == {"pdf", "fhir", "sr"}
     with pytest.raises(FileError, match="choose one by its identifier"):
         dicom_headers(series, "1.2.3")
-    assert dicom_headers(tmp_path / "scan.nii.gz") == []
+    for name in ("scan.nii.gz", "scan.mha", "scan.png"):
+        (tmp_path / name).touch()
+        assert dicom_headers(tmp_path / name) == []

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from core.bundle import Bundle
 from core.schema import Modality, Prediction, Row
-from domains.medical.mentions import find
+from domains.medical.mentions import find, sentences
 from domains.medical.report_sections import select
 
 SHOWS = 0.5  # an image alone shows what it finds more probable than all else together
@@ -32,7 +32,6 @@ _ALL_CLEAR = re.compile(
     r"\bno (?:acute |significant |relevant )?(?:disease|abnormality|abnormalities|pathology)\b",
     re.IGNORECASE,
 )
-_SENTENCE = re.compile(r"(?<=[.;!?])\s+|\n+")
 
 
 def denies(report: str, label: str) -> str | None:
@@ -71,10 +70,4 @@ def contradictions(bundle: Bundle, row: Row, found: Prediction) -> tuple[str, ..
 
 
 def _sentence(text: str, place: int) -> str:
-    start = 0
-    for sentence in _SENTENCE.split(text):
-        start = text.index(sentence, start)
-        if place < start + len(sentence):
-            return sentence
-        start += len(sentence)
-    return text[place:]
+    return next(sentence for start, sentence in sentences(text) if place < start + len(sentence))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
@@ -107,14 +107,21 @@ def mask(text: str, words: Sequence[str], token: str = "[MASK]") -> str:
 
 def find(text: str, words: Sequence[str]) -> list[Mention]:
     """Every place that names one of ``words``, and whether it is denied there; see the module's text."""
-    pattern, found, start = _pattern(words), [], 0
-    for sentence in _SENTENCE.split(text):
-        start = text.index(sentence, start)
+    pattern, found = _pattern(words), []
+    for start, sentence in sentences(text):
         for m in pattern.finditer(sentence):
             denied = _denied(sentence[: m.start()], sentence[m.end() :])
             found.append(Mention(start + m.start(), start + m.end(), m.group(), denied))
-        start += len(sentence)
     return found
+
+
+def sentences(text: str) -> Iterator[tuple[int, str]]:
+    """Where each sentence or line of a text starts, and what it is, without the blanks between them."""
+    start = 0
+    for sentence in _SENTENCE.split(text):
+        start = text.index(sentence, start)
+        yield start, sentence
+        start += len(sentence)
 
 
 def _denied(before: str, after: str) -> bool:

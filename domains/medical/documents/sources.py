@@ -10,8 +10,7 @@ from pydicom.dataset import Dataset
 from core.errors import FileError
 from core.preprocess.dicom_file import read_dicom
 from core.preprocess.dicom_series import list_series
-
-_OTHERS = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".png", ".jpg", ".jpeg")
+from core.preprocess.volume_io import is_series
 
 
 def dicom_headers(place: Path | Sequence[Path], series: str | None = None) -> list[Dataset]:
@@ -24,9 +23,9 @@ def dicom_headers(place: Path | Sequence[Path], series: str | None = None) -> li
     Raises:
         FileError: for several series of which none was chosen, or files that cannot be read.
     """
-    first = place if isinstance(place, Path) else place[0]
-    if first.name.lower().endswith(_OTHERS):
+    if not is_series(place):
         return []
+    first = place if isinstance(place, Path) else place[0]
     listed = [s for s in list_series(place) if series in (None, s.uid)]
     if len(listed) != 1:
         told = ", ".join(s.uid for s in listed) or "none"
