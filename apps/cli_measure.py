@@ -1,4 +1,4 @@
-"""What ``polyfuse stress`` does, and the further questions of ``evaluate``."""
+"""What ``polyfuse evaluate`` and ``polyfuse stress`` do."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from apps import cli_spec
+from apps.cli_spec import Done
 from core.numbers import plain
 
 if TYPE_CHECKING:
     from core.bundle import Bundle
-    from core.evaluation.curves import Stress
-    from core.evaluation.evaluate import Figures
     from core.progress import Progress
 
 
@@ -27,7 +26,7 @@ def evaluate_options(evaluate: argparse.ArgumentParser) -> None:
     evaluate.add_argument("--card", action="store_true", help="write groups and curves into the bundle's card too")
 
 
-def evaluate(options: argparse.Namespace) -> Figures:
+def evaluate(options: argparse.Namespace, progress: Progress) -> Done:
     """Measure a saved model on a table; with ``--card``, keep the figures of groups and decisions with the bundle."""
     from core.evaluation.evaluate import evaluate as measure
     from core.evaluation.remember import remember
@@ -41,7 +40,7 @@ def evaluate(options: argparse.Namespace) -> Figures:
             remember(options.bundle, "subgroups", plain([g.to_json() for g in figures.subgroups]))
         if figures.decisions:
             remember(options.bundle, "decisions", plain([d.to_json() for d in figures.decisions]))
-    return figures
+    return figures.to_json(), figures.text(), True
 
 
 def stress_options(stress: argparse.ArgumentParser) -> None:
@@ -62,7 +61,7 @@ def stress_options(stress: argparse.ArgumentParser) -> None:
     stress.add_argument("--card", action="store_true", help="write the areas into the bundle's card too")
 
 
-def stress(options: argparse.Namespace, progress: Progress) -> tuple[Stress, str]:
+def stress(options: argparse.Namespace, progress: Progress) -> Done:
     """Measure, write, and say where it lies."""
     from core.evaluation.remember import remember
     from core.evaluation.robustness import stress as measure
@@ -85,7 +84,7 @@ def stress(options: argparse.Namespace, progress: Progress) -> tuple[Stress, str
     (out / "stress.csv").write_text(found.to_csv(), encoding="utf-8")
     if options.card:
         remember(options.bundle, "robustness", plain(found.summary()))
-    return found, f"{found.text()}\nSaved to {out}"
+    return found.to_json(), f"{found.text()}\nSaved to {out}", True
 
 
 def _alone(options: argparse.Namespace) -> dict[str, Bundle]:

@@ -1,20 +1,17 @@
-"""What ``polyfuse record`` and ``polyfuse document`` do, and how ``predict`` keeps who asked what."""
+"""What ``polyfuse record``, ``polyfuse document`` and ``polyfuse info`` do."""
 
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from apps import cli_spec
+from apps.cli_spec import Done
 from core.errors import ConfigError, FileError
 
 if TYPE_CHECKING:
-    from core.batch import Windows
     from core.bundle import Bundle
-    from core.predict import Predictor
     from core.progress import Progress
 
 
@@ -29,7 +26,7 @@ def record_options(record: argparse.ArgumentParser) -> None:
     record.add_argument("--table", type=Path, help="table of the cases, where the record does not keep their columns")
 
 
-def record(options: argparse.Namespace) -> tuple[dict[str, Any], str, bool]:
+def record(options: argparse.Namespace, progress: Progress) -> Done:
     """What was found or written, as JSON and in words, and whether all is well."""
     from core.record import Record
 
@@ -52,7 +49,7 @@ def record(options: argparse.Namespace) -> tuple[dict[str, Any], str, bool]:
     return _training(options, kept.rows(options.kind))
 
 
-def _training(options: argparse.Namespace, entries: list[Any]) -> tuple[dict[str, Any], str, bool]:
+def _training(options: argparse.Namespace, entries: list[Any]) -> Done:
     from core.record_rows import training_rows
     from core.table import StringTable
 
@@ -75,27 +72,13 @@ def _brief(entry: dict[str, Any]) -> str:
     return f"{case}: {entry['answer'].get('label', '')}" + (f" → {said}" if said else "")
 
 
-def keep(options: argparse.Namespace, predictor: Predictor, windows: Windows, lines: Iterable[str]) -> None:
-    """Write into ``--record`` that somebody had these cases answered: an entry each, without any text of them."""
-    from core.record import LOCAL, PREDICTION, Record, input_hash
-
-    def entries() -> Iterator[Any]:
-        rows = (window.row(i) for window in (windows[k] for k in range(len(windows.sizes))) for i in range(len(window)))
-        for row, line in zip(rows, lines, strict=True):
-            found = json.loads(line)
-            answer = {k: found[k] for k in ("label", "value", "probabilities", "refer", "missing")}
-            yield {"case_id": row.id}, answer | {"possible": found["conformal_set"]}, {}, input_hash(row.values)
-
-    Record(options.record).extend(PREDICTION, entries(), predictor.bundle.fingerprint, options.by or LOCAL)
-
-
 def document_options(document: argparse.ArgumentParser) -> None:
     """What ``document`` may be told."""
     document.add_argument("--kind", default="pdf", help="comma-separated: pdf, fhir, sr (default pdf)")
     document.add_argument("--out", type=Path, required=True, help="folder for the documents, one a case and kind")
 
 
-def document(options: argparse.Namespace, progress: Progress) -> list[Path]:
+def document(options: argparse.Namespace, progress: Progress) -> Done:
     """A document of each case of a table; a structured report refers to the case's DICOM slices."""
     from core.preprocess.volume import VolumePreprocessor
     from domains.medical.documents import SUFFIXES, Result
@@ -120,10 +103,32 @@ def document(options: argparse.Namespace, progress: Progress) -> list[Path]:
             progress("documents", place + 1, len(manifest))
     except OSError as error:
         raise FileError(f"{options.out}: cannot be written ({error.strerror}); choose another folder") from error
-    return written
+    return _files(written, f"{len(written)} documents in {options.out}")
 
 
-def checklists(options: argparse.Namespace, bundle: Bundle) -> list[Path]:
+def info_options(info: argparse.ArgumentParser) -> None:
+    """What ``info`` may be told."""
+    info.add_argument(
+        "--checklists", action="store_true", help="write TRIPOD+AI and CLAIM 2024 beside the bundle (medical)"
+    )
+
+
+def info(options: argparse.Namespace, progress: Progress) -> Done:
+    """A saved model's card, or its checklists."""
+    from core.predict import Predictor
+
+    bundle = Predictor.load(options.bundle).bundle
+    if options.checklists:
+        written = _checklists(options, bundle)
+        return _files(written, "\n".join(map(str, written)))
+    return bundle.facts | {"config": bundle.config.to_json()}, bundle.card, True
+
+
+def _files(written: list[Path], text: str) -> Done:
+    return {"files": [str(p) for p in written]}, text, True
+
+
+def _checklists(options: argparse.Namespace, bundle: Bundle) -> list[Path]:
     """Write the reporting checklists of a medical model beside its folder."""
     from domains.medical.checklists import NAMES, checklist
 

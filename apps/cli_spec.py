@@ -11,7 +11,7 @@ import pkgutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import domains
 from core.config import ExperimentConfig, TableConfig, TargetConfig, read_config
@@ -21,6 +21,8 @@ from core.schema import Modality, TargetKind
 FILES = ("image", "volume", "audio", "video")
 _TABLES = {"number": "numbers", "category": "categories", "quantity": "quantities"}
 _COLUMNS = (*_TABLES, "text", *FILES, "id", "group", "split", "gather", "drop", "transform")
+_REJECTED = "go on without faulty rows and write them to this CSV"
+Done: TypeAlias = tuple[Any, str, bool]  # what a command found, as JSON and in words, and whether all is well
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--delta", type=float, default=1e-5, help="of --epsilon; default 1e-5")
     parser.add_argument("--clip", type=float, default=1.0, help="norm that each case's gradient is cut to; default 1")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="training option: epochs=20")
-    parser.add_argument("--rejected", type=Path, help="go on without faulty rows and write them to this CSV")
+    parser.add_argument("--rejected", type=Path, help=_REJECTED)
 
 
 def add_columns(parser: argparse.ArgumentParser) -> None:
@@ -57,25 +59,20 @@ def add_columns(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gather", action="store_true", help="rows that share an id are one case with several files")
 
 
+def add_bundle(parser: argparse.ArgumentParser) -> None:
+    """A saved model."""
+    parser.add_argument("bundle", type=Path, help="folder that train wrote")
+
+
+def add_cases(parser: argparse.ArgumentParser, what: str = "CSV or Parquet") -> None:
+    """A table for a saved model, which says itself what the columns are."""
+    parser.add_argument("table", type=Path, help=what)
+    parser.add_argument("--rejected", type=Path, help=_REJECTED)
+
+
 def domain_names() -> list[str]:
     """Names of all domains."""
     return sorted(m.name for m in pkgutil.iter_modules(domains.__path__))
-
-
-def review(domain: str | None) -> Any:
-    """A domain's own look at an explained answer, where it has one.
-
-    Raises:
-        ConfigError: for a domain that does not exist or has none.
-    """
-    if domain is None:
-        return None
-    if domain not in domain_names():
-        raise unknown("domain", domain, domain_names())
-    found = getattr(importlib.import_module(f"domains.{domain}"), "review", None)
-    if found is None:
-        raise ConfigError(f"domain {domain!r} has no look at answers of its own; leave --domain out")
-    return found
 
 
 def open_table(options: argparse.Namespace) -> tuple[Any, ExperimentConfig]:
@@ -113,7 +110,7 @@ def described(options: argparse.Namespace, columns: Sequence[str]) -> Experiment
     if options.config:
         return read_config(options.config)
     if options.domain:
-        recipe = importlib.import_module(f"domains.{_known_domain(options.domain)}.recipe")
+        recipe = importlib.import_module(f"domains.{known_domain(options.domain)}.recipe")
         return recipe.build(columns, target=options.target)
     named = any(getattr(options, name) for name in (*_TABLES, "text", *FILES))
     return _plain(options, columns, TargetConfig("")) if named else None
@@ -134,12 +131,13 @@ def _config(options: argparse.Namespace, columns: Sequence[str]) -> ExperimentCo
         return _changed(read_config(options.config), options)
     if options.domain:
         _refuse("--domain", options, _COLUMNS)
-        recipe = importlib.import_module(f"domains.{_known_domain(options.domain)}.recipe")
+        recipe = importlib.import_module(f"domains.{known_domain(options.domain)}.recipe")
         return _changed(recipe.build(columns, target=options.target, preset=options.preset or "default"), options)
     return _changed(_plain(options, columns), options)
 
 
-def _known_domain(name: str) -> str:
+def known_domain(name: str) -> str:
+    """The name itself, where there is such a domain; else a ``ConfigError`` with the choices."""
     if name not in domain_names():
         raise unknown("domain", name, domain_names())
     return name

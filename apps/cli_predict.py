@@ -1,0 +1,93 @@
+"""What ``polyfuse predict`` does, and how it keeps who asked what."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from apps import cli_spec
+from core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from core.batch import Windows
+    from core.predict import Predictor
+    from core.progress import Progress
+
+
+def predict_options(predict: argparse.ArgumentParser) -> None:
+    """What ``predict`` may be told."""
+    cli_spec.add_cases(predict, "CSV or Parquet, or a folder of files")
+    predict.add_argument("--out", type=Path, help="file for the answers; default: standard output")
+    predict.add_argument("--explain", action="store_true", help="with shares, and where modalities disagree")
+    predict.add_argument(
+        "--domain", help="with --explain, also the domain's own look for contradictions, such as medical"
+    )
+    predict.add_argument("--record", type=Path, help="keep in this file that the cases were answered")
+    predict.add_argument("--by", default="", help="who asks, for the record; default: local")
+
+
+def predict(options: argparse.Namespace, progress: Progress) -> None:
+    """Write the answers, a line each; with ``--record``, keep that they were asked for."""
+    from core.batch import answer_file, answer_lines
+
+    predictor, windows = _open(options)
+    if options.out:
+        answer_file(windows, predictor, options.out, explain=options.explain, progress=progress)
+        if options.record:
+            with options.out.open(encoding="utf-8") as lines:
+                _keep(options, predictor, windows, lines)
+        return
+    told: list[str] = []
+    for part in answer_lines(windows, predictor, options.explain):
+        sys.stdout.write(part)
+        if options.record:
+            told += part.splitlines()
+    if options.record:
+        _keep(options, predictor, windows, told)
+
+
+def _open(options: argparse.Namespace) -> tuple[Predictor, Windows]:
+    """The model, and the table or the folder of files in windows; faulty cases that are set aside are told."""
+    from core.batch import Windows
+    from core.cache import MemoryCache
+    from core.predict import Predictor
+    from core.table import StringTable
+    from core.table_folder import folder_table
+
+    predictor = Predictor.load(options.bundle, MemoryCache(), _review(options.domain))
+    is_folder = options.table.is_dir()
+    table = folder_table(options.table, predictor.bundle.config) if is_folder else StringTable.open(options.table)
+    root = (options.table if is_folder else options.table.parent).absolute().resolve()
+    windows = Windows(table, predictor, root, options.rejected)
+    if (left_out := len(table) - len(windows)) and not predictor.bundle.config.table.gather:
+        print(f"{left_out} faulty case(s) set aside in {options.rejected}", file=sys.stderr)
+    return predictor, windows
+
+
+def _review(domain: str | None) -> Any:
+    """A domain's own look at an explained answer; refused where the domain has none."""
+    if domain is None:
+        return None
+    found = getattr(importlib.import_module(f"domains.{cli_spec.known_domain(domain)}"), "review", None)
+    if found is None:
+        raise ConfigError(f"domain {domain!r} has no look at answers of its own; leave --domain out")
+    return found
+
+
+def _keep(options: argparse.Namespace, predictor: Predictor, windows: Windows, lines: Iterable[str]) -> None:
+    """Write into ``--record`` that somebody had these cases answered: an entry each, without any text of them."""
+    from core.record import LOCAL, PREDICTION, Record, input_hash
+
+    def entries() -> Iterator[Any]:
+        rows = (window.row(i) for window in (windows[k] for k in range(len(windows.sizes))) for i in range(len(window)))
+        for row, line in zip(rows, lines, strict=True):
+            found = json.loads(line)
+            answer = {k: found[k] for k in ("label", "value", "probabilities", "refer", "missing")}
+            yield {"case_id": row.id}, answer | {"possible": found["conformal_set"]}, {}, input_hash(row.values)
+
+    Record(options.record).extend(PREDICTION, entries(), predictor.bundle.fingerprint, options.by or LOCAL)

@@ -1,0 +1,129 @@
+"""Commands on a table that is trained on: check, advise, train, tune, compare."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from apps import cli_spec
+from apps.cli_spec import Done
+
+if TYPE_CHECKING:
+    from core.progress import Progress
+
+
+def check_options(check: argparse.ArgumentParser) -> None:
+    """What ``check`` may be told."""
+    check.add_argument("--open-files", action="store_true", help="also decode every file, with limited time and memory")
+    check.add_argument("--leaks", action="store_true", help="also look for like cases on both sides of the split")
+
+
+def check(options: argparse.Namespace, progress: Progress) -> Done:
+    """All faults of a table, and what it holds."""
+    from core.check import describe, file_faults
+
+    manifest, config = cli_spec.open_table(options)
+    facts = describe(manifest, config)
+    if options.open_files:
+        manifest.faults += file_faults(manifest, progress)
+    if manifest.faults and options.rejected:
+        manifest.without_faulty(options.rejected)
+    faults = [str(f) for f in manifest.faults]
+    found = _leaks(manifest, config, progress) if options.leaks and not faults else []
+    lines = [*faults, *facts.lines(), *(f"like cases in {d}" for d in found)]
+    lines.append(f"{len(faults)} fault(s)" if faults else "no faults")
+    told = {"faults": [f.to_json() for f in manifest.faults], "leaks": [dataclasses.asdict(d) for d in found]}
+    return facts.to_json() | told, "\n".join(lines), not faults
+
+
+def _leaks(manifest: Any, config: Any, progress: Progress) -> list[Any]:
+    from core.quality.report import leaks
+    from core.splits import split
+
+    return leaks(manifest, split(manifest, config, config.seed), progress=progress)
+
+
+def advise(options: argparse.Namespace, progress: Progress) -> Done:
+    """What each kind of data carries."""
+    from core.advise import advise as measure
+
+    advice = measure(*cli_spec.open_checked(options), progress=progress)
+    return advice.to_json(), advice.text(), True
+
+
+def train_options(train: argparse.ArgumentParser) -> None:
+    """What ``train`` may be told."""
+    train.add_argument("--overwrite", action="store_true", help="replace a bundle that is there already")
+    _out(train)
+
+
+def train(options: argparse.Namespace, progress: Progress) -> Done:
+    """A trained model and its card."""
+    from core.experiment import train as fit
+
+    manifest, config = cli_spec.open_checked(options)
+    bundle = fit(manifest, config, options.out, progress=progress, command=options.command, overwrite=options.overwrite)
+    return bundle.facts, f"{bundle.card}\nSaved to {options.out / 'bundle'}", True
+
+
+def tune_options(tune: argparse.ArgumentParser) -> None:
+    """What ``tune`` may be told."""
+    tune.add_argument("--trials", type=int, default=20, help="settings to try in all (default 20)")
+    tune.add_argument("--space", help="comma-separated hyperparameters to search; default: the ones that matter most")
+    tune.add_argument("--storage", help="URL of a database that several machines share; default: a file in --out")
+    _out(tune)
+
+
+def tune(options: argparse.Namespace, progress: Progress) -> Done:
+    """The best settings, written as a config to train with."""
+    from core.experiment import Experiment
+    from core.tune import DEFAULT_SPACE
+    from core.tune import tune as search
+
+    manifest, config = cli_spec.open_checked(options)
+    space = tuple(options.space.split(",")) if options.space else DEFAULT_SPACE
+    experiment = Experiment(manifest, config, progress=progress)
+    found = search(experiment, options.trials, options.out, space=space, storage=options.storage, progress=progress)
+    best = options.out / "best.json"
+    best.write_text(json.dumps(found.config.to_json(), indent=1), encoding="utf-8")
+    text = f"best held-out score {found.score:.4f} of {len(found.trials)} settings; train it with --config {best}"
+    return {"score": found.score, "config": str(best), "trials": found.trials}, text, True
+
+
+def compare_options(compare: argparse.ArgumentParser) -> None:
+    """What ``compare`` may be told."""
+    compare.add_argument(
+        "--folds", type=int, default=0, help="cross-validate with so many folds; default: the test rows"
+    )
+    compare.add_argument("--fusions", default="", help="comma-separated further fusion methods to try, or 'all'")
+    compare.add_argument("--metric", help="metric to compare by; default: macro F1, or R² for a number")
+    compare.add_argument("--out", type=Path, help="folder of the run, to keep the models of one kind each in")
+    compare.add_argument(
+        "--curve", action="store_true", help="learning curve: the same on growing parts of the training rows"
+    )
+
+
+def compare(options: argparse.Namespace, progress: Progress) -> Done:
+    """Fused against each kind alone and the floor, or how they grow with the training rows."""
+    manifest, config = cli_spec.open_checked(options)
+    if options.curve:
+        from core.learning_curve import learning_curve
+
+        curve = learning_curve(manifest, config, metric=options.metric, progress=progress)
+        return curve.to_json(), curve.text(), True
+    from core import fusion
+    from core.compare import compare as measure
+
+    fusions = fusion.names() if options.fusions == "all" else [f for f in options.fusions.split(",") if f]
+    found = measure(
+        manifest, config, outer_folds=options.folds, fusions=fusions, metric=options.metric, progress=progress,
+        folder=options.out,
+    )  # fmt: skip
+    return found.to_json(), found.text(), True
+
+
+def _out(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, help="folder for the result")
