@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import shutil
 from datetime import date
 from pathlib import Path
@@ -14,7 +15,7 @@ import soundfile
 
 from apps.cli import main
 from core.errors import ConfigError, FileError
-from core.privacy import Outcome, deidentify, keep_key, roles_of
+from core.privacy import Outcome, audio, deidentify, keep_key, roles_of
 from core.privacy.columns import Role, Roles
 from core.schema import Modality
 from domains.medical import planted
@@ -153,6 +154,23 @@ def test_private_words_are_silent_and_the_others_sound(tmp_path: Path) -> None:
     assert [w["text"] for w in words].count("[silent]") == 2
     assert row["note"] == f"[{row['who']}] slept"
     assert outcome.is_clean
+
+
+def test_sound_where_there_must_be_none_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _recording(tmp_path, "hello my name is Xiomara Okonkwo")  # the last one: its margin may reach behind the end
+    monkeypatch.setattr("core.privacy.files.silence", lambda source, out, times: audio.silence(source, out, []))
+    outcome = deidentify(_write(tmp_path / "t.csv", [ROW]), tmp_path / "out", _plain)
+    assert outcome.left == {"sound": {"SOUND": 1}}
+
+
+@pytest.mark.parametrize("end", [0.1, math.inf])
+def test_a_word_that_ends_too_early_or_never_sets_its_row_aside(tmp_path: Path, end: float) -> None:
+    _recording(tmp_path, "hello")
+    (tmp_path / "Okonkwo.words.json").write_text(json.dumps([{"text": "Xiomara", "start": 0.2, "end": end}]))
+    rows = [ROW, ROW | {"who": "b2", "sound": ""}]
+    outcome = deidentify(_write(tmp_path / "t.csv", rows), tmp_path / "out", _plain)
+    assert "a word ends before it starts, or never" in outcome.rejected[1]
+    assert outcome.written == 1
 
 
 def test_a_recording_without_words_is_set_aside_with_the_reason_and_no_copy(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ a scan of the head, are not changed: who can compare them may know a person by t
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,9 +23,9 @@ from core.preprocess.dicom_file import frames, is_dicom, read_dicom, stored_pixe
 from core.preprocess.dicom_sources import Source, sources
 from core.preprocess.image_file import read_image
 from core.privacy import dicom, scans
-from core.privacy.audio import private_times, silence
+from core.privacy.audio import TimedWord, private_times, silence
 from core.privacy.person import Person
-from core.privacy.pixels import paint, text_boxes, to_grey
+from core.privacy.pixels import boxes_by_shape, paint, text_boxes, to_grey
 from core.privacy.pseudonyms import Pseudonyms
 from core.schema import Modality
 
@@ -55,7 +56,7 @@ class Files:
 
     pseudonyms: Pseudonyms
     pixels: bool = True
-    hear: Callable[[Path], Sequence[Any]] | None = None
+    hear: Callable[[Path], Sequence[TimedWord]] | None = None
 
     def learn(self, path: Path, kind: Modality, person: Person) -> None:
         """Take what headers and transcripts say of a person.
@@ -91,8 +92,7 @@ class Files:
         """A series as a folder, a single file as a file."""
         found = sorted(sources(path)[0], key=lambda source: source.name)
         planes = dicom_planes(found) if self.pixels else []
-        shapes = {plane.shape for plane in planes}
-        boxes = {shape: text_boxes([p for p in planes if p.shape == shape]) for shape in shapes}
+        boxes = boxes_by_shape(planes)
         kinds = Counter({"PIXELS": sum(map(len, boxes.values()))})
         single = path.is_file() and path.suffix.lower() != ".zip"
         out = out.with_suffix(".dcm") if single else out
@@ -124,7 +124,7 @@ class Files:
     def _sound(self, path: Path, person: Person, out: Path) -> Written:
         beside = path.with_suffix(WORDS)
         if beside.is_file():
-            words: Sequence[Any] = read_words(beside)
+            words: Sequence[TimedWord] = read_words(beside)
         elif self.hear is not None:
             words = self.hear(path)
         else:
@@ -149,14 +149,16 @@ def read_words(path: Path) -> list[Word]:
     """
     try:
         found = [Word(str(w["text"]), float(w["start"]), float(w["end"])) for w in json.loads(path.read_bytes())]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise FileError(f"{path}: no list of words with text, start and end ({error}); write it anew") from error
-    if any(not 0 <= w.start <= w.end for w in found):
-        raise FileError(f"{path}: a word ends before it starts; write the times in seconds from the beginning")
+    if any(not 0 <= w.start <= w.end < math.inf for w in found):
+        raise FileError(
+            f"{path}: a word ends before it starts, or never; write the times in seconds from the beginning"
+        )
     return found
 
 
-def _heard(word: Any, silenced: float) -> dict[str, Any]:
+def _heard(word: TimedWord, silenced: float) -> dict[str, Any]:
     """A word of the new transcript; ``silenced``: so many seconds of it are."""
     return {
         "text": "[silent]" if silenced > (word.end - word.start) / 2 else word.text.strip(),

@@ -35,6 +35,12 @@ def text_boxes(planes: Sequence[np.ndarray]) -> list[Box]:
     return joined_boxes([*boxes, *_static_boxes(planes)])
 
 
+def boxes_by_shape(planes: Sequence[np.ndarray]) -> dict[tuple[int, ...], list[Box]]:
+    """As ``text_boxes``, for planes of several sizes: the boxes of each size."""
+    shapes = {plane.shape for plane in planes}
+    return {shape: text_boxes([p for p in planes if p.shape == shape]) for shape in shapes}
+
+
 def printed(planes: Sequence[np.ndarray]) -> list[Printed]:
     """The lines of text on planes of one size, in pixels of a plane; not those that are one letter, or hardly read."""
     scale = 2 if max(planes[0].shape[:2]) < _SMALL else 1

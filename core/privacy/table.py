@@ -16,11 +16,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from core.atomic import replace_folder
 from core.cells import check_file, locate, split_files
 from core.errors import ConfigError, FileError
+from core.privacy.audio import TimedWord
 from core.privacy.cells import clean_cell, is_age, learn_cell
 from core.privacy.columns import Roles
 from core.privacy.dates import is_day_first
@@ -142,7 +142,7 @@ def deidentify(
     *,
     key: bytes | None = None,
     pixels: bool = True,
-    hear: Callable[[Path], Sequence[Any]] | None = None,
+    hear: Callable[[Path], Sequence[TimedWord]] | None = None,
     progress: Progress = silent,
 ) -> Outcome:
     """Write a table and its files without identity into a new folder: table.csv, files/, deidentified.json.
@@ -181,7 +181,7 @@ def deidentify(
     return run.outcome
 
 
-def listener() -> Callable[[Path], Sequence[Any]]:
+def listener() -> Callable[[Path], Sequence[TimedWord]]:
     """The words of a recording by faster-whisper, for ``deidentify``.
 
     Raises:

@@ -18,11 +18,12 @@ import numpy as np
 from core.preprocess.dicom_file import read_dicom
 from core.preprocess.dicom_sources import sources
 from core.preprocess.image_file import read_image
+from core.privacy.audio import TimedWord
 from core.privacy.cells import is_age, left_in_cell
 from core.privacy.dicom import left_in_header
 from core.privacy.files import WORDS, Written, dicom_planes, holds_dicom, read_words
 from core.privacy.person import Person
-from core.privacy.pixels import text_boxes, to_grey
+from core.privacy.pixels import boxes_by_shape, to_grey
 from core.privacy.scans import scan_planes
 from core.progress import Progress
 from core.schema import Modality
@@ -94,8 +95,7 @@ def _in_pixels(path: Path, kind: Modality) -> int:
         planes = scan_planes(path)
     else:
         planes = [to_grey(read_image(path))]
-    shapes = {plane.shape for plane in planes}
-    return sum(len(text_boxes([p for p in planes if p.shape == shape])) for shape in shapes)
+    return sum(map(len, boxes_by_shape(planes).values()))
 
 
 def _in_sound(run: Run, written: Written, person: Person) -> Counter[str]:
@@ -103,13 +103,19 @@ def _in_sound(run: Run, written: Written, person: Person) -> Counter[str]:
     import soundfile
 
     with soundfile.SoundFile(written.path) as file:
-        rate, tags = file.samplerate, file.copy_metadata()
-        wave = file.read(dtype="float32", always_2d=True)  # (samples, channels)
-    loud = sum(bool(np.any(wave[round(a * rate) : round(b * rate)])) for a, b in written.silent)
-    words: list[Any] = [read_words(written.path.with_suffix(WORDS))]
+        tags = file.copy_metadata()
+        loud = sum(_sounds(file, *span) for span in written.silent)
+    words: list[Sequence[TimedWord]] = [read_words(written.path.with_suffix(WORDS))]
     if run.files.hear is not None:
         words.append(run.files.hear(written.path))
     found = Counter({"SOUND": loud, "TAG": len(tags)})
     for some in words:
         found += person.left(" ".join(w.text for w in some))
     return +found
+
+
+def _sounds(file: Any, start: float, end: float) -> bool:
+    """Whether anything is heard between two times in seconds; only these are read, whatever the length of the file."""
+    first, last = (min(round(second * file.samplerate), file.frames) for second in (start, end))
+    file.seek(first)
+    return bool(np.any(file.read(last - first, dtype="float32")))
