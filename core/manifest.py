@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import csv
 import hashlib
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -59,11 +60,13 @@ class Manifest:
         self._number = np.arange(len(self._rows)) if config.table.gather else np.asarray(taken, dtype=int)
         self._columns = list(dict.fromkeys(c for m in config.modalities for c in m.columns))
         self._blank = {c for c in self._columns if c not in table.columns}
-        checked = list(self._check_cases())
-        self._cases = [case for case, _, _ in checked]
-        self._lists: dict[str, list[Any]] = {}
-        self.present = np.array([here for _, here, _ in checked], dtype=bool)  # (cases, modalities)
-        self.faults: list[Fault] = unknown + [f for _, _, found in checked for f in found] + self._together(self._cases)
+        self._cases, self.faults, self._lists = list[Case](), list[Fault](unknown), dict[str, list[Any]]()
+        self.present = np.zeros((len(self._rows), len(config.modalities)), dtype=bool)  # (cases, modalities)
+        for i, (case, here, found) in enumerate(self._check_cases()):
+            self._cases.append(case)
+            self.present[i] = here
+            self.faults += found
+        self.faults += self._together(self._cases)
 
     @classmethod
     def open(
@@ -263,10 +266,16 @@ class Manifest:
         if fault and self._need_target and target.column in said:
             faults.append(fault)
         value = None if fault else parse_target(said.get(target.column, ""), target)
-        return Case(row, name, value, said.get(t.group or "") or None, split if split in SPLITS else None), faults
+        group = said.get(t.group or "") or None
+        return Case(row, name, _one(value), _one(group), _one(split) if split in SPLITS else None), faults
 
     def _together(self, cases: Sequence[Case]) -> list[Fault]:
         return together_faults(cases, self.config, self._need_target and self._for_training and not self._lacking)
+
+
+def _one(value: Any) -> Any:
+    """Equal strings as one object: a long table has few labels."""
+    return sys.intern(value) if isinstance(value, str) else value
 
 
 def _first(cells: Sequence[Mapping[str, str]], column: str) -> str:

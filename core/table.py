@@ -115,6 +115,7 @@ def _write(path: Path, source: str, batches: Iterator[pa.RecordBatch]) -> str:
             digest.add(first)
             rows += first.num_rows
             first = next(batches, None)
+    pa.default_memory_pool().release_unused()  # what the reader held goes back to the system
     return digest.hexdigest()
 
 

@@ -19,7 +19,7 @@ from core.schema import Modality, TargetKind
 SPLITS = ("train", "val", "test")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Case:
     """What the special columns say of one case: blank is None. ``row`` counts from 1 below the header."""
 
