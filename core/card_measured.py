@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.evaluation.decision import spans
+from core.evaluation.decision import DecisionCurve
 
 
 def measured(facts: Mapping[str, Any]) -> str:
@@ -41,11 +41,7 @@ def _ranged(figure: Sequence[float | None] | None, sign: str = "") -> str:
 
 
 def _decisions(curves: Sequence[Mapping[str, Any]]) -> str:
-    told = []
-    for c in curves:
-        won = spans(c["thresholds"], c["better"])
-        where = f"at thresholds of {won}" if won else "at no threshold"
-        told.append(f"Acting on {c['label']}: surely worth more than acting on everybody or on nobody {where}.")
+    told = [f"Acting on {DecisionCurve(**c).verdict()}." for c in curves]
     return "\n".join(["", "## Decisions", *told]) if told else ""
 
 

@@ -51,31 +51,34 @@ def combine(experiment: Experiment, used: Sequence[Held], measured: Sequence[Hel
     bundle.disagreement = _disagreement(experiment, ensemble, held, some, dict(zip(asked, answers)))
     bundle.novelty = experiment.novelty[0]
     bundle.threshold = fit_threshold(kind, experiment.held_y, held, config.coverage, config.coverage_by_class)
-    _fit_scope(experiment, bundle, held)
-    learned = experiment.fitted_on if config.folds > 1 else experiment.rows["train"]
+    far = _fit_scope(experiment, bundle, held)
+    learned = experiment.fitted_on
     bundle.similar = Similar.fit(ensemble, bundle.views, experiment.manifest, learned, config.keep_cases, config.seed)
-    tested = experiment.rows["test"]
     bundle.facts = _facts(experiment, used, shares, command) | {
-        "held_out": _figures(experiment, bundle, experiment.held, held),
+        "held_out": _figures(experiment, bundle, experiment.held, held, far),
         "held_out_by_expert": {g.name: score(kind, None, experiment.held_y, g.answers) for g in measured},
-        "test": _tested(experiment, bundle, tested),
+        "test": _tested(experiment, bundle, experiment.rows["test"]),
         "novelty": experiment.novelty[1],
     }
     bundle.card = write_card(bundle)
     return bundle
 
 
-def _fit_scope(experiment: Experiment, bundle: Bundle, held: np.ndarray) -> None:
-    """The detector of cases outside of all classes, where the target names a label for them."""
+def _fit_scope(experiment: Experiment, bundle: Bundle, held: np.ndarray) -> np.ndarray | None:
+    """The detector of cases outside of all classes, where the target names a label for them; see ``table_far``.
+
+    Returns:
+        How far each held-out row is from the training cases, where the detector goes by that too.
+    """
     if (outside := experiment.config.target.outside) is None:
-        return
-    learned = experiment.fitted_on if experiment.config.folds > 1 else experiment.rows["train"]
-    inside = [i for i in learned if outside not in _labels(experiment.manifest.targets[i])]
+        return None
+    inside = [i for i in experiment.fitted_on if outside not in _labels(experiment.manifest.targets[i])]
     bundle.nearest = Nearest.fit(bundle.views, experiment.manifest, inside, experiment.config.seed)
     some = np.sort(np.random.default_rng(experiment.config.seed).permutation(len(experiment.held))[:MOST_JUDGED])
-    far = table_far(bundle, experiment.manifest, [experiment.held[i] for i in some], own=True)
-    rate = experiment.config.target.false_alarm
-    bundle.scope = Scope.fit(experiment.target, experiment.held_y[some], held[some], outside, rate, far)
+    far = table_far(bundle, experiment.manifest, experiment.held, own=True)
+    rate, judged = experiment.config.target.false_alarm, None if far is None else far[some]
+    bundle.scope = Scope.fit(experiment.target, experiment.held_y[some], held[some], outside, rate, judged)
+    return far
 
 
 def _cut_down(
@@ -131,16 +134,18 @@ def _disagreement(
 def _tested(experiment: Experiment, bundle: Bundle, rows: Sequence[int]) -> dict[str, Any]:
     """The figures of the test rows, and what their answers may be relied on for."""
     asked, some = ask(bundle, experiment.manifest, rows, experiment.config.seed)
-    found = _figures(experiment, bundle, rows, asked.answers)
+    far = table_far(bundle, experiment.manifest, rows, own=True)
+    found = _figures(experiment, bundle, rows, asked.answers, far)
     if not len(rows):
         return found
     y = experiment.target.decoded(experiment.target.encode([experiment.manifest.targets[i] for i in rows]))
     group = [experiment.manifest.groups[i] for i in rows]
-    far = table_far(bundle, experiment.manifest, rows, own=True) if bundle.scope is not None else None
     return found | trust_figures(bundle, y, asked, some, experiment.present(rows), group, far)
 
 
-def _figures(experiment: Experiment, bundle: Bundle, rows: Sequence[int], answers: np.ndarray) -> dict[str, Any]:
+def _figures(
+    experiment: Experiment, bundle: Bundle, rows: Sequence[int], answers: np.ndarray, far: np.ndarray | None
+) -> dict[str, Any]:
     if not len(rows):
         return {"cases": 0}
     kind, truth = experiment.target.kind, [experiment.manifest.targets[i] for i in rows]
@@ -151,7 +156,6 @@ def _figures(experiment: Experiment, bundle: Bundle, rows: Sequence[int], answer
     if kind in (TargetKind.LABEL, TargetKind.GRADE):
         found["expected_calibration_error"] = expected_calibration_error(y, answers)
     if (scope := bundle.scope) is not None:
-        far = table_far(bundle, experiment.manifest, rows, own=True)
         found |= figures(scope, experiment.target, truth, answers, far)
     return found
 

@@ -15,7 +15,7 @@ import torch
 
 from core.bundle import Bundle
 from core.cache import FeatureCache
-from core.cells import holds
+from core.cells import holds, joined
 from core.config import ModalityConfig
 from core.dataset import Collate, Sample, prepare_row
 from core.ensemble import Ensemble
@@ -64,13 +64,17 @@ class Predictor:
         """
         row = as_row(case, self.bundle.config.modalities, id)
         found = self.predict_rows([row], explain=explain)[0]
-        empty = (f"{m}: given, but empty; treated as missing" for m in self._emptied(case, row))
-        return dataclasses.replace(found, warnings=(*empty, *found.warnings))
+        return dataclasses.replace(found, warnings=(*self._emptied(case, row), *found.warnings))
 
-    def _emptied(self, case: Mapping[str, Any], row: Row) -> list[str]:
-        """The modalities of which a case gives nothing but blank text."""
-        lacking = [m for m in self.bundle.config.modalities if m.name not in row.values]
-        return [m.name for m in lacking if any(isinstance(case.get(k), str) for k in (m.name, *m.columns))]
+    def _emptied(self, case: Mapping[str, Any], row: Row) -> Iterator[str]:
+        """What a case gives as text and is missing nevertheless, and why."""
+        for m in self.bundle.config.modalities:
+            given = [t for k in (m.name, *m.columns) if isinstance(t := case.get(k), str)]
+            if not given or m.name in row.values:
+                continue
+            sections = ", ".join(m.excerpt.sections) if m.excerpt else ""
+            why = f"without any section that this model reads ({sections})" if any(map(str.strip, given)) else "empty"
+            yield f"{m.name}: given, but {why}; treated as missing"
 
     def predict_table(self, manifest: Manifest, *, explain: bool = False, batch: int = 64) -> Iterator[Prediction]:
         """Answer all cases of a table in order, in constant memory; see ``core.batch`` for long tables."""
@@ -83,9 +87,9 @@ class Predictor:
         samples, told, unlike = self._samples(rows)
         batch = self.collate(samples)
         names = self.ensemble.modalities
-        parts = sorted({s for row in rows for s in subsets(_present(row, names))} - {frozenset()}, key=sorted)
-        wanted = [frozenset(names), *(parts if explain else [])]
-        keeps = [torch.tensor([[m in s for m in names]] * len(rows)) for s in wanted]
+        asked = {s for row in rows for s in subsets(_present(row, names))} if explain else set()
+        parts = sorted(asked - {frozenset()}, key=sorted)
+        keeps = [torch.tensor([[m in s for m in names]] * len(rows)) for s in [frozenset(names), *parts]]
         answers, *others = self.ensemble.answers(batch, keeps)  # (B, classes) or (B, 1) each; encoded once
         judged, best = self._judge(samples, answers)
         explained = self._explain(rows, best, dict(zip(parts, others))) if explain else [{}] * len(rows)
@@ -231,8 +235,7 @@ def _value(modality: ModalityConfig, case: Mapping[str, Any]) -> Any:
         return row if holds(modality, row) else None
     given = [*named.values(), *([] if modality.name in named else [whole])]
     if modality.kind is Modality.TEXT:
-        texts = [t for t in map(_text, given) if t]
-        return "\n".join(texts[:1] if modality.first else texts) or None
+        return joined(modality, [t for t in map(_text, given) if t])
     parts = [p for cell in given for p in (cell if isinstance(cell, list | tuple) else [cell])]
     paths = [p for p in parts if isinstance(p, Volume) or _text(p)]
     return tuple(p if isinstance(p, Volume) else Path(p).absolute() for p in paths) or None

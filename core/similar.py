@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
 
-import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -23,6 +22,7 @@ from core.ensemble import Ensemble, Network
 from core.manifest import Manifest
 from core.nn import Pool
 from core.schema import Batch, Modality, Row
+from core.splits import some_of
 from core.view import View
 
 MOST = 5000  # training cases that are kept; of more, so many are drawn
@@ -54,9 +54,8 @@ class Similar:
         """From training rows; None where nothing may be kept (``core.config.KEPT``) or no network answers."""
         if keep == KEPT[0] or _network(ensemble) is None:
             return None
-        if len(rows) > MOST:
-            rows = np.sort(np.random.default_rng(seed).choice(np.asarray(rows), MOST, replace=False)).tolist()
-        collate, found, cases = Collate(views, None), list[Tensor](), [manifest.row(int(i)) for i in rows]
+        cases = [manifest.row(i) for i in some_of(rows, MOST, seed)]
+        collate, found = Collate(views, None), list[Tensor]()
         for start in range(0, len(cases), _BATCH):
             part = cases[start : start + _BATCH]
             prepared = [{n: views[n].finish(p) for n, p in prepare_row(row, views).items()} for row in part]

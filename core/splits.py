@@ -53,6 +53,17 @@ def rows_of(manifest: Manifest, part: str | None) -> list[int]:
     return rows
 
 
+def some_of(rows: Sequence[int], most: int, seed: int = 0) -> list[int]:
+    """All of the rows as they come where they are few; of more than ``most``, so many drawn by ``seed``, sorted.
+
+    >>> some_of([3, 5, 8], 5), len(some_of(range(100), 5))
+    ([3, 5, 8], 5)
+    """
+    if len(rows) <= most:
+        return [int(i) for i in rows]
+    return np.sort(np.random.default_rng(seed).choice(np.asarray(rows), most, replace=False)).tolist()
+
+
 def folds(
     targets: Sequence[Any], groups: Sequence[str | None], n: int, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:

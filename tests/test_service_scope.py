@@ -72,6 +72,16 @@ def test_the_stated_rate_holds_on_fresh_rows(bundle: Bundle) -> None:
     assert found["inside_accuracy"] <= found["inside_accuracy_unmarked"]
 
 
+def test_a_table_of_outsiders_alone_is_refused_or_measured(bundle: Bundle) -> None:
+    """Where training met none they are no class: there is nothing to measure answers on."""
+    table = Manifest.open(turns(20, seed=2).query("intent == @recipe.OUT_OF_SCOPE"), bundle.config)
+    if recipe.OUT_OF_SCOPE in bundle.ensemble.target.classes:
+        assert evaluate(bundle, table).scope.keys() == {"outside_recall"}
+        return
+    with pytest.raises(ConfigError, match="every row lies outside of the model's classes"):
+        evaluate(bundle, table)
+
+
 def test_it_is_saved_with_the_bundle(bundle: Bundle, tmp_path) -> None:
     bundle.save(tmp_path / "bundle")
     again = Bundle.load(tmp_path / "bundle")

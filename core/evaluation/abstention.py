@@ -65,9 +65,10 @@ def abstention_figures(
     known = {name: np.array(values) for name, values in named.items() if np.isfinite(values[0])}
     low, high = np.quantile(curves[1:], [0.025, 0.975], axis=0)  # (shares,)
     ends = {name: np.nanquantile(values[1:], [0.025, 0.975]).tolist() for name, values in known.items()}
-    if "error" in known and known["error"][0] in (0, 1):  # no resample can tell how far this could be off
-        kept = ~referred
-        ends["error"] = list(share_interval(int(wrong[kept].sum()), int(kept.sum())))
+    counted = {"answered": ~referred, "error": wrong[~referred], "error_of_all": wrong}
+    for name, hits in counted.items():
+        if name in known and known[name][0] in (0, 1):  # no resample can tell how far this could be off
+            ends[name] = list(share_interval(int(hits.sum()), len(hits)))
     return {
         "cases": len(y),
         **{name: float(values[0]) for name, values in known.items()},

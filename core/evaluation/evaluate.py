@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.metrics import confusion_matrix
 
 from core.bundle import Bundle
-from core.errors import Fault, TableError
+from core.errors import ConfigError, Fault, TableError
 from core.evaluation.calibration import expected_calibration_error
 from core.evaluation.decision import DecisionCurve, decision_curves
 from core.evaluation.intervals import interval
@@ -91,7 +91,7 @@ def evaluate(
     ``by``: columns whose groups are measured apart; ``decide``: with decision curves.
 
     Raises:
-        ConfigError: for a split that the table does not have.
+        ConfigError: for a split that the table does not have, or where no row is of the model's classes.
         TableError: for classes that the model does not know, with their rows.
     """
     rows = rows_of(manifest, split)
@@ -105,6 +105,8 @@ def evaluate(
         known = np.array([not _is_alien(t, target.classes) for t in truth])  # others are outsiders to the model
         asked, some, far = asked.of(known, some), _kept_places(known, some), None if far is None else far[known]
         rows = [i for i, k in zip(rows, known) if k]
+        if not rows:
+            raise ConfigError("evaluate: every row lies outside of the model's classes; add rows of its classes")
     answers = asked.answers
     y = target.decoded(target.encode([manifest.targets[i] for i in rows]))
     groups = [manifest.groups[i] for i in rows]

@@ -19,6 +19,7 @@ from torch.nn.functional import normalize
 
 from core.manifest import Manifest
 from core.schema import Modality
+from core.splits import some_of
 from core.view import View
 
 MOST = 20_000  # training cases that are kept; of more, so many are drawn
@@ -39,8 +40,7 @@ class Nearest:
         view = _chosen(views)
         if view is None:
             return None
-        if len(rows) > MOST:
-            rows = np.sort(np.random.default_rng(seed).choice(np.asarray(rows), MOST, replace=False)).tolist()
+        rows = some_of(rows, MOST, seed)
         here = [(i, v) for i, v in zip(rows, _vectors(view, manifest, rows)) if v is not None]
         if not here:
             return None

@@ -23,6 +23,7 @@ from core.preprocess.audio import AudioPreprocessor
 from core.preprocess.tabular import TabularPreprocessor
 from core.progress import Progress, silent
 from core.schema import Modality
+from core.splits import some_of
 from core.view import View
 
 FOLDS, QUANTILE, MARGIN, FEW = 5, 0.99, 1.25, 5.0
@@ -141,7 +142,4 @@ def _evidence(manifest: Manifest, view: View, row: int) -> Any:
 def _drawn(manifest: Manifest, name: str, rows: Sequence[int]) -> list[int]:
     """At most ``MOST`` of the rows that have a modality."""
     place = [m.name for m in manifest.config.modalities].index(name)
-    found = [int(i) for i in rows if manifest.present[i, place]]
-    if len(found) <= MOST:
-        return found
-    return sorted(np.random.default_rng(0).choice(found, MOST, replace=False).tolist())
+    return some_of([int(i) for i in rows if manifest.present[i, place]], MOST)

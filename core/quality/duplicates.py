@@ -18,6 +18,7 @@ from core.errors import FileError
 from core.manifest import Manifest
 from core.preprocess.image_file import read_image
 from core.schema import Modality
+from core.splits import some_of
 
 MOST = 5_000  # cases compared; of more, so many are drawn
 ALIKE, BITS = 0.95, 3
@@ -51,14 +52,12 @@ class Duplicates:
 
 def find_duplicates(manifest: Manifest, part: Sequence[str]) -> list[Duplicates]:
     """Like cases of every modality that has any; ``part`` is train, val or test of every case."""
-    rows = np.arange(len(manifest))
-    if len(rows) > MOST:
-        rows = np.sort(np.random.default_rng(0).choice(rows, MOST, replace=False))
+    rows = some_of(range(len(manifest)), MOST)
     found = []
     for m in manifest.config.modalities:
         if m.kind is Modality.TABULAR:
             continue
-        here = [(int(i), cell) for i in rows if (cell := manifest.cell(int(i), m.name)) is not None]
+        here = [(i, cell) for i in rows if (cell := manifest.cell(i, m.name)) is not None]
         pairs = _like(m.kind, [cell for _, cell in here])
         if len(pairs):
             place = np.array([i for i, _ in here])

@@ -24,6 +24,7 @@ from core.preprocess import build
 from core.progress import Progress, silent
 from core.quality.duplicates import Duplicates, Pairs, counted
 from core.schema import Modality
+from core.splits import some_of
 from core.view import View, build_views
 
 MOST = 1_000  # cases compared; of more, so many are drawn
@@ -51,14 +52,12 @@ def find_alike(
 
     What cannot be read is left out here: it is reported elsewhere.
     """
-    rows = np.arange(len(manifest))
-    if len(rows) > MOST:
-        rows = np.sort(np.random.default_rng(0).choice(rows, MOST, replace=False))
+    rows = some_of(range(len(manifest)), MOST)
     found = []
     for m in manifest.config.modalities:
         if m.kind is Modality.TABULAR:
             continue
-        place, x, words, limit = _vectors(manifest, m, rows.tolist(), fit_on, progress, cache)
+        place, x, words, limit = _vectors(manifest, m, rows, fit_on, progress, cache)
         pairs = alike(x, limit)
         if len(pairs):
             how = f"alike in content (cosine of {words} from {limit:g})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from core.quality.columns import ColumnFacts, column_facts
 from core.quality.duplicates import Duplicates, find_duplicates
 from core.quality.likeness import find_alike
 from core.quality.shortcuts import LOOKS_LIKE_ONE, shortcut_auroc
-from core.splits import split
+from core.splits import some_of, split
 
 READ, LIMIT = 300, 0.05  # files of a column that are read as a sample; the unreadable share at which work stops
 
@@ -118,9 +118,7 @@ def _try(manifest: Manifest, place: int, progress: Progress) -> Unreadable:
     """Read a sample of one modality's cells as training would."""
     modality = manifest.config.modalities[place]
     reader = build(modality.kind, modality.views[0].preprocess)
-    rows: Sequence[int] = np.flatnonzero(manifest.present[:, place]).tolist()
-    if len(rows) > READ:
-        rows = sorted(np.random.default_rng(0).choice(rows, READ, replace=False).tolist())
+    rows = some_of(np.flatnonzero(manifest.present[:, place]).tolist(), READ)
     faults = []
     for done, (row, cell) in enumerate(zip(rows, cells_of(manifest, modality.name, rows)()), start=1):
         try:

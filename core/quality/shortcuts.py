@@ -13,7 +13,7 @@ import numpy as np
 from core.manifest import Manifest
 from core.metrics import score
 from core.schema import Modality, TargetKind
-from core.splits import folds
+from core.splits import folds, some_of
 from core.targets import Target
 
 MOST = 5_000  # cases
@@ -26,9 +26,7 @@ def shortcut_auroc(manifest: Manifest, rows: Sequence[int]) -> float | None:
 
     if manifest.config.target.kind not in (TargetKind.LABEL, TargetKind.GRADE):
         return None
-    chosen = list(rows)
-    if len(chosen) > MOST:
-        chosen = sorted(np.random.default_rng(0).choice(chosen, MOST, replace=False).tolist())
+    chosen = some_of(rows, MOST)
     targets, groups = [manifest.targets[i] for i in chosen], [manifest.groups[i] for i in chosen]
     if len(chosen) < 40 or len({i if g is None else g for i, g in enumerate(groups)}) < 5:
         return None
