@@ -108,6 +108,8 @@ def test_what_is_usual_is_learned_from_words_and_context_by_hand() -> None:
     assert found[7] == found[0] == UNUSUAL
     np.testing.assert_allclose(found[2], -found[5], atol=1e-3)  # of two classes one is the other's opposite
     assert Habit.fit(texts[:20], context[:20], np.array([2, 5] * 10)) is None
+    apart = [str(i) for i in range(60)]  # no word and no value of context comes twice
+    assert Habit.fit(apart, [[f"said={i}"] for i in apart], np.array([2, 5] * 30)) is None
 
 
 def test_test_rows_are_not_learned_from() -> None:

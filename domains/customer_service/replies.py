@@ -29,8 +29,8 @@ from domains.customer_service.reply_habit import Habit
 from domains.customer_service.reply_ranker import Ranker
 from domains.customer_service.turns import Turn, from_dialogue, from_record, from_table, key
 
-_FORMAT = 2
-_HABIT = ("answers", "weight", "coef", "intercept")  # arrays of a Habit
+_FORMAT = 3
+_HABIT = "habit_"  # before the names of its arrays
 _SAME_MEANING = 0.8  # cosine from which another wording counts as half right
 _TWINS = 0.95  # cosine from which two answers are shown once
 _ALIASES = {"number": ("order_number", "account_number", "reference"), "name": ("customer_name", "person")}
@@ -162,11 +162,12 @@ class ReplySuggester:
         found = self.answers
         vectors = {"asked": found.asked.vectors, "said": found.said.vectors}
         counts = {k: np.asarray(getattr(found.counts, k)) for k in ("data", "indices", "indptr")}
-        habit = {f"habit_{k}": getattr(found.habit, k) for k in _HABIT} if found.habit is not None else {}
+        usual, arrays = found.habit.state() if found.habit is not None else (None, {})
+        habit = {_HABIT + name: array for name, array in arrays.items()}
         content = {
             "format": _FORMAT, "model": self.model, "seed": self.seed, "turns": self._ranker.turns,
             "features": FEATURES, "answers": [asdict(a) for a in found.answers], "values": found.values,
-            "edges": found.edges, "habit": found.habit and found.habit.terms,
+            "edges": found.edges, "habit": usual,
         }  # fmt: skip
         with replace_folder(Path(folder)) as new:
             (new / "replies.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
@@ -191,7 +192,8 @@ class ReplySuggester:
             counts = sp.csr_matrix(tuple(arrays[k] for k in ("data", "indices", "indptr")), shape=shape)
             found = cls(content["model"], seed=content["seed"])
             vectors = {str(k): arrays[k] for k in ("asked", "said") if k in arrays}
-            habit = content["habit"] and Habit(terms=content["habit"], **{k: arrays[f"habit_{k}"] for k in _HABIT})
+            own = {k.removeprefix(_HABIT): array for k, array in arrays.items() if k.startswith(_HABIT)}
+            habit = Habit.restore(content["habit"], own) if content["habit"] is not None else None
             found._answers = Answers(answers, content["values"], counts, content["edges"], found.model, vectors, habit)
             found._ranker = Ranker.load(folder, content["turns"])
         except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
