@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import importlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,10 +34,17 @@ def check(options: argparse.Namespace, progress: Progress) -> Done:
         manifest.without_faulty(options.rejected)
     faults = [str(f) for f in manifest.faults]
     found = _leaks(manifest, config, progress) if options.leaks and not faults else []
-    lines = [*faults, *facts.lines(), *(f"like cases in {d}" for d in found)]
+    more, said = _screened(options.domain, manifest)
+    lines = [*faults, *facts.lines(), *said, *(f"like cases in {d}" for d in found)]
     lines.append(f"{len(faults)} fault(s)" if faults else "no faults")
     told = {"faults": [f.to_json() for f in manifest.faults], "leaks": [dataclasses.asdict(d) for d in found]}
-    return facts.to_json() | told, "\n".join(lines), not faults
+    return facts.to_json() | told | more, "\n".join(lines), not faults
+
+
+def _screened(domain: str | None, manifest: Any) -> tuple[dict[str, Any], list[str]]:
+    """What a domain itself looks at in a table, such as reports that name the answer; as JSON and in words."""
+    look = domain and getattr(importlib.import_module(f"domains.{domain}"), "screen", None)
+    return look(manifest) if look else ({}, [])
 
 
 def _leaks(manifest: Any, config: Any, progress: Progress) -> list[Any]:

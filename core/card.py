@@ -9,13 +9,14 @@ from core.card_trust import trusted
 
 if TYPE_CHECKING:
     from core.bundle import Bundle
+    from core.config import ExcerptConfig
 
 
 def write_card(bundle: Bundle) -> str:
     """The card of a bundle from its own facts; nothing in it is written by hand."""
     config, facts = bundle.config, bundle.facts
     modalities = "\n".join(
-        f"| {m.name} | {m.kind} | {', '.join(m.columns)} | "
+        f"| {m.name} | {m.kind} | {', '.join(m.columns)}{_read(m.excerpt)} | "
         + "; ".join(f"{v.backbone} (frozen) → {v.encoder}" if v.backbone else v.encoder for v in m.views)
         + " |"
         for m in config.modalities
@@ -69,6 +70,14 @@ Kept of the training cases, to show the nearest ones: {config.keep_cases}.
 ## Made by
 `{facts["command"] or "Python"}` on {facts["created"]}; {", ".join(f"{k} {v}" for k, v in facts["versions"].items())}.
 """
+
+
+def _read(excerpt: ExcerptConfig | None) -> str:
+    """What of a text the model may read, where that is not all."""
+    if excerpt is None:
+        return ""
+    sections = f"; only {', '.join(excerpt.sections)}" if excerpt.sections else ""
+    return sections + (f"; without the words {', '.join(excerpt.hidden)}" if excerpt.hidden else "")
 
 
 def _names(figures: dict[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from core.config import ModalityConfig
 from core.errors import FileError
+from core.excerpt import excerpt
 from core.schema import Modality
 
 
@@ -62,9 +63,15 @@ def case_value(modality: ModalityConfig, rows: Sequence[Mapping[str, str]], root
         return cells if holds(modality, cells) else None
     if modality.kind is Modality.TEXT:
         texts = [text for c in modality.columns if (text := "\n".join(_distinct(r[c].strip() for r in rows)))]
-        return "\n".join(texts[:1] if modality.first else texts) or None
+        return joined(modality, texts)
     names = (name for row in rows for name in split_files(row[modality.columns[0]]))
     return tuple(locate(name, root) for name in _distinct(names)) or None
+
+
+def joined(modality: ModalityConfig, texts: Sequence[str]) -> str | None:
+    """The text of a case from those of its columns, as far as the model may read it; None if nothing is left."""
+    read = [part for text in texts if (part := excerpt(text, modality.excerpt).strip())]
+    return "\n".join(read[:1] if modality.first else read) or None
 
 
 def holds(modality: ModalityConfig, cells: Mapping[str, str]) -> bool:

@@ -14,6 +14,7 @@ from core.errors import ConfigError, unknown
 from core.schema import Modality, TargetKind
 
 KEPT = ("none", "ids", "texts")  # what a bundle may hold of its training cases
+PREAMBLE = "preamble"  # the section of a text before its first heading
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,21 @@ class ViewConfig(_FromJson):
 
 
 @dataclass(frozen=True)
+class ExcerptConfig(_FromJson):
+    """What a model may read of a text; see ``core.excerpt``."""
+
+    sections: tuple[str, ...] = ()  # only these; none named: all
+    headings: dict[str, Any] = field(default_factory=dict)  # the words that begin a section, by its name
+    untitled: str = ""  # the section that a text without any heading is
+    hidden: tuple[str, ...] = ()  # words and phrases that are masked, in any case and with simple inflections
+
+    def __post_init__(self) -> None:
+        known = {*self.headings, PREAMBLE} | ({self.untitled} - {""})
+        if alien := [s for s in self.sections if s not in known]:
+            raise unknown("section", alien[0], known)
+
+
+@dataclass(frozen=True)
 class ModalityConfig(_FromJson):
     """One modality of a case: which columns hold it and how it is looked at."""
 
@@ -86,6 +102,7 @@ class ModalityConfig(_FromJson):
     columns: tuple[str, ...]
     views: tuple[ViewConfig, ...]
     first: bool = False  # texts: only the first column that is not blank is read, such as a typed before a heard text
+    excerpt: ExcerptConfig | None = None  # texts: what of them is read; None: all
 
     def view_names(self) -> tuple[str, ...]:
         """``name`` for the first view, then ``name.1``, ``name.2``…"""
@@ -225,8 +242,8 @@ class ExperimentConfig(_FromJson):
                 raise ConfigError(f"modality {m.name!r}: {m.kind} takes one column, found {list(m.columns)}")
             if m.kind is Modality.PAIR and len(m.columns) < 2:
                 raise ConfigError(f"modality {m.name!r}: a pair takes two columns or more, found {list(m.columns)}")
-            if m.first and m.kind != Modality.TEXT:
-                raise ConfigError(f"modality {m.name!r}: first is for texts, found {m.kind}")
+            if (m.first or m.excerpt is not None) and m.kind != Modality.TEXT:
+                raise ConfigError(f"modality {m.name!r}: first and excerpt are for texts, found {m.kind}")
             if self.target.column in m.columns:
                 raise ConfigError(f"modality {m.name!r}: holds the target column {self.target.column!r}; take it out")
 

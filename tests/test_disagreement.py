@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -99,3 +100,17 @@ def test_a_scan_and_a_report_that_denies_it_make_a_sentence() -> None:
     (told,) = contradictions(Bundle, row, found)  # type: ignore[arg-type]
     assert told == "image alone shows effusion (93%), but text denies it: “No pleural effusion.”"
     assert contradictions(Bundle, row, Prediction("a", "x", {}, alone={"image": ("normal", 0.9)})) == ()  # type: ignore[arg-type]
+
+
+def test_what_was_asked_before_the_scan_denies_nothing() -> None:
+    from domains.medical.denial import contradictions
+
+    class Bundle:
+        config = config("image", "text")
+
+    image, text = Bundle.config.modalities
+    asked = dataclasses.replace(text, columns=("history",))
+    Bundle.config = dataclasses.replace(Bundle.config, modalities=(image, asked))
+    row = type("Row", (), {"values": {"text": "Cough. Rule out effusion."}})
+    found = Prediction("a", "effusion", {}, alone={"image": ("effusion", 0.93), "text": ("normal", 0.8)})
+    assert contradictions(Bundle, row, found) == ()  # type: ignore[arg-type]

@@ -2,5 +2,6 @@
 
 from domains.medical.denial import contradictions as review
 from domains.medical.diagnosis import DISCLAIMER, Diagnosis
+from domains.medical.naming import screen
 
-__all__ = ["DISCLAIMER", "Diagnosis", "review"]
+__all__ = ["DISCLAIMER", "Diagnosis", "review", "screen"]

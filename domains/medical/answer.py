@@ -8,12 +8,13 @@ from typing import Any
 from core import answer
 from core.answer import headline, how_sure, is_referred, is_unsure, label, without
 from core.bundle import Bundle
+from core.config import ExcerptConfig
 from core.schema import Prediction
 from domains.medical.diagnosis import DISCLAIMER
 
 __all__ = [
-    "headline", "how_sure", "is_referred", "is_unsure", "label", "most_telling", "name", "to_csv", "to_json", "why",
-    "without",
+    "headline", "how_sure", "is_referred", "is_unsure", "label", "most_telling", "name", "read_of", "to_csv", "to_json",
+    "why", "without",
 ]  # fmt: skip
 NAMES = {"ct": "CT", "clinical": "clinical values"}
 
@@ -21,6 +22,12 @@ NAMES = {"ct": "CT", "clinical": "clinical values"}
 def name(modality: str) -> str:
     """A modality as people call it."""
     return NAMES.get(modality, label(modality))
+
+
+def read_of(excerpt: ExcerptConfig) -> str:
+    """What of a text the model may read."""
+    sections = f"This model reads only: {', '.join(excerpt.sections)}. " if excerpt.sections else ""
+    return sections + (f"Hidden from it: {', '.join(excerpt.hidden)}." if excerpt.hidden else "")
 
 
 def why(found: Prediction) -> str:

@@ -60,7 +60,8 @@ def contradictions(bundle: Bundle, row: Row, found: Prediction) -> tuple[str, ..
         for m, (label, p) in found.alone.items()
         if kinds[m] in (Modality.IMAGE, Modality.VOLUME) and p >= SHOWS and label.lower() not in NOTHING
     }
-    texts: Sequence[str] = [m for m in found.alone if kinds[m] is Modality.TEXT]
+    asked = {m.name for m in bundle.config.modalities if "history" in m.columns[0]}  # "rule out …" denies nothing
+    texts: Sequence[str] = [m for m in found.alone if kinds[m] is Modality.TEXT and m not in asked]
     return tuple(
         f"{m} alone shows {label.replace('_', ' ')} ({p:.0%}), but {t} denies it: “{said}”"
         for m, (label, p) in shown.items()

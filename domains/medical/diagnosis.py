@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -25,9 +26,14 @@ class Diagnosis(Estimator):
     Args:
         target: the column to predict, as ``COLUMN`` or ``COLUMN:kind`` (label, labels, grade, number); None: the first
             documented one that the table has (``domains.medical.recipe.TARGETS``).
-        texts: the text columns that may be used; None: as documented.
         preset: fast, default or best; see ``core.recipes``.
         seed: of split, initialisation and order.
+        texts: the text columns that may be used; None: as documented.
+        sections: of a report, those that may be used; none named: all.
+        hide: words that no text may tell the model.
+        numbers: clinical columns of other names than the documented ones that hold numbers.
+        categories: the same, of a few words each.
+        on_defect: faults of a scan's geometry: "refuse", "resample" or "accept".
         config: a whole experiment instead of all of the above.
     """
 
@@ -37,12 +43,20 @@ class Diagnosis(Estimator):
         self,
         target: str | None = None,
         *,
-        texts: tuple[str, ...] | None = None,
         preset: str = "default",
         seed: int = 0,
+        texts: Sequence[str] | None = None,
+        sections: Sequence[str] = (),
+        hide: Sequence[str] = (),
+        numbers: Sequence[str] = (),
+        categories: Sequence[str] = (),
+        on_defect: str = "refuse",
         config: ExperimentConfig | None = None,
     ) -> None:
-        super().__init__(target, preset=preset, seed=seed, config=config, texts=texts)
+        super().__init__(
+            target, preset=preset, seed=seed, config=config, texts=texts, sections=sections, hide=hide,
+            numbers=numbers, categories=categories, on_defect=on_defect,
+        )  # fmt: skip
 
     @classmethod
     def review(cls) -> Review:

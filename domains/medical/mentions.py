@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 from core.errors import ConfigError
+from core.excerpt import pattern_of
 from domains.medical.report_sections import sections
 
 _PSEUDO = (
@@ -46,68 +47,9 @@ class Mention(NamedTuple):
     denied: bool
 
 
-def inflections(word: str) -> set[str]:
-    """A word with its simple plurals and singulars, and the adjective of -ule (nodule, nodular); lower case.
-
-    >>> sorted(inflections("metastasis"))
-    ['metastases', 'metastasis']
-    """
-    word = word.lower()
-    bases = {word}
-    for plural, singular in (("ies", "y"), ("ses", "sis"), ("ves", "f"), ("xes", "x"), ("ches", "ch"), ("s", "")):
-        if word.endswith(plural) and not word.endswith(("ss", "is", "us")) and len(word) - len(plural) > 2:
-            bases.add(word[: -len(plural)] + singular)
-            break
-    return bases | {form for base in bases for form in _plurals(base)}
-
-
-def _plurals(word: str) -> set[str]:
-    rules = (
-        ("sis", ("ses",)),
-        ("us", ("i", "uses")),
-        ("um", ("a", "ums")),
-        ("ule", ("ules", "ular")),
-        ("ex", ("ices",)),
-    )
-    for ending, forms in rules:
-        if word.endswith(ending):
-            return {word[: -len(ending)] + form for form in forms}
-    if word.endswith("y") and word[-2:-1] not in "aeiou":
-        return {word[:-1] + "ies"}
-    if word.endswith(("s", "x", "ch", "sh")):
-        return {word + "es"} if not word.endswith("es") else set()
-    return {word + "s", word + "e", word + "ta"} if word.endswith("a") else {word + "s"}
-
-
-def _pattern(words: Iterable[str]) -> re.Pattern[str]:
-    """Whole words or phrases in any case, the last word inflected; a blank also matches a hyphen or underscore."""
-    phrases = []
-    for phrase in sorted({w.strip() for w in words}, key=len, reverse=True):
-        *first, last = [p for p in re.split(r"[\s_-]+", phrase) if p] or [""]
-        if not last:
-            raise ConfigError("words: an empty word cannot be looked for; leave it out")
-        ends = "|".join(re.escape(form) for form in sorted(inflections(last), key=len, reverse=True))
-        phrases.append(r"[\s_-]+".join([*map(re.escape, first), f"(?:{ends})"]))
-    if not phrases:
-        raise ConfigError("words: at least one word is needed")
-    return re.compile(rf"(?<!\w)(?:{'|'.join(phrases)})(?!\w)", re.IGNORECASE)
-
-
-def mask(text: str, words: Sequence[str], token: str = "[MASK]") -> str:
-    """Replace whole words and phrases, in any case and with simple inflections, by ``token``.
-
-    Raises:
-        ConfigError: if no word, or an empty one, is given.
-
-    >>> mask("Two Nodules; nodular lesion, renodulation", ["nodule"])
-    'Two [MASK]; [MASK] lesion, renodulation'
-    """
-    return _pattern(words).sub(lambda _: token, text)
-
-
 def find(text: str, words: Sequence[str]) -> list[Mention]:
     """Every place that names one of ``words``, and whether it is denied there; see the module's text."""
-    pattern, found = _pattern(words), []
+    pattern, found = pattern_of(words), []
     for start, sentence in sentences(text):
         for m in pattern.finditer(sentence):
             denied = _denied(sentence[: m.start()], sentence[m.end() :])

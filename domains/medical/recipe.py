@@ -2,7 +2,8 @@
 
 ct                       a DICOM series (folder or zip), NIfTI or MHA file
 image                    one or several slices as PNG, JPEG or single DICOM, separated by |
-report, history, text    what the reader wrote; ``sections`` says which parts of a report may be used
+report, history, text    what the reader wrote; ``sections`` says which parts of a report may be used, ``hide`` which
+                         words of any text may not
 voice                    a recording of the patient
 age, sex, …              clinical columns: numbers and categories, see ``NUMBERS`` and ``CATEGORIES``
 diagnosis                the answer;  outcome columns: survival, went_icu, icu
@@ -14,13 +15,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from core.config import ExperimentConfig, ModalityConfig, TableConfig, TargetConfig
+from core.config import ExcerptConfig, ExperimentConfig, ModalityConfig, TableConfig, TargetConfig
 from core.errors import ConfigError, unknown
+from core.excerpt import MASK
+from core.preprocess.volume_io import POLICIES
 from core.recipes import Columns, build_config
 from core.schema import Modality, TargetKind
+from domains.medical.report_sections import HEADINGS, SECTIONS, UNTITLED
 
 TARGETS = ("diagnosis", "outcome", "icu", "went_icu", "survival", "body_part", "location_category", "category", "label")
 TEXTS = ("report", "history", "history_masked", "text_masked", "text", "findings")
+REPORTS = ("report", "text_masked", "text", "findings")  # texts that have sections
+SPECIAL = ("case_id", "patient_id", "split")
 NUMBERS = (
     "age", "crp", "temperature", "oxygen_saturation", "pO2_saturation", "heart_rate", "pack_years", "d_dimer",
     "leukocyte_count", "neutrophil_count", "lymphocyte_count", "offset_days",
@@ -39,11 +45,24 @@ def build(
     texts: Sequence[str] | None = None,
     numbers: Sequence[str] = (),
     categories: Sequence[str] = (),
+    sections: Sequence[str] = (),
+    hide: Sequence[str] = (),
+    on_defect: str = "refuse",
 ) -> ExperimentConfig:
     """An experiment over the columns that a table has under their documented names.
 
-    ``texts`` limits which text columns are used (findings often name the answer: see ``domains.medical.reports``);
-    ``numbers`` and ``categories`` add clinical columns of other names.
+    Args:
+        columns: of the table.
+        target: the column to predict, as ``COLUMN`` or ``COLUMN:kind``; None: the first of ``TARGETS``.
+        preset: fast, default or best; see ``core.recipes``.
+        seed: of split, initialisation and order.
+        texts: the text columns that may be used; None: as documented.
+        numbers: clinical columns of other names that hold numbers.
+        categories: the same, of a few words each.
+        sections: of ``SECTIONS``, those of a report that may be used, in training and of every later case; none
+            named: all. Findings and impression often name the answer: ``polyfuse check`` measures it.
+        hide: words that no text may tell the model, in any case and with simple inflections.
+        on_defect: faults of a scan's geometry: "refuse", "resample" or "accept".
 
     Raises:
         ConfigError: if no target or no input is found; the message lists what was looked for.
@@ -72,19 +91,50 @@ def build(
         split="split" if "split" in columns else None,
     )
     asked = TargetConfig(column, TargetKind(kind) if kind else TargetKind.LABEL)
-    return _tuned(build_config(modalities, asked, table, preset, drop=("[MASK]",), seed=seed))
+    config = _tuned(build_config(modalities, asked, table, preset, drop=(MASK,), seed=seed), on_defect)
+    return excerpted(config, sections, hide)
 
 
-def _tuned(config: ExperimentConfig) -> ExperimentConfig:
+def excerpted(config: ExperimentConfig, sections: Sequence[str] = (), hide: Sequence[str] = ()) -> ExperimentConfig:
+    """The same experiment on these sections of its reports alone, and without these words in any text.
+
+    Raises:
+        ConfigError: for an unknown section, or sections without a report to take them from.
+    """
+    if alien := [s for s in sections if s not in SECTIONS]:
+        raise unknown("section", alien[0], SECTIONS)
+    if sections and not any(m.columns[0] in REPORTS for m in config.modalities):
+        raise ConfigError(f"sections: no report is among the inputs; use one of {', '.join(REPORTS)}, or name none")
+    return dataclasses.replace(
+        config, modalities=tuple(_excerpted(m, tuple(sections), tuple(hide)) for m in config.modalities)
+    )
+
+
+def _excerpted(modality: ModalityConfig, sections: tuple[str, ...], hide: tuple[str, ...]) -> ModalityConfig:
+    kept = sections if modality.columns[0] in REPORTS else ()
+    if modality.kind is not Modality.TEXT or not (kept or hide):
+        return modality
+    found = dataclasses.replace(modality.excerpt or ExcerptConfig(), hidden=hide)
+    if kept:
+        headings = {name: list(words) for name, words in HEADINGS.items()}
+        found = dataclasses.replace(found, sections=kept, headings=headings, untitled=UNTITLED)
+    return dataclasses.replace(modality, excerpt=found)
+
+
+def _tuned(config: ExperimentConfig, on_defect: str) -> ExperimentConfig:
     """Medical tables are small and unbalanced: weigh classes, and stop late. CT is seen in mm, not fitted to a cube."""
     training = dataclasses.replace(config.training, class_weights=True, patience=15)
-    return dataclasses.replace(config, training=training, modalities=tuple(map(_in_mm, config.modalities)))
+    modalities = tuple(_in_mm(m, on_defect) for m in config.modalities)
+    return dataclasses.replace(config, training=training, modalities=modalities)
 
 
-def _in_mm(modality: ModalityConfig) -> ModalityConfig:
+def _in_mm(modality: ModalityConfig, on_defect: str) -> ModalityConfig:
     if modality.kind is not Modality.VOLUME:
         return modality
-    grids = ((v, CHEST_SLICES if v.backbone else CHEST) for v in modality.views)
+    if on_defect not in POLICIES:
+        raise unknown("on_defect", on_defect, POLICIES)
+    chosen = {} if on_defect == POLICIES[0] else {"on_defect": on_defect}
+    grids = ((v, (CHEST_SLICES if v.backbone else CHEST) | chosen) for v in modality.views)
     views = (dataclasses.replace(v, preprocess=v.preprocess | grid) for v, grid in grids)
     return dataclasses.replace(modality, views=tuple(views))
 

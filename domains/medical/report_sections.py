@@ -1,15 +1,16 @@
 """Sections of a report: what was known before, how it was scanned, what was seen, what was concluded.
 
-Headings are known English words at the start of a line, with a colon or alone on the line, in any case; or within a
-line, capitalised and with a colon. Headings of organs ("LUNGS:") stay part of the section that they stand in.
+Headings are known English words, found as ``core.excerpt`` tells. Headings of organs ("LUNGS:") stay part of the
+section that they stand in.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
+from core.config import PREAMBLE
 from core.errors import ConfigError, unknown
+from core.excerpt import pieces
 
 HEADINGS: dict[str, tuple[str, ...]] = {
     "history": (
@@ -34,14 +35,8 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     ),
     "addendum": ("addendum", "addenda"),
 }  # fmt: skip
-SECTIONS = (*HEADINGS, "preamble")
-_NAME = {name: section for section, names in HEADINGS.items() for name in names}
-_ANY = "|".join(re.escape(n).replace(r"\ ", r"[ \t]+") for n in sorted(_NAME, key=len, reverse=True))
-_HEADING = re.compile(
-    rf"^[ \t>*#_]*(?P<line>{_ANY})[*_]*[ \t]*(?::[*_]*|[-–][ \t]|$)"  # begins a line
-    rf"|(?:(?<=[.:;!?)\d]\s)|(?<=\s\s))(?P<inside>{_ANY})[ \t]*:",  # within a line: only capitalised, see below
-    re.IGNORECASE | re.MULTILINE,
-)
+SECTIONS = (*HEADINGS, PREAMBLE)
+UNTITLED = "findings"  # what a report without any heading is
 
 
 def sections(text: str) -> dict[str, str]:
@@ -53,16 +48,10 @@ def sections(text: str) -> dict[str, str]:
     >>> sections("HISTORY: cough. FINDINGS: Nodule on the left.\\nIMPRESSION\\nNodule.")
     {'history': 'cough.', 'findings': 'Nodule on the left.', 'impression': 'Nodule.'}
     """
-    found = [m for m in _HEADING.finditer(text) if m["line"] or m["inside"][0].isupper()]
-    parts = [("preamble" if found else "findings", text[: found[0].start()] if found else text)]
-    ends = [m.start() for m in found[1:]] + [len(text)]
-    for match, end in zip(found, ends):
-        name = " ".join((match["line"] or match["inside"]).lower().split())
-        parts.append((_NAME[name], text[match.end() : end]))
     result: dict[str, str] = {}
-    for section, part in parts:
-        if part.strip():
-            result[section] = "\n".join(filter(None, (result.get(section), part.strip())))
+    for piece in pieces(text, HEADINGS, UNTITLED):
+        if part := text[piece.body : piece.end].strip():
+            result[piece.section] = "\n".join(filter(None, (result.get(piece.section), part)))
     return result
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from core.excerpt import hide as mask
 from domains.medical.language import language, looks_english
-from domains.medical.mentions import Counts, Mention, Mentions, find, label_mentions, mask
+from domains.medical.mentions import Counts, Mention, Mentions, find, label_mentions
 from domains.medical.report_sections import HEADINGS, SECTIONS, sections, select
 
 __all__ = [
