@@ -6,10 +6,11 @@ import argparse
 import dataclasses
 import fnmatch
 import importlib
+import inspect
 import json
 import pkgutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -35,7 +36,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epsilon", type=float, help="train with differential privacy, spending at most this")
     parser.add_argument("--delta", type=float, default=1e-5, help="of --epsilon; default 1e-5")
     parser.add_argument("--clip", type=float, default=1.0, help="norm that each case's gradient is cut to; default 1")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="training option: epochs=20")
+    words = "training option, epochs=20, or one of the domain's recipe, false_alarm=0.02"
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=words)
     parser.add_argument("--rejected", type=Path, help=_REJECTED)
 
 
@@ -131,9 +133,22 @@ def _config(options: argparse.Namespace, columns: Sequence[str]) -> ExperimentCo
         return _changed(read_config(options.config), options)
     if options.domain:
         _refuse("--domain", options, _COLUMNS)
-        recipe = importlib.import_module(f"domains.{known_domain(options.domain)}.recipe")
-        return _changed(recipe.build(columns, target=options.target, preset=options.preset or "default"), options)
+        build = importlib.import_module(f"domains.{known_domain(options.domain)}.recipe").build
+        own = _own_options(build)
+        told = {key: _fitting(own[key], _value(value)) for key, value in map(_pair, options.set) if key in own}
+        config = build(columns, target=options.target, preset=options.preset or "default", **told)
+        return _changed(config, options, own)
     return _changed(_plain(options, columns), options)
+
+
+def beside(options: argparse.Namespace, config: ExperimentConfig) -> Any:
+    """What a domain learns of a table besides its target, read and checked before anything is trained; None: nothing.
+
+    Raises:
+        TableError: with all faults of what is learned besides.
+    """
+    found = options.domain and getattr(importlib.import_module(f"domains.{options.domain}"), "Beside", None)
+    return found.read(options.table, config.target) if found else None
 
 
 def known_domain(name: str) -> str:
@@ -202,18 +217,35 @@ def _matching(pattern: str, columns: Sequence[str], inputs: Sequence[str]) -> li
     return found
 
 
-def _changed(config: ExperimentConfig, options: argparse.Namespace) -> ExperimentConfig:
-    """The config with single options of the command line put in."""
+def _own_options(build: Callable[..., ExperimentConfig]) -> dict[str, Any]:
+    """What a domain's recipe may be told besides what has an option of its own, with the defaults."""
+    own = inspect.signature(build).parameters
+    return {name: p.default for name, p in own.items() if name not in ("columns", "target", "preset", "seed")}
+
+
+def _fitting(default: Any, value: Any) -> Any:
+    """Names joined by commas as a list, where one is asked for."""
+    return value.split(",") if isinstance(value, str) and (default is None or isinstance(default, tuple)) else value
+
+
+def _pair(given: str) -> tuple[str, str]:
+    key, equals, value = given.partition("=")
+    if not equals:
+        raise ConfigError(f"--set {given!r}: expected KEY=VALUE, such as epochs=20")
+    return key, value
+
+
+def _changed(config: ExperimentConfig, options: argparse.Namespace, done: Collection[str] = ()) -> ExperimentConfig:
+    """The config with single options of the command line put in; those ``done`` the domain's recipe was told."""
     if options.fusion:
         config = dataclasses.replace(config, fusion=options.fusion, fusion_options={})
     data = config.to_json() | ({} if options.seed is None else {"seed": options.seed})
-    for given in options.set:
-        key, equals, value = given.partition("=")
-        if not equals:
-            raise ConfigError(f"--set {given!r}: expected KEY=VALUE, such as epochs=20")
+    for key, value in map(_pair, options.set):
+        if key in done:
+            continue
         place = data["training"] if key in data["training"] else data
         if key not in place:
-            raise unknown("option for --set", key, [*data["training"], *data])
+            raise unknown("option for --set", key, [*done, *data["training"], *data])
         place[key] = _value(value)
     config = ExperimentConfig.from_json(data)
     if options.epsilon is None:

@@ -73,7 +73,10 @@ def train(options: argparse.Namespace, progress: Progress) -> Done:
     from core.experiment import train as fit
 
     manifest, config = cli_spec.open_checked(options)
+    more = cli_spec.beside(options, config)
     bundle = fit(manifest, config, options.out, progress=progress, command=options.command, overwrite=options.overwrite)
+    if more is not None:
+        more.learn(bundle, options.out / "bundle", progress)
     return bundle.facts, f"{bundle.card}\nSaved to {options.out / 'bundle'}", True
 
 

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.config import ConfigError
+from apps.cli import main
+from core.config import ConfigError, TargetConfig
 from core.errors import BundleError, TableError
-from domains.customer_service import patterns
+from domains.customer_service import IntentDetector, beside, patterns
 from domains.customer_service.slots import LabelledText, SlotTagger, read_labelled, span_f1
 
 CITIES = ("Paris", "Rome", "Oslo", "Lima", "New York", "Hong Kong")
@@ -74,6 +75,47 @@ def test_rows_with_another_number_of_labels_are_told_at_once() -> None:
 def test_too_little_to_learn_from_is_refused() -> None:
     with pytest.raises(ConfigError, match="expected 20 labelled turns"):
         SlotTagger().fit(turns(3))
+
+
+def labelled(count: int = 60) -> pd.DataFrame:
+    """Turns of two intents with labelled words, and the domain of each intent."""
+    found = turns(count)
+    rows = [(" ".join(t.words), " ".join(t.labels), "book", "travel") for t in found]
+    rows += [(f"where is my bag {i % 7}", "", "bag", "luggage") for i in range(count)]
+    split = [("train", "train", "val", "test")[i % 4] for i in range(2 * count)]
+    names = ["text", "slot_labels", "intent", "intent_domain"]
+    return pd.DataFrame(rows, columns=names).assign(split=split)
+
+
+def test_the_command_trains_slots_and_domains_beside_the_intent(tmp_path, capsys) -> None:
+    labelled().to_csv(tmp_path / "t.csv", index=False)
+    quick = ["--preset", "fast", "--set", "epochs=1", "--set", "width=16", "--set", "floor=false"]
+    asked = ["train", str(tmp_path / "t.csv"), "--domain", "customer_service", "--out", str(tmp_path / "run"), *quick]
+    assert main([*asked, "--set", "false_alarm=0.02", "--set", "outside=oos", "--set", "modalities=text"]) == 0
+    assert "micro F1 of whole slots on 15 test turns" in capsys.readouterr().out
+    model = IntentDetector.load(tmp_path / "run" / "bundle")
+    found = model.detect(text="book KL123 from Rome to Oslo", explain=False)
+    assert [(s.name, s.text) for s in found.slots] == [("flight", "KL123"), ("departure", "Rome"), ("arrival", "Oslo")]
+    assert set(found.domains) == {"travel", "luggage"}
+    assert (model.bundle.config.target.false_alarm, model.bundle.config.target.outside) == (0.02, "oos")
+    model.save(tmp_path / "copy")
+    assert IntentDetector.load(tmp_path / "copy").slots("to Lima") == model.slots("to Lima")
+    assert main([*asked, "--overwrite", "--set", "few_shots=true"]) == 1
+    assert "Did you mean 'few_shot'" in capsys.readouterr().err
+
+
+def test_labels_that_cannot_be_learned_are_told_before_anything_is_trained(tmp_path) -> None:
+    few = labelled(60)
+    few.loc[few.index[8:], "slot_labels"] = ""
+    with pytest.raises(ConfigError, match="found 6 turns; label more, or leave the column out"):
+        beside.Beside.read(few, TargetConfig("intent"))
+    assert not beside.Beside.read(few, TargetConfig("urgency")).learned
+    with pytest.raises(TableError, match="belongs to 'travel' in an earlier row"):
+        beside.Beside.read(labelled().assign(intent="book"), TargetConfig("intent"))
+
+
+def test_without_labelled_words_patterns_find_what_they_know() -> None:
+    assert [s.source for s in IntentDetector().slots("order AB-1234, 20 pounds")] == ["pattern", "pattern"]
 
 
 def test_a_slot_counts_only_whole() -> None:

@@ -1,6 +1,8 @@
 """What a customer wants, where it goes and what to answer, from speech, text, the dialogue so far and behaviour."""
 
+from domains.customer_service.beside import Beside
 from domains.customer_service.intent import Detection, IntentDetector
 from domains.customer_service.replies import ReplySuggester, Suggestion
+from domains.customer_service.streaming import TurnStream, detect_growing
 
-__all__ = ["Detection", "IntentDetector", "ReplySuggester", "Suggestion"]
+__all__ = ["Beside", "Detection", "IntentDetector", "ReplySuggester", "Suggestion", "TurnStream", "detect_growing"]

@@ -143,8 +143,9 @@ class Desk:
             lacking.append("nothing was written or heard, so no reply is suggested")
         else:
             lines = [*dialogue, f"customer: {words}"]
+            slots = {slot.name: slot.text for slot in self.detector.slots(words)}  # fill the placeholders of replies
             return tuple(
-                self.suggester.suggest(lines, behaviour=turn["behaviour"], intent=found.label, slots=_slots(words), k=k)
+                self.suggester.suggest(lines, behaviour=turn["behaviour"], intent=found.label, slots=slots, k=k)
             )
         return ()
 
@@ -160,13 +161,6 @@ def _switched_off(turn: Mapping[str, Any], without: frozenset[str]) -> dict[str,
     """The turn without some modalities."""
     of = {"audio": "speech", "text": "text", "recognised": "text", "confidence": "text"}
     return {name: None if of.get(name, name) in without else value for name, value in turn.items()}
-
-
-def _slots(words: str) -> dict[str, str]:
-    """Values that patterns find, by name, to fill the placeholders of replies."""
-    from domains.customer_service import patterns
-
-    return {slot.name: slot.text for slot in patterns.find(words)}
 
 
 @contextlib.contextmanager

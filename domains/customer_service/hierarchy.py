@@ -10,8 +10,8 @@ from core.table import StringTable
 from domains.customer_service.recipe import OUT_OF_SCOPE
 
 
-def read(table: Table, intents: str, domains: str | None) -> dict[str, str]:
-    """The domain of every intent of a table; empty where no ``domains`` column is named.
+def read(table: Table, intents: str, domains: str | None, outside: str | None = OUT_OF_SCOPE) -> dict[str, str]:
+    """The domain of every intent of a table but ``outside``; empty where no ``domains`` column is named.
 
     Raises:
         ConfigError: for a column that the table does not have.
@@ -27,7 +27,7 @@ def read(table: Table, intents: str, domains: str | None) -> dict[str, str]:
         row = opened.row(i, (intents, domains))
         domain = row[domains].strip()
         for intent in (part.strip() for part in row[intents].split("|")):
-            if intent and intent != OUT_OF_SCOPE:
+            if intent and intent != outside:
                 first = found.setdefault(intent, domain)
                 if not domain or first != domain:
                     reason = f"intent {intent!r} belongs to {first!r} in an earlier row; an intent has one domain"

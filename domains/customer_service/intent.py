@@ -18,7 +18,9 @@ from core.estimator import Estimator, Table
 from core.progress import Progress, silent
 from core.schema import Prediction
 from core.table import StringTable
-from domains.customer_service import hierarchy, recipe
+from domains.customer_service import beside, hierarchy, patterns, recipe
+from domains.customer_service.beside import Beside
+from domains.customer_service.slots import Slot, SlotTagger
 
 if TYPE_CHECKING:
     from core.recognition import Recogniser
@@ -38,6 +40,7 @@ class Detection(Prediction):
     recognised: bool = False  # whether a recogniser heard it
     confidence: float | None = None  # of the recogniser, where it tells
     seconds: dict[str, float] = field(default_factory=dict)  # spent on recognition and on the answer
+    slots: tuple[Slot, ...] = ()  # values in the text: amounts, order numbers, dates, or as labelled in training
 
 
 class IntentDetector(Estimator):
@@ -47,9 +50,10 @@ class IntentDetector(Estimator):
         target: the column to predict, see ``domains.customer_service.recipe``; None: the first documented one. An
             ``intent`` column in which a cell names several, joined by '|', is read as several labels.
         preset, seed, config: as in ``Estimator``.
-        hierarchy: a column with each intent's domain; answers then also say how probable each domain is.
+        hierarchy: a column with each intent's domain, ``intent_domain`` where that is there; answers then also say how
+            probable each domain is.
         recogniser: hears speech that comes without a text, see ``core.recognition``; None: speech stays speech.
-        options: ``few_shot``, ``modalities``, ``numbers``, ``categories``, ``false_alarm`` of ``recipe.build``.
+        options: ``few_shot``, ``modalities``, ``false_alarm``… of ``recipe.build``.
     """
 
     recipe: ClassVar = recipe
@@ -64,32 +68,36 @@ class IntentDetector(Estimator):
     ) -> None:
         super().__init__(target, **options)
         self.hierarchy, self.recogniser = hierarchy, recogniser
+        self.tagger: SlotTagger | None = None
 
     def fit(
         self, table: Table, *, root: Path | None = None, out: Path | None = None, progress: Progress = silent
     ) -> Self:
-        """Train on a CSV, Parquet or DataFrame, as ``Estimator.fit``.
+        """Train on a CSV, Parquet or DataFrame, as ``Estimator.fit``; where words are labelled, also a tagger of slots.
 
         Raises:
-            TableError: with all faults of the table.
-            ConfigError: for a hierarchy that is none: an intent in two domains.
+            TableError: with all faults of the table, such as an intent in two domains.
+            ConfigError: for a hierarchy that the table does not have.
         """
         if self.config is None:
             self.target = _several(table, self.target)
-        parents = hierarchy.read(table, self._config(table).target.column, self.hierarchy)
+        more = Beside.read(table, self._config(table).target, self.hierarchy)
         super().fit(table, root=root, out=out, progress=progress)
-        if parents:
-            self.bundle.facts["hierarchy"] = parents
-            if out is not None:
-                self.bundle.save(out / "bundle")
+        self.tagger = more.learn(self.bundle, None if out is None else out / "bundle", progress)
         self._remember_only()
         return self
+
+    def save(self, folder: Path | str) -> None:
+        """Write the bundle, and the tagger of slots beside it in ``FOLDER-slots``."""
+        super().save(folder)
+        if self.tagger is not None:
+            self.tagger.save(beside.place(Path(folder)))
 
     @classmethod
     def load(cls, folder: Path | str, cache: FeatureCache | None = None, recogniser: Recogniser | None = None) -> Self:
         """Open a bundle that ``save`` or ``polyfuse train`` wrote; features are kept in memory unless ``cache`` is."""
         found = super().load(folder, cache or MemoryCache())
-        found.recogniser = recogniser
+        found.recogniser, found.tagger = recogniser, beside.tagger_of(Path(folder))
         return found
 
     def detect(
@@ -133,11 +141,16 @@ class IntentDetector(Estimator):
             recognised=was_heard,
             confidence=confidence if was_heard else None,
             seconds=seconds,
+            slots=self.slots(text or recognised or ""),
         )
+
+    def slots(self, text: str) -> tuple[Slot, ...]:
+        """Amounts, numbers, dates and the like in a text: as the tagger learned them, else by their written form."""
+        return self.tagger.find(text) if self.tagger is not None else patterns.find(text)
 
     def _detection(self, found: Prediction, **more: Any) -> Detection:
         parents = self.bundle.facts.get("hierarchy", {})
-        inside = [(c, p) for c, p in found.probabilities.items() if c != recipe.OUT_OF_SCOPE]
+        inside = [(c, p) for c, p in found.probabilities.items() if c != self.bundle.config.target.outside]
         top = tuple(sorted(inside, key=lambda item: -item[1])[:TOP])
         fields = {f.name: getattr(found, f.name) for f in dataclasses.fields(found)}
         return Detection(**fields, top=top, domains=hierarchy.totals(inside, parents), **more)

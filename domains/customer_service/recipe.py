@@ -6,7 +6,10 @@ recognised, asr_tiny_en       as a recogniser heard it; read only where ``text``
 dialogue                      the turns before, one a line: ``customer: …``, ``agent: …``
 numbers and categories        what the customer did: see NUMBERS, CATEGORIES
 intent                        what the customer wants, or OUT_OF_SCOPE; several, joined by '|', with ``intent:labels``
+intent_domain                 the group that the intent belongs to; answers then also say how probable each group is
+slot_labels                   a label a word of ``text``, ``O`` for none; a tagger is then trained beside the model
 urgency                       low, normal, high;    queue, action    where the turn goes, what the agent does next
+reply                         what the agent answered; read by ``ReplySuggester``
 turn_id, split                special columns; rows of one group, customer or speaker stay on one side of every split
 """
 
@@ -22,6 +25,7 @@ from core.schema import Modality, TargetKind
 
 TARGETS = ("intent", "urgency", "queue", "action")
 OUT_OF_SCOPE = "out_of_scope"
+DOMAIN, SLOTS = "intent_domain", "slot_labels"
 URGENCIES = ("low", "normal", "high")
 WRITTEN, RECOGNISED = ("text",), ("recognised", "asr_tiny_en")
 GROUPS = ("group", "customer_id", "speaker", "user_worker", "dialogue_id")
@@ -43,18 +47,20 @@ def build(
     numbers: Sequence[str] = (),
     categories: Sequence[str] = (),
     false_alarm: float = 0.05,
+    outside: str = OUT_OF_SCOPE,
     few_shot: bool = False,
 ) -> ExperimentConfig:
     """An experiment over the columns that a table has under their documented names.
 
     ``target`` is ``COLUMN`` or ``COLUMN:kind``; ``modalities`` limits which of speech, text, dialogue and behaviour are
     used; ``numbers`` and ``categories`` add behaviour columns of other names. ``false_alarm`` is the share of turns
-    within scope that may be marked as out of scope. ``few_shot``: for five to ten turns an intent, all learned from.
+    within scope that may be marked as out of scope, ``outside`` how a table calls such turns. ``few_shot``: for five to
+    ten turns an intent, all learned from.
 
     Raises:
         ConfigError: if no target or no input is found; the message lists what was looked for.
     """
-    asked = _target(columns, target, false_alarm)
+    asked = _target(columns, target, false_alarm, outside)
     found = _inputs(columns, asked.column, numbers, categories)
     if modalities is not None:
         if alien := [m for m in modalities if m not in found]:
@@ -80,7 +86,7 @@ def _few_shot(config: ExperimentConfig) -> ExperimentConfig:
     return dataclasses.replace(config, table=table, seeds=1, folds=5, stack=False, floor=False)
 
 
-def _target(columns: Sequence[str], asked: str | None, false_alarm: float) -> TargetConfig:
+def _target(columns: Sequence[str], asked: str | None, false_alarm: float, outside: str) -> TargetConfig:
     column, _, kind = (asked or next((c for c in TARGETS if c in columns), "")).partition(":")
     if not column:
         raise ConfigError(f"no target column is found; looked for {', '.join(TARGETS)}: name it with --target")
@@ -92,9 +98,7 @@ def _target(columns: Sequence[str], asked: str | None, false_alarm: float) -> Ta
         return TargetConfig(column, TargetKind.GRADE, URGENCIES)
     asked_kind = TargetKind(kind or TargetKind.LABEL)
     can_lie_outside = column == "intent" and asked_kind in (TargetKind.LABEL, TargetKind.LABELS)
-    return TargetConfig(
-        column, asked_kind, None, outside=OUT_OF_SCOPE if can_lie_outside else None, false_alarm=false_alarm
-    )
+    return TargetConfig(column, asked_kind, None, outside=outside if can_lie_outside else None, false_alarm=false_alarm)
 
 
 def _inputs(

@@ -26,6 +26,7 @@ from core.table import StringTable
 from domains.customer_service.tagger import Tagger, Vocabulary
 
 OUTSIDE = "O"
+FEWEST = 20  # turns to learn from
 
 
 @dataclass(frozen=True)
@@ -48,19 +49,24 @@ class LabelledText:
     labels: tuple[str, ...]
 
 
-def read_labelled(table: Table, text: str = "text", labels: str = "slot_labels") -> list[LabelledText]:
-    """The turns of a table that have labels.
+def read_labelled(
+    table: Table, text: str = "text", labels: str = "slot_labels", *, split: str | None = None, test: bool = False
+) -> list[LabelledText]:
+    """The turns of a table that have labels: all, or by a ``split`` column all but the test rows, or these alone.
 
     Raises:
         ConfigError: for a column that the table does not have.
         TableError: for rows with another number of labels than words; all at once.
     """
     opened, found, faults = StringTable.open(table), list[LabelledText](), list[Fault]()
-    for column in (text, labels):
+    columns = (text, labels, split) if split else (text, labels)
+    for column in columns:
         if column not in opened.columns:
             raise unknown("column", column, opened.columns)
     for i in range(len(opened)):
-        row = opened.row(i, (text, labels))
+        row = opened.row(i, columns)
+        if (split is not None and row[split].strip() == "test") != test:
+            continue
         turn = LabelledText(tuple(row[text].split()), tuple(row[labels].split()))
         if turn.labels and len(turn.labels) != len(turn.words):
             reason = f"{len(turn.labels)} labels for {len(turn.words)} words; give each word one, {OUTSIDE!r} for none"
@@ -70,6 +76,19 @@ def read_labelled(table: Table, text: str = "text", labels: str = "slot_labels")
     if faults:
         raise TableError(opened.source, faults)
     return found
+
+
+def check_enough(turns: Sequence[LabelledText]) -> None:
+    """Refuse fewer labelled turns than a tagger can learn from.
+
+    Raises:
+        ConfigError: for fewer than 20, or none with a slot.
+    """
+    if len(turns) < FEWEST or not any(n != OUTSIDE for t in turns for n in t.labels):
+        raise ConfigError(
+            f"slots: expected {FEWEST} labelled turns with a slot among them, found {len(turns)} turns; label more, or "
+            "leave the column out"
+        )
 
 
 class SlotTagger:
@@ -93,8 +112,7 @@ class SlotTagger:
             ConfigError: if there are fewer than 20 turns, or none has a slot.
         """
         self.names = (OUTSIDE, *sorted({n for t in turns for n in t.labels} - {OUTSIDE}))
-        if len(turns) < 20 or len(self.names) < 2:
-            raise ConfigError(f"slots: expected 20 labelled turns with a slot among them, found {len(turns)} turns")
+        check_enough(turns)
         order = np.random.default_rng(self.seed).permutation(len(turns))
         held, rest = [[turns[i] for i in part] for part in (order[: len(turns) // 10], order[len(turns) // 10 :])]
         self.vocabulary = Vocabulary.fit([t.words for t in rest])
