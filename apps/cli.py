@@ -1,5 +1,5 @@
 """The command line ``polyfuse``: check, advise, train, tune, evaluate, compare, stress, predict, document,
-record, info.
+record, info, hear.
 
 Exit codes: 0 done; 1 the table has faults (``check``) or an input is wrong; 2 the command itself is wrong.
 """
@@ -16,7 +16,8 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from apps import cli_measure, cli_predict, cli_privacy, cli_record, cli_spec, cli_train
+from apps import cli_hear, cli_measure, cli_predict, cli_privacy, cli_record, cli_spec, cli_train
+from apps.process import settle
 from core.errors import PolyfuseError, TableError
 from core.numbers import plain
 
@@ -28,7 +29,7 @@ _Parser = argparse.ArgumentParser
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; errors that a user can act on become one message and an exit code."""
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    settle()
     options = _parser().parse_args(arguments)
     options.command = shlex.join(["polyfuse", *(arguments if arguments is not None else sys.argv[1:])])
     try:
@@ -75,6 +76,8 @@ def _parser() -> _Parser:
     add("info", record.info, "Say what a saved model is: its card.", bundle, record.info_options)
     words = "What was answered and decided: list it, check it, make training rows of it."
     add("record", record.record, words, record.record_options)
+    words = "Make a table of turns of recorded calls, by recognition, with what is private masked and silent."
+    add("hear", cli_hear.hear, words, cli_hear.hear_options)
     return parser
 
 

@@ -17,7 +17,10 @@ from torch import Tensor
 from core.errors import ConfigError, FileError
 from core.preprocess.audio_io import channel_count, read_audio
 from core.preprocess.voice_activity import Span, speech_spans
-from core.recognition import Recogniser
+from core.privacy.audio import private_times
+from core.privacy.text import Masker
+from core.progress import Progress, silent
+from core.recognition import Recogniser, Transcript
 
 RATE = 16000
 CUSTOMER, AGENT = "customer", "agent"
@@ -49,32 +52,53 @@ class Call:
         wave = self.customer if turn.who == CUSTOMER else self.agent
         return wave[round(turn.start * RATE) : round(turn.end * RATE)]
 
-    def write(self, folder: Path, who: str = CUSTOMER, recogniser: Recogniser | None = None) -> pd.DataFrame:
+    def write(
+        self,
+        folder: Path,
+        who: str = CUSTOMER,
+        recogniser: Recogniser | None = None,
+        private: bool = False,
+        progress: Progress = silent,
+    ) -> pd.DataFrame:
         """Each turn of one side as FLAC in ``folder``, and the table of them, ready for training or batch answers.
 
         Its columns are those of ``domains.customer_service.recipe``: ``turn_id``, ``audio`` (relative to ``folder``),
         ``turn_number``, ``t_seconds`` and ``gap_seconds``; with a ``recogniser`` also ``recognised``,
-        ``recognised_confidence`` and ``dialogue``, what both sides said before.
+        ``recognised_confidence`` and ``dialogue``, what both sides said before. ``private``: what identifies people is
+        masked in the text and silent in the sound, as far as it was recognised.
         """
         folder.mkdir(parents=True, exist_ok=True)
         rows: list[dict[str, Any]] = []
-        said: list[str] = []
+        said, masker = list[str](), Masker()
         for number, turn in enumerate(self.turns, start=1):
-            heard = recogniser.listen(self.sound(turn), RATE) if recogniser is not None else None
+            wave, text = self.sound(turn), ""
+            heard = recogniser.listen(wave, RATE) if recogniser is not None else None
+            if heard is not None:
+                text, wave = discreet(heard, wave, masker) if private else (heard.text, wave)
             if turn.who == who:
                 name = f"{self.path.stem}-{number:03d}"
-                soundfile.write(folder / f"{name}.flac", self.sound(turn).numpy(), RATE)
+                soundfile.write(folder / f"{name}.flac", wave.numpy(), RATE)
                 row: dict[str, Any] = {"turn_id": name, "audio": f"{name}.flac", "turn_number": number}
                 row |= {"t_seconds": round(turn.start, 2), "gap_seconds": round(turn.gap, 2)}
                 if heard is not None:
-                    row |= {"recognised": heard.text, "recognised_confidence": round(heard.confidence, 3)}
+                    row |= {"recognised": text, "recognised_confidence": round(heard.confidence, 3)}
                     row |= {"dialogue": "\n".join(said)}
                 rows.append(row)
-            if heard is not None and heard.text:
-                said.append(f"{turn.who}: {heard.text}")
+            if text:
+                said.append(f"{turn.who}: {text}")
+            progress("turns", number, len(self.turns))
         columns = ["turn_id", "audio", "turn_number", "t_seconds", "gap_seconds"]
         told = ["recognised", "recognised_confidence", "dialogue"] if recogniser is not None else []
         return pd.DataFrame(rows, columns=columns + told)
+
+
+def discreet(heard: Transcript, wave: Tensor, masker: Masker) -> tuple[str, Tensor]:
+    """What was heard, masked, and its sound (samples,) at 16 kHz, silent where something was masked."""
+    found, times = private_times(heard.words, masker)
+    wave = wave.clone()
+    for start, end in times:
+        wave[round(start * RATE) : round(end * RATE)] = 0
+    return (found.text if found.spans else heard.text), wave
 
 
 def read_call(

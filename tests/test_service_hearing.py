@@ -1,0 +1,123 @@
+"""A folder of recordings becomes a table of turns: calls, single turns, what cannot be heard, what is private."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from spoken import RATE, babble, silence, write
+
+from apps.cli import main
+from core.errors import ConfigError, FileError
+from core.manifest import Manifest
+from core.recognition import Recogniser, Segment, Word
+from domains.customer_service import recipe
+from domains.customer_service.hearing import hear_folder
+
+SAID = "my number is 07700 900123"
+
+
+class Caller(Recogniser):
+    """Hears a telephone number in every turn, a fifth of a second a word."""
+
+    name = "caller"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard = 0
+
+    def hear(self, wave: np.ndarray) -> list[Segment]:
+        self.heard += 1
+        words = tuple(Word(w, 0.2 * i, 0.2 * i + 0.2, 0.8) for i, w in enumerate(SAID.split()))
+        return [Segment(SAID, 0, 1, words)]
+
+
+@pytest.fixture(scope="module")
+def calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A call of two channels in a folder of its own, one voice alone, silence, and a text that is called wav."""
+    folder = tmp_path_factory.mktemp("calls")
+    (folder / "monday").mkdir()
+    both = np.zeros((7 * RATE, 2), np.float32)
+    both[RATE // 2 : RATE // 2 + RATE, 1] = babble(1, 110)
+    both[2 * RATE : 4 * RATE, 0] = babble(2, 210)
+    soundfile.write(folder / "monday" / "one.wav", both, RATE)
+    write(folder / "two.flac", babble(2, 210))
+    write(folder / "empty.wav", silence(2))
+    (folder / "text.wav").write_text("no sound", encoding="utf-8")
+    (folder / "notes.txt").write_text("is not heard", encoding="utf-8")
+    return folder
+
+
+def test_calls_become_turns_with_their_dialogue_and_what_cannot_be_heard_is_set_aside(
+    calls: Path, tmp_path: Path
+) -> None:
+    found = hear_folder(calls, tmp_path / "turns", Caller())
+    assert (found.recordings, found.turns) == (2, 2)
+    table = pd.read_csv(found.table, dtype=str, keep_default_na=False)
+    assert table.turn_id.tolist() == ["two.flac", "monday/one.wav-2"]
+    assert table.dialogue.tolist() == ["", "agent: my number is [NUMBER_1]"]
+    left = pd.read_csv(tmp_path / "turns" / "left_out.csv")
+    assert left.file.tolist() == ["empty.wav", "text.wav"]
+    assert left.reason[0] == "no speech found; record it again, or leave it out"
+    labelled = table.assign(intent=["a", "b"])
+    config = recipe.build(list(labelled.columns), preset="fast")
+    assert [m.name for m in config.modalities] == ["speech", "text", "dialogue", "behaviour"]
+    assert config.table.group == "dialogue_id"
+    manifest = Manifest.open(labelled, config, tmp_path / "turns", for_training=False)
+    assert not manifest.faults
+
+
+def test_what_is_private_is_masked_and_silent_unless_that_is_not_wanted(calls: Path, tmp_path: Path) -> None:
+    for private, text in ((True, "my number is [NUMBER_1]"), (False, SAID)):
+        found = hear_folder(calls, tmp_path / str(private), Caller(), private=private)
+        table = pd.read_csv(found.table, dtype=str)
+        assert table.recognised.tolist() == [text, text]
+        wave, rate = soundfile.read(found.table.parent / table.audio[0])
+        number = wave[round(0.5 * rate) : round(rate)]  # seconds of the number's words
+        assert (np.abs(number).max() == 0) == private
+        assert np.abs(wave[: round(0.4 * rate)]).max() > 0
+        assert private == ("07700" not in (found.table.parent / "heard.jsonl").read_text(encoding="utf-8"))
+
+
+def test_a_stopped_run_goes_on_and_another_way_of_hearing_is_refused(calls: Path, tmp_path: Path) -> None:
+    out = tmp_path / "turns"
+    whole = hear_folder(calls, out, Caller()).table.read_bytes()
+    log = (out / "heard.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(log) == 1 + 4
+    cut = "\n".join([*log[:-1], log[-1][:20]])  # killed while the last one was written
+    (out / "heard.jsonl").write_text(cut, encoding="utf-8")
+    again = Caller()
+    assert hear_folder(calls, out, again).table.read_bytes() == whole
+    assert json.loads(log[-1])["file"] == "monday/one.wav"
+    assert again.heard == 2  # both sides of that call
+    with pytest.raises(ConfigError, match="was heard in another way"):
+        hear_folder(calls, out, Caller(), private=False)
+
+
+def test_folders_that_cannot_be_heard_are_refused_in_words(calls: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="lies within"):
+        hear_folder(calls, calls / "turns", Caller())
+    with pytest.raises(FileError, match="no recording is there"):
+        hear_folder(tmp_path, tmp_path.with_name("elsewhere"), Caller())
+    (tmp_path / "calls").mkdir()
+    write(tmp_path / "calls" / "a.wav", silence(1))
+    with pytest.raises(FileError, match=r"none of 1 recordings could be heard; .*left_out\.csv says why"):
+        hear_folder(tmp_path / "calls", tmp_path / "out", Caller())
+
+
+def test_the_command_hears_a_real_call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("faster_whisper")
+    sample = Path(__file__).parents[1] / "sample_data" / "customer_service" / "audio"
+    (tmp_path / "calls").mkdir()
+    one = next(iter(sorted(sample.glob("*.ogg"))))
+    (tmp_path / "calls" / one.name).write_bytes(one.read_bytes())
+    assert main(["hear", str(tmp_path / "calls"), "--out", str(tmp_path / "turns")]) == 0
+    assert "1 turns of 1 recordings" in capsys.readouterr().out
+    table = pd.read_csv(tmp_path / "turns" / "manifest.csv", dtype=str)
+    assert len(table.recognised[0].split()) > 3
+    assert main(["hear", str(tmp_path / "nowhere"), "--out", str(tmp_path / "t"), "--recogniser", "ear"]) == 1
+    assert "unknown recogniser 'ear'" in capsys.readouterr().err
