@@ -135,7 +135,7 @@ def _config(options: argparse.Namespace, columns: Sequence[str]) -> ExperimentCo
         _refuse("--domain", options, _COLUMNS)
         build = importlib.import_module(f"domains.{known_domain(options.domain)}.recipe").build
         own = _own_options(build)
-        told = {key: _fitting(own[key], _value(value)) for key, value in map(_pair, options.set) if key in own}
+        told = {key: _fitting(key, own[key], _value(value)) for key, value in map(_pair, options.set) if key in own}
         config = build(columns, target=options.target, preset=options.preset or "default", **told)
         return _changed(config, options, own)
     return _changed(_plain(options, columns), options)
@@ -223,8 +223,12 @@ def _own_options(build: Callable[..., ExperimentConfig]) -> dict[str, Any]:
     return {name: p.default for name, p in own.items() if name not in ("columns", "target", "preset", "seed")}
 
 
-def _fitting(default: Any, value: Any) -> Any:
-    """Names joined by commas as a list, where one is asked for."""
+def _fitting(key: str, default: Any, value: Any) -> Any:
+    """A value of the default's kind; names joined by commas are a list, where one is asked for."""
+    kinds: dict[type, tuple[Any, str]] = {bool: (bool, "true or false"), float: (int | float, "a number")}
+    kind, words = kinds.get(type(default), (object, ""))
+    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+        raise ConfigError(f"--set {key}: expected {words or 'names joined by commas'}, found {value!r}")
     return value.split(",") if isinstance(value, str) and (default is None or isinstance(default, tuple)) else value
 
 

@@ -102,6 +102,12 @@ def test_the_command_trains_slots_and_domains_beside_the_intent(tmp_path, capsys
     assert IntentDetector.load(tmp_path / "copy").slots("to Lima") == model.slots("to Lima")
     assert main([*asked, "--overwrite", "--set", "few_shots=true"]) == 1
     assert "Did you mean 'few_shot'" in capsys.readouterr().err
+    for wrong, words in (
+        ("few_shot=maybe", "true or false, found 'maybe'"),
+        ("false_alarm=many", "a number, found 'many'"),
+    ):
+        assert main([*asked, "--set", wrong]) == 1
+        assert words in capsys.readouterr().err
 
 
 def test_labels_that_cannot_be_learned_are_told_before_anything_is_trained(tmp_path) -> None:
