@@ -23,7 +23,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,6 +49,7 @@ class Assignments:
     kind: str
     rows: list[dict[str, str]] = field(default_factory=list)
     aside: list[SetAside] = field(default_factory=list)
+    questions: dict[str, Mapping[str, str]] = field(default_factory=dict)  # of a table of questions, by their ids
 
     def table(self, unseen: str | None = None) -> pd.DataFrame:
         """The rows with the learner's history, without columns that are blank throughout.
@@ -89,6 +90,7 @@ def read_assignments(
     kind: str | None = None,
     encoding: str = "utf-8-sig",
     dataset: str | None = None,
+    quiz: str = "",
     now: datetime | None = None,
 ) -> Assignments:
     """Read a file of answers or scores.
@@ -99,6 +101,7 @@ def read_assignments(
         kind: one of ``KINDS``; None: told by the header.
         encoding: of both files.
         dataset: public layout only: the rows of this one.
+        quiz: of Moodle's "Responses" alone, which number the questions of every quiz from 1: put before their ids.
         now: nothing may be dated later; None: the clock.
 
     Raises:
@@ -108,12 +111,16 @@ def read_assignments(
     columns, rows = open_csv(Path(source), encoding)
     found = Assignments(str(source), which(kind, columns, str(source)))
     known = read_questions(Path(questions), encoding, dataset) if questions is not None else {}
+    before = f"{quiz} " if quiz and found.kind == "moodle" else ""
+    found.questions = {before + name: cells for name, cells in known.items()}
     check = Checker(now or datetime.now(UTC))
     for line, cells in lines_of(found.kind, columns, rows, found.aside):
         if dataset is not None and cells.get("dataset", dataset) != dataset:
             continue
         row = public_line(cells) if found.kind == "public" else cells
         row |= {k: v for k, v in known.get(row.get("question_id", ""), {}).items() if v and not row.get(k)}
+        if before:
+            row["question_id"] = before + row["question_id"]
         try:
             found.rows.append(check(row))
         except ValueError as error:

@@ -23,7 +23,11 @@ _TAG = re.compile(r"<[^<>]*>")
 _MARK = re.compile(r"Q\. ?(\d+) ?/([\d.,]+)")
 _CANVAS_QUESTION = re.compile(r"(\d+): ?(.*)", re.DOTALL)
 _CANVAS_ASSIGNMENT = re.compile(r"(.*) \((\d+)\)", re.DOTALL)
-_MOODLE_TIMES = ("%d %B %Y %I:%M %p", "%d %B %Y %H:%M", "%d/%m/%y, %H:%M", "%d %b %Y %H:%M")
+_MOODLE_TIMES = tuple(
+    f"{day} {hour}"
+    for day in ("%d %B %Y", "%d %b %Y", "%d/%m/%y,")
+    for hour in ("%I:%M %p", "%H:%M", "%I:%M:%S %p", "%H:%M:%S")
+)
 _MOODLE_PERSON = ("email address", "username", "id number")  # the first that is there names the learner
 _NO_MARK = ("", "-", "ex", "excused", "not yet graded", "requires grading")
 _MOODLE_OTHER = frozenset(
@@ -83,7 +87,7 @@ def _moodle(columns: Sequence[str], rows: Iterator[tuple[int, list[str]]]) -> It
                     "reference": _plain(cell.first(f"right answer {n}")),
                     "answer": _dash(_plain(cell.first(f"response {n}"))),
                     "attempt": str(attempts[person]),
-                    "time": _moodle_time(cell.first("completed", "started", "started on")),
+                    "time": moodle_time(cell.first("completed", "started", "started on")),
                     "points": _points(row[at]) if at >= 0 else "",
                     "max_points": _points(most),
                 },
@@ -175,8 +179,10 @@ def _points(cell: str) -> str:
     return cell.replace(",", ".") if re.fullmatch(r"-?\d+,\d+", cell) else cell
 
 
-def _moodle_time(text: str) -> str:
-    """Moodle's long date as ISO 8601; what is no such date stays as it is, to be refused with the other faults."""
+def moodle_time(text: str) -> str:
+    """Moodle's dates of reports and logs as ISO 8601; any other text stays, to be read or refused by what follows."""
+    if not re.match(r"\s*\d{1,2}[ /]", text):
+        return text
     shown = " ".join(text.replace(",", " ,").replace(" ,", ",").split())
     for form in _MOODLE_TIMES:
         for said in (shown, shown.replace(",", "")):

@@ -8,6 +8,7 @@ course.json                  what is to be told of it: whether it is synthetic, 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,10 @@ class CourseFolder:
         if answers is not None and "answer_id" in answers and "grade" in answers:
             answers = self.queue().with_overrides(answers)
         events, mastery = self.table("events"), self.table("mastery")
-        own = (_of(table, members) for table in (answers, events, mastery))
+        if events is not None and "lecture" in events:
+            events = with_lectures(events, [f.name for f in self.lectures()])
+        named = (t if t is None or "student_id" not in t else self.with_ids(t) for t in (answers, events, mastery))
+        own = (_of(table, members) for table in named)
         return Course(self.lectures(), questions, *own)
 
     def names(self) -> dict[str, str]:
@@ -86,6 +90,14 @@ class CourseFolder:
         if enrolled is None or "name" not in enrolled:
             return {}
         return dict(zip(enrolled["student_id"], enrolled["name"]))
+
+    def with_ids(self, table: pd.DataFrame) -> pd.DataFrame:
+        """A table whose learners are called by their ids also where it names them, as the logs of Moodle do."""
+        if not (names := self.names()):
+            return table
+        called = pd.Series(names).drop_duplicates(keep=False)
+        ids = {name: student for student, name in called.items() if name}
+        return table.assign(student_id=[s if s in names else ids.get(s, s) for s in table["student_id"]])
 
     def describe(self, **facts: Any) -> None:
         """Write what is to be told of the course."""
@@ -104,6 +116,12 @@ class CourseFolder:
     def _facts(self) -> dict[str, Any]:
         path = self.folder / "course.json"
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
+def with_lectures(events: pd.DataFrame, known: Collection[str]) -> pd.DataFrame:
+    """Records name a lecture by an address or a file; here it is the lecture whose name that ends with."""
+    ends = events["lecture"].str.rstrip("/").str.rsplit("/", n=1).str[-1].str.replace(r"\.\w{2,4}$", "", regex=True)
+    return events.assign(lecture=events["lecture"].where(~ends.isin(known), ends))
 
 
 def _of(table: pd.DataFrame | None, members: list[str] | None) -> pd.DataFrame | None:

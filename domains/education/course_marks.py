@@ -9,6 +9,7 @@ import pandas as pd
 
 from core.atomic import replace_folder
 from core.progress import Progress, silent
+from domains.education.assignments_history import share_right
 from domains.education.course_folder import CourseFolder
 from domains.education.grading import Graded, Grader
 
@@ -16,11 +17,15 @@ _PROPOSED = ("answer_id", "proposed", "probability", "queue")
 
 
 def without_mark(course: CourseFolder) -> pd.DataFrame:
-    """The answers of a course that have a text and no mark yet."""
+    """The answers of a course that have a text and no mark yet, neither a grade nor points."""
     answers = course.table("answers")
-    if answers is None or "grade" not in answers:
+    if answers is None or "answer" not in answers:
         return pd.DataFrame(columns=["answer_id"])
-    return answers[(answers["grade"] == "") & (answers["answer"].str.strip() != "")].reset_index(drop=True)
+    unmarked = answers["answer"].str.strip() != ""
+    for column in ("grade", "points"):
+        if column in answers:
+            unmarked &= answers[column] == ""
+    return answers[unmarked].reset_index(drop=True)
 
 
 def propose(course: CourseFolder, grader: Grader, progress: Progress = silent) -> pd.DataFrame:
@@ -50,9 +55,10 @@ def proposals(course: CourseFolder) -> pd.DataFrame | None:
 
 
 def training_table(course: CourseFolder) -> pd.DataFrame:
-    """All marked answers of a course, decisions among them, to train the next grader on.
+    """All marked answers of a course that have a text, decisions among them, to train the next grader on.
 
-    What a teacher decided is trained on, whatever the table's split says of its learner.
+    What a teacher decided is trained on, whatever the table's split says of its learner. Points become a grade: all of
+    them correct, none incorrect, else partly.
     """
     answers = course.table("answers")
     if answers is None:
@@ -63,10 +69,24 @@ def training_table(course: CourseFolder) -> pd.DataFrame:
     for column, value in (("split", "train"), ("group", "")):
         if column in table:
             table.loc[decided, column] = value
-    return table[table["grade"] != ""].reset_index(drop=True)
+    if "points" in table:
+        table["grade"] = [row["grade"] or _label(share_right(row)) for row in table.to_dict("records")]
+    return table[(table["grade"] != "") & (table["answer"].str.strip() != "")].reset_index(drop=True)
+
+
+def _label(share: float | None) -> str:
+    return "" if share is None else "correct" if share >= 1 else "partly" if share > 0 else "incorrect"
 
 
 def train_again(course: CourseFolder, grader: Grader, out: Path, progress: Progress = silent) -> Grader:
-    """A new grader by the same recipe, on all marks and decisions of a course; kept in ``out``."""
-    again = Grader(config=grader.bundle.config, keep_answers=grader.keep_answers)
-    return again.fit(training_table(course), out=out, progress=progress)
+    """A new grader on all marks and decisions of a course, kept in ``out``: by the same recipe where the course has all
+    of its columns, else by the preset ``fast`` on those that it has.
+    """
+    table, config = training_table(course), grader.bundle.config
+    special = (config.table.id, config.table.group, config.table.split)
+    needed = {c for m in config.modalities for c in m.columns} | {c for c in special if c}
+    if needed <= set(table):
+        again = Grader(config=config, keep_answers=grader.keep_answers)
+    else:
+        again = Grader(preset="fast", unseen="learners", keep_answers=grader.keep_answers)
+    return again.fit(table, out=out, progress=progress)

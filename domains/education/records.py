@@ -2,6 +2,7 @@
 
 log          activity log as CSV: learner, time, verb and what it was about; see ``records_csv``
 clicks       Open University-style click table (studentVle)
+scores       graded work: learner, piece of work, time, score and its maximum
 enrolments   which learner is in which group
 xapi         statements, as JSON lines or an array
 oneroster    gradebook and enrolments, a folder or zip
@@ -31,7 +32,7 @@ from core.errors import FileError, PolyfuseError, unknown
 from domains.education import oneroster, records_csv, xapi
 from domains.education.records_types import Enrolment, Event, Record, Score, SetAside, open_text, unpacking
 
-KINDS = ("log", "clicks", "enrolments", "xapi", "oneroster")
+KINDS = ("log", "clicks", "scores", "enrolments", "xapi", "oneroster")
 _FILES: dict[type, str] = {Event: "events.csv", Score: "scores.csv", Enrolment: "enrolments.csv"}
 ASIDE = "set_aside.csv"
 
@@ -117,6 +118,8 @@ def kind_of(source: Path) -> str:
         columns = {c.strip().lower() for c in next(csv.reader(file), [])}
     if columns >= set(records_csv.CLICKS):
         return "clicks"
+    if columns >= set(records_csv.SCORES):
+        return "scores"
     if columns & {"verb", "action", "event", "event_type", "event name"}:
         return "log"
     if columns >= {"student_id", "group"}:
@@ -128,7 +131,7 @@ def _records(source: Path, kind: str, now: datetime) -> Iterator[tuple[str, Reco
     if kind == "oneroster":
         yield from oneroster.read(source, now)
         return
-    made = {"log": records_csv.log, "clicks": records_csv.clicks, "enrolments": records_csv.enrolments}
+    made = {name: getattr(records_csv, name) for name in ("log", "clicks", "scores", "enrolments")}
     rows = xapi.read(source, now) if kind == "xapi" else records_csv.lines(source, made[kind], now)
     yield from ((source.name, row) for row in rows)
 

@@ -1,4 +1,4 @@
-"""Activity logs and click tables as CSV: streamed, a line at a time; a faulty line never stops the others."""
+"""Records as CSV: logs, click tables, scores, enrolments; streamed, and a faulty line never stops the others."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from pathlib import Path
 
 from core.errors import FileError
 from core.numbers import parse_number
+from domains.education.assignments_lms import moodle_time
 from domains.education.records_types import (
     Enrolment,
     Event,
     Record,
+    Score,
     SetAside,
     needed,
     open_text,
@@ -22,7 +24,16 @@ from domains.education.records_types import (
 
 Make = Callable[[Mapping[str, str], datetime], Record]
 _NAMES = {  # column of a log → names that platforms give it
-    "student_id": ("student_id", "user_id", "userid", "learner_id", "username", "anon_user_id", "id_student"),
+    "student_id": (
+        "student_id",
+        "user_id",
+        "userid",
+        "learner_id",
+        "username",
+        "anon_user_id",
+        "id_student",
+        "user full name",
+    ),
     "time": ("time", "timestamp", "timecreated", "event_time", "datetime"),
     "verb": ("verb", "action", "event", "event_type", "event name"),
     "lecture": ("lecture", "video", "video_id"),
@@ -35,6 +46,7 @@ _NAMES = {  # column of a log → names that platforms give it
 _SAME = {"play": "played", "pause": "paused", "seek": "seeked", "complete": "completed", "open": "opened"}
 _SAME |= {"viewed": "opened", "view": "opened", "stop": "ended", "terminated": "ended", "initialized": "opened"}
 CLICKS = ("code_module", "code_presentation", "id_student", "date", "sum_click")
+SCORES = ("student_id", "assessment", "score", "max_score")
 
 
 def lines(path: Path, make: Callable[[Sequence[str]], Make], now: datetime) -> Iterator[Record]:
@@ -86,7 +98,7 @@ def log(columns: Sequence[str]) -> Make:
         if verb != "seeked" and start and end and float(end) < float(start):
             raise ValueError(f"end_s {end} lies before start_s {start}; only a jump (seeked) may go back")
         student = needed(cell["student_id"], "learner")
-        time, count = read_time(cell["time"], now), cell["clicks"].strip() or "1"
+        time, count = read_time(moodle_time(cell["time"]), now), cell["clicks"].strip() or "1"
         return Event(student, time, cell["lecture"], verb, start, end, cell["object"], cell["group"], _count(count))
 
     return read
@@ -119,6 +131,22 @@ def presentation_start(presentation: str) -> datetime:
     if month is None or not presentation[:4].isdigit():
         raise ValueError(f"the presentation {presentation[:20]!r} is none; write a year and B or J, such as 2014J")
     return datetime(int(presentation[:4]), month, 1)
+
+
+def scores(columns: Sequence[str]) -> Make:
+    """How lines of a table of graded work are read: ``SCORES``, time, and group where there is one."""
+    if lacking := [c for c in SCORES if c not in columns]:
+        raise FileError(f"no column {lacking[0]!r}; the table of scores has {', '.join(columns)}")
+
+    def read(row: Mapping[str, str], now: datetime) -> Score:
+        student, item = needed(row["student_id"], "learner"), needed(row["assessment"], "assessment")
+        value, most = (parse_number(needed(row[c], c)) for c in ("score", "max_score"))
+        if not 0 <= value <= most or most == 0:
+            raise ValueError(f"the score {value:g} lies outside 0 to {most:g}, which is above 0")
+        time = read_time(row.get("time", ""), now)
+        return Score(student, time, item, f"{value:g}", f"{most:g}", row.get("group", "").strip())
+
+    return read
 
 
 def enrolments(columns: Sequence[str]) -> Make:

@@ -11,10 +11,11 @@ import pandas as pd
 
 from core.errors import ConfigError, unknown
 from core.record import Entry, Record
+from domains.education.assignments_history import HISTORY
 from domains.education.grading import Graded, Grader
 
 WAITING, DECIDED = "grade_waiting", "grade"
-CASE = ("student_id", "question_id", "question", "reference", "answer", "concept", "module", "attempt")
+CASE = ("student_id", "question_id", "question", "reference", "answer", "concept", "module", "attempt", *HISTORY)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def faults(enrolments: pd.DataFrame, work: pd.DataFrame, scores: pd.DataFrame, e
     ]
     if lacking:
         return lacking
-    found = [f for name, table in tables.items() for f in _cells(name, table)]
+    found = [f for name, table in tables.items() for f in cells(name, table)]
     found += _repeated("enrolments", enrolments, ["enrolment_id"], "the same enrolment twice")
     found += _repeated("enrolments", enrolments, ["student_id", "group"], "the learner is twice in this group")
     found += _repeated("work", work, ["group", "assessment"], "the same work twice in this group")
@@ -46,7 +46,8 @@ def faults(enrolments: pd.DataFrame, work: pd.DataFrame, scores: pd.DataFrame, e
     return found
 
 
-def _cells(name: str, table: pd.DataFrame) -> Iterator[Fault]:
+def cells(name: str, table: pd.DataFrame) -> Iterator[Fault]:
+    """What is wrong with the cells of one table, which has the columns that it needs."""
     for column in _NEEDED[name]:
         if column not in _BLANK:
             yield from _where(name, column, table, table[column] == "", "blank")

@@ -174,7 +174,7 @@ def _percent(scores: pd.DataFrame) -> pd.Series:
 
 def _read(path: Path, needed: bool) -> pd.DataFrame:
     if not path.is_file() and not needed:
-        return pd.DataFrame(columns=_EMPTY[path.stem], dtype=str)
+        return pd.DataFrame(columns=EMPTY[path.stem], dtype=str)
     try:
         return pd.read_csv(path, dtype=str, keep_default_na=False)
     except OSError as error:
@@ -183,7 +183,7 @@ def _read(path: Path, needed: bool) -> pd.DataFrame:
         raise FileError(f"{path}: no UTF-8 CSV ({error}); save it again") from error
 
 
-_EMPTY = {
+EMPTY = {
     "work": ["group", "assessment", "kind", "due", "weight"],
     "scores": ["student_id", "group", "assessment", "time", "score", "max_score"],
     "events": ["student_id", "group", "time", "clicks"],

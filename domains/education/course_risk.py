@@ -1,0 +1,74 @@
+"""Early warning for a course: its records, each in the group of its learner, and a model of its own finished groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from core.errors import ConfigError
+from core.progress import Progress, silent
+from domains.education.course_folder import CourseFolder
+from domains.education.risk import EarlyWarning, by_time
+from domains.education.risk_features import EMPTY, RiskTables, snapshots
+
+MOST_WEEKS = 12
+
+
+def risk_tables(course: CourseFolder) -> tuple[RiskTables, int]:
+    """The four tables of a course, and how many records of people who are not enrolled, such as teachers, are left out.
+
+    Platforms seldom write the group beside a click or a mark: it is that of the learner's enrolment.
+
+    Raises:
+        ConfigError: without enrolments.
+        TableError: with all faults of the tables.
+    """
+    enrolled = course.table("enrolments")
+    if enrolled is None:
+        raise ConfigError("the course has no enrolments; import student_id, group and start first")
+    in_one = enrolled.drop_duplicates("student_id", keep=False)
+    group_of, groups, left_out = dict(zip(in_one["student_id"], in_one["group"])), set(enrolled["group"]), 0
+    found = {name: course.table(name) for name in ("work", "scores", "events")}
+    own = {name: pd.DataFrame(columns=EMPTY[name], dtype=str) if t is None else t for name, t in found.items()}
+    for name in ("scores", "events"):
+        own[name] = course.with_ids(own[name])
+        told = own[name]["group"].where(own[name]["group"].isin(groups), own[name]["student_id"].map(group_of))
+        left_out += int(told.isna().sum())
+        own[name] = own[name].assign(group=told)[told.notna()]
+    return RiskTables.of(enrolled, **own), left_out
+
+
+def weeks_known(tables: RiskTables, group: str | None) -> int:
+    """Whole weeks from the start that the records of a group cover; of all groups, the longest. At least 1."""
+    days = [
+        t.loc[t["group"] == group, "day"] if group is not None else t["day"] for t in (tables.scores, tables.events)
+    ]
+    last = pd.concat(days).max()
+    return 1 if pd.isna(last) else min(max(int(last + 1) // 7, 1), MOST_WEEKS)
+
+
+def days_of(weeks: int) -> Sequence[int]:
+    """The last day of each of the first weeks."""
+    return range(6, 7 * weeks, 7)
+
+
+def train_on(
+    course: CourseFolder, out: Path, demographics: bool, categories: Sequence[str] = (), progress: Progress = silent
+) -> EarlyWarning:
+    """A model of the course's learners whose outcome is known; the group that starts last is held out.
+
+    Raises:
+        ConfigError: if no outcome is known.
+    """
+    tables, _ = risk_tables(course)
+    rows = snapshots(tables, days_of(weeks_known(tables, None)))
+    if "at_risk" not in rows or not (rows["at_risk"] != "").any():
+        raise ConfigError("no outcome is known yet: enrolments of finished groups need a column at_risk, 1 or 0")
+    rows = rows[rows["at_risk"] != ""]
+    if rows["start"].nunique() > 1:
+        rows = by_time(rows)
+    more = [c for c in categories if c in rows] if demographics else []
+    rows = rows.astype(object).where(rows.notna(), "").astype(str)
+    return EarlyWarning(preset="fast", demographics=demographics, categories=more).fit(rows, out=out, progress=progress)

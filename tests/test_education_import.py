@@ -1,0 +1,216 @@
+"""A course of one's own grows by imports: quizzes and weeks are added, gaps are filled, nothing is counted twice."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from core.errors import ConfigError, FileError, TableError
+from domains.education import course_import, course_marks, course_mastery, course_risk
+from domains.education.assignments import read_assignments
+from domains.education.course_folder import CourseFolder, with_lectures
+from domains.education.mastery_net import NetOptions
+from domains.education.records import import_records
+from domains.education.risk_features import snapshot
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+MOODLE = 'Surname,First name,Email address,State,Started on,Completed,"Q. 1 /2.00",Question 1,Response 1,Right answer 1'
+
+
+def moodle(folder: Path, name: str, *rows: str) -> Path:
+    file = folder / name
+    file.write_text("\n".join([MOODLE, *rows]), encoding="utf-8")
+    return file
+
+
+def attempt(who: str, points: str, answer: str) -> str:
+    return f'X,Y,{who}@x.invalid,Finished,"1 May 2026 10:00 AM","1 May 2026 10:05 AM",{points},Why?,{answer},Because'
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> CourseFolder:
+    return CourseFolder(tmp_path / "course")
+
+
+def add(course: CourseFolder, file: Path, quiz: str, questions: Path | None = None) -> str:
+    return course_import.add_answers(course, read_assignments(file, questions, quiz=quiz, now=NOW))
+
+
+def test_a_second_quiz_is_added_and_one_exported_again_is_not_doubled(course: CourseFolder, tmp_path: Path) -> None:
+    first = moodle(tmp_path, "a.csv", attempt("s1", "2.00", "right"), attempt("s2", "0.50", "partly so"))
+    assert add(course, first, "quiz 1") == "Added 2 answers. The course has 1 questions on 1 concepts."
+    assert "3 answers" in add(
+        course, moodle(tmp_path, "b.csv", *[attempt(f"s{i}", "1", "x") for i in (1, 2, 3)]), "quiz 2"
+    )
+    again = moodle(tmp_path, "a.csv", attempt("s1", "2.00", "right"), attempt("s2", "1.50", "better marked"))
+    assert "2 answers, 2 of them in place of older ones" in add(course, again, "quiz 1")
+    table = course.table("answers")
+    assert table is not None
+    assert sorted(table["question_id"]) == ["quiz 1 Q1"] * 2 + ["quiz 2 Q1"] * 3
+    assert table.set_index("answer_id").loc["s2@x.invalid-quiz 1 Q1-1", "points"] == "1.50"
+    questions = course.table("questions")
+    assert questions is not None
+    assert questions[["question_id", "question", "concept"]].values.tolist() == [
+        ["quiz 1 Q1", "Why?", "quiz 1 Q1"], ["quiz 2 Q1", "Why?", "quiz 2 Q1"],
+    ]  # fmt: skip
+
+
+def test_a_table_of_questions_names_concepts_also_later(course: CourseFolder, tmp_path: Path) -> None:
+    answers = moodle(tmp_path, "a.csv", attempt("s1", "2.00", "right"))
+    add(course, answers, "quiz 1")
+    asked = tmp_path / "q.csv"
+    asked.write_text("question_id;concept\nQ1;circuits\n", encoding="utf-8")
+    add(course, answers, "quiz 1", asked)
+    add(course, answers, "quiz 1")  # without it once more
+    questions = course.table("questions")
+    assert questions is not None
+    assert questions[["question", "reference", "concept"]].values.tolist() == [["Why?", "Because", "circuits"]]
+
+
+def test_answers_without_any_mark_wait_for_one(course: CourseFolder, tmp_path: Path) -> None:
+    rows = [attempt("s1", "-", "it is so"), attempt("s2", "2.00", "right"), attempt("s3", "-", "-")]
+    add(course, moodle(tmp_path, "a.csv", *rows), "quiz 1")
+    assert course_marks.without_mark(course)["answer"].tolist() == ["it is so"]
+    trained = course_marks.training_table(course)
+    assert trained[["answer", "grade"]].values.tolist() == [["right", "correct"]]
+    plain = tmp_path / "plain.csv"
+    plain.write_text("student_id,question_id,question,answer\ns4,q9,How?,like this\n", encoding="utf-8")
+    add(course, plain, "")
+    assert len(course_marks.without_mark(course)) == 2
+
+
+def test_points_become_grades_to_train_on(course: CourseFolder, tmp_path: Path) -> None:
+    rows = [attempt(f"s{i}", p, "words") for i, p in enumerate(["2.00", "1.00", "0.00"])]
+    add(course, moodle(tmp_path, "a.csv", *rows), "quiz 1")
+    assert course_marks.training_table(course)["grade"].tolist() == ["correct", "partly", "incorrect"]
+
+
+def test_mastery_is_traced_from_points_and_grades_and_goes_with_new_answers(
+    course: CourseFolder, tmp_path: Path
+) -> None:
+    lines = ["student_id,question_id,question,answer,grade,points,max_points,time"]
+    for s in range(8):
+        for q in range(4):
+            mark = ("correct" if (s + q) % 3 else "partly", "", "") if s % 2 else ("", str((s + q) % 3), "2")
+            lines.append(f"s{s},q{q},What?,words,{','.join(mark)},2026-05-{q + 1:02}")
+    (tmp_path / "a.csv").write_text("\n".join(lines), encoding="utf-8")
+    add(course, tmp_path / "a.csv", "")
+    told = course_mastery.outcomes(course)
+    assert told.loc[(told.student_id == "s0") & (told.question_id == "q1"), "correct"].tolist() == ["1"]  # half of them
+    assert told.loc[(told.student_id == "s1") & (told.question_id == "q2"), "correct"].tolist() == ["0"]  # partly
+    table = course_mastery.trace(course, options=NetOptions(width=8, hidden=8, epochs=1))
+    assert len(table) == 32
+    assert table["probability"].between(0, 1).all()
+    assert course.table("mastery") is not None
+    add(course, tmp_path / "a.csv", "")
+    assert course.table("mastery") is None
+
+
+def test_too_few_learners_to_trace(course: CourseFolder, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no answers and questions yet"):
+        course_mastery.trace(course)
+    add(course, moodle(tmp_path, "a.csv", attempt("s1", "2.00", "right")), "quiz 1")
+    with pytest.raises(ConfigError, match="marks of at least 5 learners, found 1"):
+        course_mastery.trace(course)
+
+
+LOG = "student_id,time,verb\ns1,2026-03-02T10:00:00Z,opened\nteacher,2026-03-02T11:00:00Z,opened\n"
+
+
+def records(course: CourseFolder, tmp_path: Path, **texts: str) -> dict[str, int]:
+    files = []
+    for name, text in texts.items():
+        files.append(tmp_path / f"{name}.csv")
+        files[-1].write_text(text, encoding="utf-8")
+    return course_import.add_records(course, import_records(files, tmp_path / "records", now=NOW))
+
+
+def test_records_of_a_week_are_added_once(course: CourseFolder, tmp_path: Path) -> None:
+    assert records(course, tmp_path, log=LOG) == {"events": 2}
+    assert records(course, tmp_path, log=LOG + "s1,2026-03-09T10:00:00Z,opened\n") == {"events": 1}
+    who = "student_id,group,start,name\ns1,g,2026-03-01,Ada\n"
+    assert records(course, tmp_path, enrolled=who) == {"enrolments": 1}
+    assert records(course, tmp_path, enrolled=who.replace("name", "at_risk").replace("Ada", "1")) == {"enrolments": 0}
+    enrolled = course.table("enrolments")
+    assert enrolled is not None
+    assert enrolled[["enrolment_id", "at_risk"]].values.tolist() == [["s1-g", "1"]]
+
+
+def test_early_warning_finds_the_group_of_a_click_and_leaves_teachers_out(course: CourseFolder, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no enrolments"):
+        course_risk.risk_tables(course)
+    scores = "student_id,assessment,time,score,max_score\ns1,quiz,2026-03-12,3,4\ns1,quiz,2026-03-13,5,4\n"
+    records(
+        course, tmp_path, log=LOG, scores=scores, enrolled="student_id,group,start\ns1,g,2026-03-01\ns2,g,2026-03-01\n"
+    )
+    calendar = tmp_path / "work.csv"
+    calendar.write_text("assessment;due;weight\nquiz;2026-03-10;50\n", encoding="utf-8")
+    assert course_import.is_calendar(calendar)
+    assert course_import.add_calendar(course, calendar) == 1
+    tables, left_out = course_risk.risk_tables(course)
+    assert left_out == 1
+    known = snapshot(tables, 13).set_index("student_id")
+    assert known["clicks_so_far"].tolist() == [1, 0]
+    assert known["mean_percent"].tolist()[0] == 75
+    assert course_risk.weeks_known(tables, "g") == 1  # the last record is of the second week, which is not over
+    assert list(course_risk.days_of(3)) == [6, 13, 20]
+    with pytest.raises(ConfigError, match="no outcome is known yet"):
+        course_risk.train_on(course, tmp_path / "run", False)
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "words"),
+    [
+        ("assessment,due\nquiz,2026-03-10\n", TableError, "'weight': is missing"),
+        ("group,assessment,due,weight\ng,quiz,soon,5\n", TableError, "no date; write one such as"),
+        ("group,assessment,due,weight\ng,quiz,2026-03-10\n", FileError, r"work\.csv: line 2 has 3 cells"),
+    ],
+    ids=["column", "date", "cells"],
+)
+def test_a_faulty_calendar_is_refused(
+    course: CourseFolder, tmp_path: Path, text: str, error: type[Exception], words: str
+) -> None:
+    (tmp_path / "work.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(error, match=words):
+        course_import.add_calendar(course, tmp_path / "work.csv")
+
+
+def test_events_that_name_a_lecture_by_its_address_find_it() -> None:
+    named = ["https://x.invalid/course/lecture-3", "https://x.invalid/lecture-9", "a/lecture-3.mp4/"]
+    found = with_lectures(pd.DataFrame({"lecture": named}), ["lecture-3"])["lecture"].tolist()
+    assert found == ["lecture-3", "https://x.invalid/lecture-9", "lecture-3"]
+
+
+def test_moodles_own_log_finds_its_learners_by_name(course: CourseFolder, tmp_path: Path) -> None:
+    head = (
+        'Time,"User full name","Affected user","Event context",Component,"Event name",Description,Origin,"IP address"'
+    )
+    lines = [head, '"12/03/26, 10:15:32",Ada Lo,-,Course: X,System,Course viewed,,web,::1',
+             '"2 March 2026, 8:15:02 PM",Bo Ek,-,URL: lecture-1,URL,Course module viewed,,web,::1']  # fmt: skip
+    assert records(course, tmp_path, log="\n".join(lines)) == {"events": 2}
+    events = course.table("events")
+    assert events is not None
+    assert events[["time", "verb", "object"]].values.tolist() == [
+        ["2026-03-12T10:15:32Z", "course viewed", "Course: X"],
+        ["2026-03-02T20:15:02Z", "course module viewed", "URL: lecture-1"],
+    ]
+    records(course, tmp_path, who="student_id,group,start,name\ns1,g,2026-03-01,Ada Lo\ns2,g,2026-03-01,Bo Ek\n")
+    tables, left_out = course_risk.risk_tables(course)
+    assert left_out == 0
+    assert tables.events[["student_id", "group", "day"]].values.tolist() == [["s1", "g", 11.0], ["s2", "g", 1.0]]
+
+
+def test_a_table_of_scores_is_read(course: CourseFolder, tmp_path: Path) -> None:
+    text = "student_id,assessment,time,score,max_score\ns1,quiz,2026-03-12,3,4\ns1,quiz,2026-03-13,5,4\ns1,quiz,,3,4\n"
+    (tmp_path / "s.csv").write_text(text, encoding="utf-8")
+    found = import_records([tmp_path / "s.csv"], tmp_path / "out", now=NOW)
+    assert list(found.kinds.values()) == ["scores"]
+    assert found.rows == {"scores.csv": 1, "set_aside.csv": 2}
+    reasons = pd.read_csv(found.folder / "set_aside.csv")["reason"].tolist()
+    assert reasons == [
+        "the score 5 lies outside 0 to 4, which is above 0",
+        "no time; write one such as 2026-03-01T10:00:00Z",
+    ]
