@@ -204,4 +204,4 @@ def test_the_command_line_tells_what_it_found_and_what_is_wrong(
         main([str(tmp_path / "none.mp4")])
     with pytest.raises(SystemExit):
         main(["a.mp4", "b.mp4", "--captions", "a.vtt"])
-    assert "--captions belongs to one video" in capsys.readouterr().err
+    assert "--captions and --name belong to one video" in capsys.readouterr().err

@@ -50,6 +50,7 @@ class Lecture:
         *,
         encoding: str = "utf-8",
         rejected: Path | None = None,
+        name: str = "",
     ) -> Lecture:
         """Index a video. Stages are kept in the folder: an interrupted index goes on, a finished one is opened.
 
@@ -61,6 +62,7 @@ class Lecture:
             progress: told of every stage.
             encoding: of the captions.
             rejected: go on without faulty captions, which are written to this file with their reasons.
+            name: by which records of learners call it; otherwise that of the file.
 
         Raises:
             FileError: if the video has no picture, is damaged or cut off; if it has no sound to recognise; if the
@@ -72,7 +74,7 @@ class Lecture:
 
         video = Path(video).absolute()
         folder = Path(out).absolute() if out is not None else video.with_suffix(".lecture")
-        stages = Stages(video, folder, progress)
+        stages = Stages(video, folder, progress, name)
         stages.run(Path(captions) if captions is not None else None, recogniser, encoding, rejected)
         return cls.open(folder)
 

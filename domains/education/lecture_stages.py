@@ -45,8 +45,8 @@ LONGEST_CAPTION, PAUSE = 8.0, 0.8  # seconds; recognised words are parted there
 class Stages:
     """Makes the index of one video in one folder."""
 
-    def __init__(self, video: Path, folder: Path, progress: Progress) -> None:
-        self.video, self.folder, self.progress = video, folder, progress
+    def __init__(self, video: Path, folder: Path, progress: Progress, name: str = "") -> None:
+        self.video, self.folder, self.progress, self.name = video, folder, progress, name or video.stem
         self.work = folder / "work"
         self.notes: list[str] = []
 
@@ -59,7 +59,8 @@ class Stages:
         captions = captions or self._beside()
         self.key = content_key((self.video,))
         name = recogniser if isinstance(recogniser, str | None) else recogniser.name
-        whole = _digest(self.key, content_key((captions,)) if captions else "", name or "")
+        called = [self.name] if self.name != self.video.stem else []
+        whole = _digest(self.key, content_key((captions,)) if captions else "", name or "", *called)
         if self._is_done(whole):
             return
         said: list[Caption] = []
@@ -182,7 +183,7 @@ class Stages:
         }
         self.progress("topics", len(topics), len(topics))
         parts = tuple(segments), tuple(topics), tuple(said), found, tuple(self.notes)
-        self._write(Lecture(self.folder, self.video.stem, self.video, self.length, *parts))
+        self._write(Lecture(self.folder, self.name, self.video, self.length, *parts))
 
     def _write(self, lecture: Lecture) -> None:
         new = self.work / FILE
