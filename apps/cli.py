@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from apps import cli_hear, cli_measure, cli_predict, cli_privacy, cli_record, cli_spec, cli_train
-from apps.process import settle
 from core.errors import PolyfuseError, TableError
 from core.numbers import plain
 
@@ -29,7 +28,6 @@ _Parser = argparse.ArgumentParser
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; errors that a user can act on become one message and an exit code."""
-    settle()
     options = _parser().parse_args(arguments)
     options.command = shlex.join(["polyfuse", *(arguments if arguments is not None else sys.argv[1:])])
     try:

@@ -30,6 +30,7 @@ from core.manifest import Manifest
 from core.preprocess.grid import Volume
 from core.schema import Modality, Prediction, Row, TargetKind
 from core.similar import Neighbour, vectors
+from core.threads import one_thread
 from core.view import View
 
 Review: TypeAlias = Callable[[Bundle, Row, Prediction], tuple[str, ...]]
@@ -63,7 +64,8 @@ class Predictor:
             FileError: if a file cannot be read.
         """
         row = as_row(case, self.bundle.config.modalities, id)
-        found = self.predict_rows([row], explain=explain)[0]
+        with one_thread():
+            found = self.predict_rows([row], explain=explain)[0]
         return dataclasses.replace(found, warnings=(*self._emptied(case, row), *found.warnings))
 
     def _emptied(self, case: Mapping[str, Any], row: Row) -> Iterator[str]:

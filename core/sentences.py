@@ -18,6 +18,7 @@ from core.errors import MissingExtraError
 from core.progress import Progress, silent
 from core.recipes import sentence_view, text_model
 from core.schema import Modality
+from core.threads import one_thread
 from core.view import View
 
 
@@ -40,10 +41,11 @@ def sentence_vectors(
     view = _opened(name)
     full = [i for i, text in enumerate(texts) if text.strip()]
     found = np.zeros((len(texts), *view.signature.shape), np.float32)
-    if full:
-        found[full] = (
-            _kept(view, [texts[i] for i in full], progress) if keep else _encode(view, [texts[i] for i in full])
-        )
+    if full and keep:
+        found[full] = _kept(view, [texts[i] for i in full], progress)
+    elif full:
+        with one_thread():
+            found[full] = _encode(view, [texts[i] for i in full])
     length = np.linalg.norm(found, axis=1, keepdims=True)  # (N, 1)
     return found / np.maximum(length, 1e-12)
 
