@@ -19,13 +19,13 @@ _NAMES = {"pdf": "PDF", "fhir": "FHIR report", "sr": "DICOM SR"}
 def show(diagnosis: Diagnosis, found: Prediction, case: Case, off: frozenset[str]) -> None:
     """A button a file; documents are made when they are asked for."""
     scan = None if case.scan is None else _scan_facts(case.scan)
+    result = Result.of(replace(found, id=case.name), diagnosis.bundle, sorted(off))
     with st.container(horizontal=True):
         for make, kind in ((answer.to_json, "json"), (answer.to_csv, "csv")):
             text = make(found, diagnosis.bundle, scan, sorted(off))
             _button(f"Result as {kind.upper()}", text, f"{case.name}.{kind}", f"text/{kind}", kind)
         for kind, words in _NAMES.items():
-            data = _maker(kind, Result.of(replace(found, id=case.name), diagnosis.bundle, sorted(off)), case)
-            _button(words, data, f"{case.name}{SUFFIXES[kind]}", MIMES[kind], kind)
+            _button(words, _maker(kind, result, case), f"{case.name}{SUFFIXES[kind]}", MIMES[kind], kind)
 
 
 def _button(words: str, data: str | Callable[[], bytes], name: str, mime: str, kind: str) -> None:
@@ -48,5 +48,5 @@ def _scan_facts(scan: viewer.Scan) -> dict[str, object]:
     return {
         "on_defect": scan.on_defect, "defects": list(volume.defects), "actions": list(volume.actions),
         "warnings": list(volume.warnings), "spacing_mm": list(volume.spacing), "size": list(volume.array.shape),
-        **{k: v for k, v in volume.facts.items()},
+        **volume.facts,
     }  # fmt: skip

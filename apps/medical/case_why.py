@@ -16,7 +16,7 @@ from core.explanation.explain import Explanation
 from core.predict import as_row
 from core.preprocess.volume import VolumePreprocessor
 from core.schema import Modality
-from domains.medical import Diagnosis, reports
+from domains.medical import Diagnosis, answer, reports
 from domains.medical.heat import Heat, strongest_slice
 
 
@@ -31,7 +31,7 @@ def toggle(case: Case) -> bool:
 def work_out(diagnosis: Diagnosis, case: Case, cells: dict[str, str]) -> None:
     """Ask about parts of the case, once; then the page is drawn again, with what was found in its places."""
     key = _key(diagnosis, case, cells)
-    if not why.known(key):
+    if not why.known(diagnosis.predictor, key):
         why.explained(diagnosis.predictor, _given(diagnosis, case, cells), None, key)
         st.rerun()
     why.nearest(diagnosis.predictor, _given(diagnosis, case, cells))
@@ -39,7 +39,7 @@ def work_out(diagnosis: Diagnosis, case: Case, cells: dict[str, str]) -> None:
 
 def show(diagnosis: Diagnosis, case: Case, cells: dict[str, str], places: Mapping[str, DeltaGenerator]) -> None:
     """Words and values of the case in their places (by column, values by modality), marked as far as that is known."""
-    found = why.known(_key(diagnosis, case, cells)) if _is_wanted(case) else {}
+    found = why.known(diagnosis.predictor, _key(diagnosis, case, cells)) if _is_wanted(case) else {}
     row = as_row(given, diagnosis.bundle.config.modalities) if (given := _given(diagnosis, case, cells)) else None
     for m in diagnosis.bundle.config.modalities:
         here = [places[c] for c in (*m.columns, m.name) if c in places]
@@ -50,13 +50,15 @@ def show(diagnosis: Diagnosis, case: Case, cells: dict[str, str], places: Mappin
             for column in m.columns:
                 if column in places and cells[column].strip():
                     _plain(cells[column], places[column])
+        if m.excerpt is not None and here:
+            here[0].caption(f":material/visibility_off: {ui.escape(answer.read_of(m.excerpt))}")
 
 
 def heat(diagnosis: Diagnosis, case: Case, cells: dict[str, str]) -> tuple[Heat, Explanation] | None:
     """Where in the scan the answer rests, as far as that was worked out and is wanted."""
     if case.scan is None or not _is_wanted(case):
         return None
-    for name, found in why.known(_key(diagnosis, case, cells)).items():
+    for name, found in why.known(diagnosis.predictor, _key(diagnosis, case, cells)).items():
         reader = diagnosis.predictor.view(name).preprocessor
         if isinstance(reader, VolumePreprocessor) and parts.marked(found.parts, 0.0):
             return Heat.of(found.parts, reader), found

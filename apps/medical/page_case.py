@@ -53,10 +53,12 @@ def _seen(diagnosis: Diagnosis, case: Case, cells: dict[str, str]) -> None:
         scroll(diagnosis, case, cells)
     for name, paths in case.files.items():
         for path in paths:
-            if path.suffix.lower() in (".png", ".jpg", ".jpeg"):
+            if path.name.lower().endswith(session.PICTURES):
                 st.image(str(path), caption=f"{name}: {path.name}", width="stretch")
             else:
-                st.caption(f"{answer.name(name)}: {path.name}")
+                st.caption(f"{ui.escape(answer.name(name).capitalize())}: {ui.escape(path.name)}")
+                if path.suffix.lower() in session.SOUNDS:
+                    st.audio(str(path))
     if case.scan is None and not case.files:
         st.info("This case has no scan.", icon=":material/hide_image:")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -36,7 +37,7 @@ def show() -> None:
     if len(entries) > _SHOWN:
         st.caption(f"The newest {_SHOWN} of {len(entries)} are shown; the CSV holds all.")
     with st.container(horizontal=True):
-        _download("Record as CSV", _all_of(entries), "record.csv")
+        _download("Record as CSV", lambda: _all_of(entries), "record.csv")
         _training(entries)
     st.caption(f"Kept in {ui.escape(str(record.path))}. It is only ever added to.")
 
@@ -76,5 +77,5 @@ def _training(entries: list[Entry]) -> None:
         st.caption(f"{left} decided cases are no row to train on: referred, or not in the open table.")
 
 
-def _download(words: str, text: str, name: str) -> None:
+def _download(words: str, text: str | Callable[[], str], name: str) -> None:
     st.download_button(words, text, name, "text/csv", icon=":material/download:", on_click="ignore", key=name)

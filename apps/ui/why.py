@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+from torch import Tensor
 
 from apps import ui
 from apps.ui import parts
@@ -14,6 +15,7 @@ from core import answer
 from core.explanation.explain import Explanation, explain
 from core.predict import Predictor, as_row
 from core.preprocess.audio import AudioPreprocessor
+from core.preprocess.image import ImagePreprocessor
 from core.preprocess.video import VideoPreprocessor
 from core.privacy.spans import Span
 from core.schema import Modality, Prediction, Row
@@ -42,11 +44,12 @@ def shares(found: Prediction, name: Callable[[str], str], about: str = "Why.") -
 def explained(
     predictor: Predictor, given: Mapping[str, Any], label: str | None, key: Hashable
 ) -> dict[str, Explanation]:
-    """The parts of each kind of data that is given, by modality; worked out once a session and ``key``.
+    """The parts of each kind of data that is given, by modality; worked out once a session, model and ``key``.
 
     ``label``: the answer to explain; None: the model's most probable one.
     """
     kept: dict[Hashable, dict[str, Explanation]] = st.session_state.setdefault("explained", {})
+    key = predictor.bundle.fingerprint, key
     if key not in kept:
         row = as_row(given, predictor.bundle.config.modalities)
         with ui.Steps("Looking for what it rests on") as steps:
@@ -54,10 +57,10 @@ def explained(
     return kept[key]
 
 
-def known(key: Hashable) -> dict[str, Explanation]:
+def known(predictor: Predictor, key: Hashable) -> dict[str, Explanation]:
     """What ``explained`` has worked out already; empty before."""
-    found: dict[str, Explanation] = st.session_state.get("explained", {}).get(key, {})
-    return found
+    kept: dict[Hashable, dict[str, Explanation]] = st.session_state.get("explained", {})
+    return kept.get((predictor.bundle.fingerprint, key), {})
 
 
 def nearest(predictor: Predictor, given: Mapping[str, Any], clean: Callable[[str], str] = str) -> None:
@@ -92,7 +95,9 @@ def draw(predictor: Predictor, row: Row, modality: str, found: Explanation, hidd
             assert isinstance(reader, VideoPreprocessor)
             ui.chart(*parts.frames(found.parts, _times(reader, cell, len(found.parts))), f"frames_{modality}")
         case Modality.IMAGE:
-            _picture(found, cell)
+            assert isinstance(reader, ImagePreprocessor)
+            picture = parts.over_picture(found.parts, _seen(reader.prepare(cell)[0]))
+            st.image(picture, width="stretch", caption=f"{cell[0].name}, as the model sees it. {LEGEND}")
     st.caption(parts.method(found))
 
 
@@ -106,11 +111,8 @@ def _times(reader: VideoPreprocessor, cell: Sequence[Any], count: int) -> list[f
     return [(i + 0.5) * total / count for i in range(count)]
 
 
-def _picture(found: Explanation, cell: Sequence[Any]) -> None:
-    from PIL import Image
-
-    if cell[0].suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        st.caption(ui.escape(parts.listed(found.parts)))
-        return
-    picture = np.asarray(Image.open(cell[0]).convert("RGB"))
-    st.image(parts.over_picture(found.parts, picture), width="stretch", caption=f"{cell[0].name}. {LEGEND}")
+def _seen(picture: Tensor) -> np.ndarray:
+    """(S, S, 3) uint8: a prepared picture (C, S, S), cut and padded, on which the parts lie."""
+    whole = (picture * 255).round() if picture.is_floating_point() else picture
+    found: np.ndarray = whole.expand(3, -1, -1).permute(1, 2, 0).byte().numpy()
+    return found
