@@ -118,14 +118,12 @@ def _case(grader: Grader, queue: ReviewQueue, wait: Waiting) -> None:
 
 
 def _graded(grader: Grader, wait: Waiting) -> Graded:
-    """The open model's mark with its reasons; asked once."""
-    kept: dict[str, Graded] = st.session_state.setdefault("graded", {})
-    key = f"{wait.answer_id}"
+    """The open model's mark with its reasons; asked once. Answers of two courses may have the same id."""
+    kept: dict[tuple[Any, ...], Graded] = st.session_state.setdefault("graded", {})
+    case = wait.case
+    key = str(case["answer"]), case.get("question"), case.get("reference")
     if key not in kept:
-        case = wait.case
-        kept[key] = grader.grade(
-            answer=str(case["answer"]), question=case.get("question"), reference=case.get("reference")
-        )
+        kept[key] = grader.grade(answer=key[0], question=key[1], reference=key[2])
     return kept[key]
 
 

@@ -15,7 +15,6 @@ from apps.education.pages import PAGES
 from apps.ui import parts, why
 from core import answer
 from core.predict import as_row
-from domains.education.course_folder import CourseFolder
 from domains.education.risk import EarlyWarning
 from domains.education.risk_features import RiskTables, snapshots
 from domains.education.starter import RISK_DAYS
@@ -52,10 +51,10 @@ def show() -> None:
     week, capacity, kind = _choose()
     changed = max(f.stat().st_mtime_ns for f in folder.folder.glob("*.csv"))
     rows = _rows(str(folder.folder), session.group(), changed)
-    weeks = {name: _by_week(rows, model, name) for name, model in models.items()}
+    weeks = {name: _by_week(rows, model) for name, model in models.items()}
     listed, measured = st.columns([1.35, 1], gap="large")
     with listed, PAGES.boundary():
-        _call(folder, models[kind], rows[rows["day"] == RISK_DAYS[week - 1]], week, capacity)
+        _call(models[kind], rows[rows["day"] == RISK_DAYS[week - 1]], week, capacity)
     with measured, PAGES.boundary():
         risk_measured.show(weeks, week, capacity, kind)
 
@@ -80,26 +79,23 @@ def _rows(folder: str, group: str | None, changed: int) -> pd.DataFrame:
 
 
 @st.cache_data(show_spinner="Reckoning the risk …", max_entries=12)
-def _risks(rows: pd.DataFrame, name: str, folder: str, _model: EarlyWarning) -> np.ndarray:
+def _risks(rows: pd.DataFrame, model: str, _model: EarlyWarning) -> np.ndarray:
     return _model.risks(rows.astype(str))
 
 
-def _by_week(rows: pd.DataFrame, model: EarlyWarning, name: str) -> pd.DataFrame:
+def _by_week(rows: pd.DataFrame, model: EarlyWarning) -> pd.DataFrame:
     """Week, risk and what came of it (NaN where not known) of every learner who was there."""
-    studio = studios.RISK if name == "with demographics" else studios.WITHOUT
-    risk = _risks(rows, name, str(studio.model_folder()), model)
+    risk = _risks(rows, model.bundle.fingerprint, model)
     came = pd.to_numeric(rows["at_risk"], errors="coerce") if "at_risk" in rows else np.nan
     return rows.assign(week=(rows["day"] + 1) // 7, risk=risk, came=came)
 
 
-def _call(folder: CourseFolder, model: EarlyWarning, rows: pd.DataFrame, week: int, capacity: int) -> None:
+def _call(model: EarlyWarning, rows: pd.DataFrame, week: int, capacity: int) -> None:
     st.subheader(f"Call these {min(capacity, len(rows))} in week {week + 1}", anchor=False)
     if rows.empty:
         st.caption("Nobody of this group was there in that week.")
         return
-    found = _warned(
-        rows.astype(str), capacity, str(folder.folder), tuple(m.name for m in model.bundle.config.modalities), model
-    )
+    found = _warned(rows.astype(str), capacity, model.bundle.fingerprint, model)
     shown = pd.DataFrame({
         "learner": [session.who(s) for s in found["student_id"]], "risk": found["risk"].round(2),
         "why": [_reasons(r) for r in found["strongest"]],
@@ -139,9 +135,7 @@ def _one(model: EarlyWarning, row: dict[str, str], learner: str) -> None:
 
 
 @st.cache_data(show_spinner="Looking for reasons …", max_entries=24)
-def _warned(
-    rows: pd.DataFrame, capacity: int, folder: str, kinds: tuple[str, ...], _model: EarlyWarning
-) -> pd.DataFrame:
+def _warned(rows: pd.DataFrame, capacity: int, model: str, _model: EarlyWarning) -> pd.DataFrame:
     return _model.warn(rows, capacity)
 
 
