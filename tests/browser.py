@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -29,10 +30,8 @@ needs_chromium = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="no Chro
 @contextmanager
 def environment_kept() -> Iterator[None]:
     """What a preparation sets in the environment goes again."""
-    before = dict(os.environ)
-    yield
-    os.environ.clear()
-    os.environ.update(before)
+    with mock.patch.dict(os.environ):
+        yield
 
 
 @contextmanager
@@ -43,9 +42,11 @@ def served(app: str | Path, environment: Mapping[str, str], *options: str, cwd: 
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", str(app), "--server.headless=true", f"--server.port={port}"]
     with subprocess.Popen([*command, *options], cwd=cwd, env=dict(os.environ) | dict(environment)) as server:
-        _wait(f"http://localhost:{port}")
-        yield f"http://localhost:{port}"
-        server.terminate()
+        try:
+            _wait(f"http://localhost:{port}")
+            yield f"http://localhost:{port}"
+        finally:  # else a failed test waits for the server for ever
+            server.terminate()
 
 
 def _wait(url: str) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from education_samples import SECONDS, prepare
+from prepared import prepared
 from streamlit.testing.v1 import AppTest
 
 from core.errors import ConfigError, FileError
@@ -26,7 +27,7 @@ GROUP = "2024-autumn"
 @pytest.fixture(scope="module", autouse=True)
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     before = dict(os.environ)
-    yield prepare(tmp_path_factory.mktemp("education"))
+    yield prepared(prepare, tmp_path_factory)
     os.environ.clear()
     os.environ.update(before)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from medical_samples import prepare
+from prepared import prepared
 from streamlit.testing.v1 import AppTest
 
 from apps import ui
@@ -20,7 +21,7 @@ from domains.medical import starter
 @pytest.fixture(scope="module", autouse=True)
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     before = dict(os.environ)
-    prepare(tmp_path_factory.mktemp("measured"))
+    prepared(prepare, tmp_path_factory)
     yield
     os.environ.clear()
     os.environ.update(before)

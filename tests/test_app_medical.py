@@ -13,7 +13,8 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from medical_samples import prepare
+from medical_samples import FINDINGS, prepare
+from prepared import prepared
 from streamlit.testing.v1 import AppTest
 
 from apps import ui
@@ -31,7 +32,7 @@ APP = Path(__file__).parents[1] / "apps" / "medical" / "streamlit_app.py"
 @pytest.fixture(scope="module", autouse=True)
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     before = dict(os.environ)
-    yield prepare(tmp_path_factory.mktemp("medical"))
+    yield prepared(prepare, tmp_path_factory)
     os.environ.clear()
     os.environ.update(before)
 
@@ -72,6 +73,19 @@ def test_the_first_page_lists_the_sample_cases_and_opens_one() -> None:
     assert not at.exception
     assert not at.error
     assert at.session_state["case"].name == "case-01"
+
+
+def test_a_case_without_any_file_is_typed_in() -> None:
+    at = app().run()
+    at.button(key="open_bare").click().run()
+    assert "Nothing is known of this case yet" in at.info[-1].value
+    number = at.session_state["case"].number
+    at.toggle(key=f"edit_{number}_report").set_value(True).run()
+    at.text_area(key=f"area_{number}_report").set_value("FINDINGS: The lungs are clear.").run()
+    assert not at.exception
+    assert not at.error
+    (found,) = at.session_state["answers"].values()
+    assert set(found.missing) == {"ct", "history", "clinical"}
 
 
 def test_without_a_model_the_first_page_trains_it_and_opens_a_case(
@@ -181,20 +195,32 @@ def test_the_train_page_lists_all_faults_and_goes_on_without_the_rows(tmp_path: 
     faults = at.dataframe[0].value
     assert set(faults["column"]) == {"age", "ct"}
     assert at.button(key="train").disabled
+    (sample.parent / "9.nii.gz").rename(sample.parent / "whole")
+    (sample.parent / "9.nii.gz").write_text("no scan", encoding="utf-8")
+    at.button(key="open_files").click().run()
+    (sample.parent / "whole").replace(sample.parent / "9.nii.gz")
+    assert any("not a readable NIfTI" in f for f in at.dataframe[0].value["reason"])
     at.checkbox(key="go_without").check().run()
     assert not at.button(key="train").disabled
 
 
 def test_the_train_page_trains_and_the_model_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     at = page("train").run()
-    at.multiselect(key="texts").set_value(["history"]).run()
+    at.multiselect(key="texts").set_value(["report"]).run()
+    at.multiselect(key="sections").set_value(["findings"]).run()
+    at.selectbox(key="train_on_defect").select("resample").run()
+    at.checkbox(key="mask").check().run()
     at.text_input(key="model_name").set_value("my model/../x").run()
     at.button(key="train").click().run()
     assert not at.exception
     assert [s.value for s in at.success][-1] == "Trained and saved: my-model-..-x"
     bundle = starter.home() / "my-model-..-x" / "bundle"
-    names = [m.name for m in Diagnosis.load(bundle).bundle.config.modalities]
-    assert names == ["ct", "history", "clinical"]
+    ct, report, clinical = Diagnosis.load(bundle).bundle.config.modalities
+    assert (ct.name, report.name, clinical.name) == ("ct", "report", "clinical")
+    assert ct.views[0].preprocess["on_defect"] == "resample"
+    assert report.excerpt is not None
+    assert report.excerpt.sections == ("findings",)
+    assert report.excerpt.hidden == tuple(sorted(FINDINGS))
 
 
 # --- what a person decides, and documents

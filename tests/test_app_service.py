@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from prepared import prepared
 from service_samples import SAMPLES, prepare
 from streamlit.testing.v1 import AppTest
 
@@ -35,7 +36,7 @@ PRIVATE = ("07700 900123", "Carla Hughes", "carla.hughes@example.com")
 @pytest.fixture(scope="module", autouse=True)
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     before = dict(os.environ)
-    yield prepare(tmp_path_factory.mktemp("service"))
+    yield prepared(prepare, tmp_path_factory)
     os.environ.clear()
     os.environ.update(before)
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from browser import chromium, environment_kept, needs_chromium, served, visit
 from education_samples import prepare
+from prepared import prepared
 
 pytestmark = needs_chromium
 
@@ -17,8 +18,8 @@ pytestmark = needs_chromium
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with environment_kept():
-        prepared = prepare(tmp_path_factory.mktemp("browser"))
-        with served("apps/education", prepared) as url:
+        environment = prepared(prepare, tmp_path_factory)
+        with served("apps/education", environment) as url:
             yield url
 
 

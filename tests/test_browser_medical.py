@@ -14,6 +14,7 @@ import pytest
 from browser import chromium, environment_kept, listening, needs_chromium, served, visit
 from ct_phantom import Phantom
 from medical_samples import FINDINGS, phantom, prepare
+from prepared import prepared
 
 pytestmark = needs_chromium
 
@@ -27,8 +28,8 @@ def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory, uploads: Path) -> Iterator[str]:
     with environment_kept():
-        prepared = prepare(tmp_path_factory.mktemp("browser")) | {"TMPDIR": str(uploads)}
-        with served("apps/medical", prepared, "--server.disconnectedSessionTTL=1") as url:
+        environment = prepared(prepare, tmp_path_factory) | {"TMPDIR": str(uploads)}
+        with served("apps/medical", environment, "--server.disconnectedSessionTTL=1") as url:
             yield url
     assert [p.name for p in uploads.iterdir() if p.name.startswith("polyfuse")] == []
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from browser import ROOT, chromium, environment_kept, listening, needs_chromium, served, visit
+from prepared import prepared
 from service_samples import SAMPLES, prepare
 
 pytestmark = needs_chromium
@@ -17,7 +18,7 @@ pytestmark = needs_chromium
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     with environment_kept():
-        yield prepare(tmp_path_factory.mktemp("browser"))
+        yield prepared(prepare, tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
