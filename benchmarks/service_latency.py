@@ -96,14 +96,14 @@ def stages(model: IntentDetector, folder: Path) -> dict[str, dict[str, float]]:
 
 def turns(model: IntentDetector, folder: Path) -> dict[str, dict[str, float]]:
     """Whole answers; every text and every recording is new to the model."""
-    files = [speech(folder / f"turn-{i}.wav") for i in range(-3, REPEATS)]
+    files, others = ([speech(folder / f"{kind}-{i}.wav") for i in range(REPEATS + 3)] for kind in ("turn", "fused"))
     detect = model.detect
     return {
         "text only": measured(lambda i: detect(text=f"{TEXT} {i}")),
         "text and behaviour": measured(lambda i: detect(text=f"{TEXT} again {i}", behaviour=BEHAVIOUR)),
         "5 s of speech": measured(lambda i: detect(audio=files[i])),
         "speech, text and behaviour": measured(
-            lambda i: detect(audio=speech(folder / "t.wav"), text=f"{TEXT} and {i}", behaviour=BEHAVIOUR)
+            lambda i: detect(audio=others[i], text=f"{TEXT} and {i}", behaviour=BEHAVIOUR)
         ),
     }
 
