@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from core.config import ExperimentConfig
+from core.config import ExperimentConfig, ModalityConfig
 from core.errors import Fault, FileError
 from core.manifest import Manifest
-from core.preprocess.decode import DECODERS
+from core.preprocess.decode import DECODERS, check_scan
+from core.preprocess.volume import scans
 from core.progress import Progress, silent
 from core.sandbox import Sandbox
-from core.schema import TargetKind
+from core.schema import Modality, TargetKind
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ def describe(manifest: Manifest, config: ExperimentConfig) -> Description:
 def file_faults(manifest: Manifest, progress: Progress = silent) -> list[Fault]:
     """Decode every file of a table, in a process whose time and memory are limited: a fault for each that cannot be.
 
-    Files with a fault already, such as one that is not there, are passed over.
+    A scan whose geometry the experiment refuses is one too. Files with a fault already, such as one that is not there,
+    are passed over.
     """
     known = {(f.row, f.column) for f in manifest.faults}
     faults = []
@@ -73,11 +76,21 @@ def file_faults(manifest: Manifest, progress: Progress = silent) -> list[Fault]:
                 row = manifest.row_numbers(index)[0]
                 try:
                     if (row, m.columns[0]) not in known:
-                        sandbox.call(DECODERS[m.kind], *manifest.cell(index, m.name))
+                        _open(sandbox, m, manifest.cell(index, m.name))
                 except FileError as error:
                     faults.append(Fault(row, m.columns[0], "", str(error)))
                 progress(f"opening {m.name}", done, len(rows))
     return faults
+
+
+def _open(sandbox: Sandbox, m: ModalityConfig, cell: tuple[Path, ...]) -> None:
+    if m.kind is not Modality.VOLUME:
+        sandbox.call(DECODERS[m.kind], *cell)
+        return
+    chosen = {"on_defect": "refuse", "allow_modality": ["CT"]} | m.views[0].preprocess
+    for scan in scans(cell):
+        options = {k: chosen[k] for k in ("on_defect", "allow_modality")}
+        sandbox.call(check_scan, *(scan if isinstance(scan, list) else [scan]), **options)
 
 
 def _warnings(

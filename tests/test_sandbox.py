@@ -10,12 +10,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from ct_phantom import Phantom
 
 from apps.cli import main
 from core.errors import ConfigError, FileError
+from core.preprocess.decode import check_scan
 from core.samples import make_table
 from core.sandbox import Sandbox, SandboxError
+from domains.medical.ct_files import write_nifti
 
 
 def loop_for_ever(path: Path) -> None:
@@ -117,3 +121,21 @@ def test_check_opens_every_file_where_asked(tmp_path: Path, capsys: pytest.Captu
     assert first.name not in capsys.readouterr().out
     assert main([*options, "--open-files"]) == 1
     assert f"row 1, column 'image': {first}: " in capsys.readouterr().out
+
+
+def test_check_tells_a_scan_whose_geometry_the_experiment_refuses(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = Phantom(np.zeros((8, 6, 6)))
+    whole.write(tmp_path / "whole")
+    whole.write(tmp_path / "gap", [0, 1, 2, 4, 5, 6, 7])
+    for name in "ab":
+        write_nifti(tmp_path / f"{name}.nii.gz", np.zeros((4, 4, 4)), (2.0, 1.0, 1.0))
+    rows = ["ct,age,diagnosis", "whole,40,x", "gap,50,y", "a.nii.gz|b.nii.gz,60,x", "gap,70,y"]
+    (tmp_path / "cases.csv").write_text("\n".join(rows), encoding="utf-8")
+    assert main(["check", str(tmp_path / "cases.csv"), "--domain", "medical", "--open-files"]) == 1
+    told = capsys.readouterr().out
+    assert told.count("1 fault(s) of geometry") == 2
+    assert "row 2, column 'ct'" in told
+    assert "row 3" not in told
+    check_scan(tmp_path / "gap", on_defect="resample", allow_modality=["CT"])

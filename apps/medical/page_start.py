@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from apps import ui
 from apps.medical import pages, session
 from core.errors import FileError
-from core.preprocess.decode import decode_images, decode_scan
+from core.preprocess.decode import decode_images, decode_scan, decode_sounds
+from core.schema import Modality
 from core.table import StringTable
 from domains.medical import DISCLAIMER, Diagnosis, starter
 
 _SHOWN = 500  # rows of a table to pick from
 _TYPES = ["zip", "dcm", "dicom", "ima", "nii", "gz", "mha", "mhd", "nrrd", "png", "jpg", "jpeg"]
+_READERS = {session.PICTURES: decode_images, session.SOUNDS: decode_sounds}
 
 
 def show() -> None:
@@ -112,18 +116,33 @@ def _rows(path: Path, diagnosis: Diagnosis, key: str) -> None:
 
 
 def _upload(diagnosis: Diagnosis) -> None:
+    hears = any(m.kind is Modality.AUDIO for m in diagnosis.bundle.config.modalities)
     files = st.file_uploader(
-        "A DICOM series (zip, or all its files), NIfTI, MHA or NRRD; PNG or JPEG slices for a model of pictures",
-        _TYPES, accept_multiple_files=True, key="uploads",
+        "A DICOM series (zip, or all its files), NIfTI, MHA or NRRD; PNG or JPEG slices for a model of pictures"
+        + ("; a recording" if hears else ""),
+        [*_TYPES, *(s[1:] for s in session.SOUNDS if hears)], accept_multiple_files=True, key="uploads",
     )  # fmt: skip
-    st.caption("Files stay on this machine, in a folder of this session that is deleted with it.")
-    name = st.text_input("Name of the case", "my case", key="upload_name")
-    if st.button("Open upload", type="primary", key="open_upload", disabled=not files):
+    st.caption(
+        "Files stay on this machine, in a folder of this session that is deleted with it. "
+        "Texts and values are typed in on the next page, also for a case without any file."
+    )
+    name = st.text_input("Name of the case", "my case", key="upload_name") or "my case"
+    with st.container(horizontal=True):
+        given = st.button("Open upload", type="primary", key="open_upload", disabled=not files)
+        bare = st.button("Open without a file", key="open_bare", disabled=bool(files))
+    if given or bare:
         with st.spinner("Reading the scan …"):
-            pictures = any(f.name.lower().endswith(session.PICTURES) for f in files)
-            reader = decode_images if pictures else decode_scan
-            opened = session.open_upload(name or "my case", tuple(ui.keep_uploads(files, reader, True)), diagnosis)
+            opened = session.open_upload(name, _kept(files) if given else (), diagnosis)
         _go_on(opened)
+
+
+def _kept(files: Sequence[UploadedFile]) -> tuple[Path, ...]:
+    """Uploads on disk, after each kind was tried by its reader."""
+    kinds: dict[Callable[..., None], list[UploadedFile]] = {}
+    for file in files:
+        reader = next((r for ends, r in _READERS.items() if file.name.lower().endswith(ends)), decode_scan)
+        kinds.setdefault(reader, []).append(file)
+    return tuple(path for reader, some in kinds.items() for path in ui.keep_uploads(some, reader, True))
 
 
 def _choose(waiting: session.Pending) -> None:

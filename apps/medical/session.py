@@ -19,6 +19,7 @@ from domains.medical import viewer
 from domains.medical.diagnosis import Diagnosis
 
 PICTURES = (".png", ".jpg", ".jpeg")
+SOUNDS = (".wav", ".mp3", ".flac", ".ogg", ".m4a")
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,14 @@ def open_case(found: Case, cells: Mapping[str, str], diagnosis: Diagnosis, root:
 
 
 def open_upload(name: str, paths: tuple[Path, ...], diagnosis: Diagnosis) -> bool:
-    """Open uploaded files as a case: pictures where the model reads pictures, else a scan."""
+    """Open uploaded files as a case: recordings, pictures where the model reads pictures, else a scan; or none."""
     found = Case(name, _next())
-    pictures = [p for p in paths if p.name.lower().endswith(PICTURES)]
     takes = {m.kind: m for m in diagnosis.bundle.config.modalities}
+    sounds = [p for p in paths if p.suffix.lower() in SOUNDS]
+    if sounds and Modality.AUDIO in takes:
+        found.files[takes[Modality.AUDIO].name] = tuple(sounds)
+        paths = tuple(p for p in paths if p not in sounds)
+    pictures = [p for p in paths if p.name.lower().endswith(PICTURES)]
     for m in diagnosis.bundle.config.modalities:
         if not m.kind.is_file:
             found.cells.update(dict.fromkeys(m.columns, ""))

@@ -2,53 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
 from apps.medical.pages import PAGES
-from apps.ui.studio import Change, Source, Studio
+from apps.ui.studio import Studio
 from core.config import ExperimentConfig
-from core.schema import Modality, TargetKind
+from core.manifest import Manifest
 from domains.medical import DISCLAIMER, Diagnosis, answer, recipe, reports, starter
+from domains.medical.naming import mentions
+
+_GEOMETRY = {"refuse": "refuse them, and say which", "resample": "repair what can be repaired", "accept": "go on as is"}
 
 
-def _texts(columns: Sequence[str], target: str) -> dict[str, Any]:
-    """Which texts may be used: findings often name the answer."""
+def _options(columns: Sequence[str], target: str) -> dict[str, Any]:
+    """Which texts and which of their sections may be used, further columns, and what to do about faulty scans."""
     known = [c for c in recipe.TEXTS if c in columns and c != target]
     usual = [c for c in ("report", "history") if c in known]
-    return {"texts": st.multiselect("Texts that may be used", known, usual, key="texts")}
+    found: dict[str, Any] = {"texts": st.multiselect("Texts that may be used", known, usual, key="texts")}
+    if any(c in recipe.REPORTS for c in found["texts"]):
+        found["sections"] = st.multiselect(
+            "Sections of the report that may be used", reports.SECTIONS, placeholder="all of them", key="sections",
+            format_func=str.capitalize, help="Findings and impression often name the answer: see the check below.",
+        )  # fmt: skip
+    documented = {target, "ct", "image", "voice", *recipe.TEXTS, *recipe.NUMBERS, *recipe.CATEGORIES, *recipe.SPECIAL}
+    others = [c for c in columns if c not in documented]
+    with st.expander("Further columns, and faulty scans"):
+        numbers = st.multiselect("Further columns that hold numbers", others, key="numbers")
+        categories = st.multiselect(
+            "Further columns that hold categories", [c for c in others if c not in numbers], key="categories",
+            help="Only what is known before the answer: a column that follows from it makes the figures worthless.",
+        )  # fmt: skip
+        if "ct" in columns:
+            found["on_defect"] = st.selectbox(
+                "Scans whose slices form no even, upright volume", list(_GEOMETRY), format_func=_GEOMETRY.__getitem__,
+                key="train_on_defect",
+            )  # fmt: skip
+    return found | {"numbers": numbers, "categories": categories}
 
 
-def _mentions(source: Source, config: ExperimentConfig) -> Change | None:
-    """How often the texts name the answer, and their masking where the user wants it."""
-    texts = [c for m in config.modalities if m.kind is Modality.TEXT for c in m.columns]
-    if config.target.kind is not TargetKind.LABEL or not texts or config.target.column not in source.columns:
-        return None
-    frame = source.frame().fillna("")
-    frame = frame[frame[config.target.column].str.strip() != ""]
-    labels = frame[config.target.column].str.strip().tolist()
-    classes = sorted(set(labels))
-    if not 2 <= len(classes) <= 50:
-        return None
+def _mentions(manifest: Manifest, config: ExperimentConfig) -> ExperimentConfig:
+    """How often the texts name the answer, and the experiment without the words that the user hides."""
+    found = _counted(manifest.fingerprint, str(config.to_json()), (), manifest)
+    if not found:
+        return config
+    worst = max(one.whole.share() for one in found.values())
+    with st.expander(f"Do the texts name the answer? Up to {worst:.0%} of the cases do."):
+        _table(found)
+        classes = sorted({str(label).replace("_", " ") for label in manifest.targets if label})
+        words = st.text_input(
+            "Words to hide from the model, in any case and with their plurals; commas between them",
+            ", ".join(classes), key=f"hide_{config.target.column}",
+        )  # fmt: skip
+        hidden = tuple(w.strip() for w in words.split(",") if w.strip())
+        if not st.checkbox("Hide these words in all texts, now and in every later case", key="mask") or not hidden:
+            return config
+        left = max(
+            m.whole.share() for m in _counted(manifest.fingerprint, str(config.to_json()), hidden, manifest).values()
+        )
+        st.caption(f"Then {left:.0%} do. What a text describes, it still describes.")
+    return recipe.excerpted(config, hide=hidden)
+
+
+@st.cache_data(show_spinner="Reading the texts …", max_entries=16)
+def _counted(table: str, config: str, hidden: tuple[str, ...], _manifest: Manifest) -> dict[str, reports.Mentions]:
+    return mentions(_manifest, hidden)
+
+
+def _table(found: Mapping[str, reports.Mentions]) -> None:
     rows = []
-    for column in texts:
-        counts = reports.label_mentions(frame[column].tolist(), labels, classes)
-        whole = {"text": column, "part": "whole text"}
-        rows += [whole | _shares(counts.whole)] + [
-            {"text": column, "part": k} | _shares(c) for k, c in counts.by_section.items()
-        ]
-    with st.expander(
-        f"Do the texts name the answer? Up to {max(r['names its own label'] for r in rows):.0%} of the cases do."
-    ):
-        formats = {
-            k: st.column_config.NumberColumn(format="percent") for k in rows[0] if k not in ("text", "part", "cases")
-        }
-        st.dataframe(rows, hide_index=True, column_config=formats, alt="How often texts name the label")
-    if not st.checkbox(f"Mask the words {', '.join(classes)} in the texts", key="mask"):
-        return None
-    return lambda table: table.assign(**{c: [reports.mask(t, classes) for t in table[c]] for c in texts})
+    for column, told in found.items():
+        parts = {"all that may be used": told.whole} | told.by_section
+        rows += [{"text": answer.name(column), "part": part} | _shares(counts) for part, counts in parts.items()]
+    formats = {
+        k: st.column_config.NumberColumn(format="percent") for k in rows[0] if k not in ("text", "part", "cases")
+    }
+    st.dataframe(rows, hide_index=True, column_config=formats, alt="How often texts name the label")
 
 
 def _shares(counts: reports.Counts) -> dict[str, float]:
@@ -73,8 +104,8 @@ STUDIO = Studio(
     by=("sex", "site", "scanner", "age"),
     decides=True,
     name=answer.name,
-    options=_texts,
-    screen=_mentions,
+    options=_options,
+    refine=_mentions,
     papers=Diagnosis.checklists,
     opened=_forget,
 )

@@ -15,6 +15,7 @@ from core import starter
 from core.answer import label
 from core.config import ExperimentConfig
 from core.estimator import Estimator
+from core.manifest import Manifest
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,10 @@ def _no_screen(source: Source, config: ExperimentConfig) -> Change | None:
     return None
 
 
+def _all_read(manifest: Manifest, config: ExperimentConfig) -> ExperimentConfig:
+    return config
+
+
 @dataclass(frozen=True)
 class Studio:
     """A domain's models as the app works with them."""
@@ -57,6 +62,7 @@ class Studio:
     name: Callable[[str], str] = label  # a modality as people of the field call it
     options: Callable[[Sequence[str], str], dict[str, Any]] = _no_options  # draws inputs; options for recipe.build
     screen: Callable[[Source, ExperimentConfig], Change | None] = _no_screen  # a further check, drawn on the page
+    refine: Callable[[Manifest, ExperimentConfig], ExperimentConfig] = _all_read  # the same; what to train after it
     by: Sequence[str] = ()  # columns that cases are looked at by, where a table has them
     decides: bool = False  # whether decision curves are drawn
     papers: Callable[[Any], Mapping[str, str]] = lambda estimator: {}  # Markdown to have beside the card, by file name

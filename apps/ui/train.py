@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import re
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -14,9 +16,9 @@ from apps import ui
 from apps.ui import compared
 from apps.ui.studio import Source, Studio
 from core import starter
-from core.check import describe
+from core.check import describe, file_faults
 from core.config import KEPT, ExperimentConfig
-from core.errors import ConfigError, FileError, PolyfuseError
+from core.errors import ConfigError, Fault, FileError, PolyfuseError
 from core.manifest import Manifest
 from core.recipes import PRESETS
 from core.schema import Modality, TargetKind
@@ -28,6 +30,8 @@ _PRESET_WORDS = {
     "best": "best: cross-validated, stacked with the cheap floor",
 }
 _KEPT_WORDS = {"none": "nothing", "ids": "ids and answers", "texts": "ids, answers and texts"}
+_COMPARE = "Train fused, each kind alone and the floor on the same splits"
+_LEARN = "Compare on an eighth, a quarter, half and all of the training rows: what would more rows bring?"
 
 
 def show(studio: Studio) -> None:
@@ -39,7 +43,7 @@ def show(studio: Studio) -> None:
     config = _what(studio, source)
     if config is None:
         return
-    table, ready = _check(studio, source, config)
+    table, config, ready = _check(studio, source, config)
     _train(studio, source, config, table, ready)
 
 
@@ -113,8 +117,10 @@ def _manifest(path: str, changed: int, root: str, config: str, _config: Experime
     return Manifest.open(Path(path), _config, Path(root))
 
 
-def _check(studio: Studio, source: Source, config: ExperimentConfig) -> tuple[pd.DataFrame | Path, bool]:
-    """What the table holds and what is wrong with it; the table to train on, and whether it may be."""
+def _check(
+    studio: Studio, source: Source, config: ExperimentConfig
+) -> tuple[pd.DataFrame | Path, ExperimentConfig, bool]:
+    """What the table holds and what is wrong with it; the table and experiment to train, and whether it may be."""
     st.subheader("3 · Check", anchor=False)
     changed = source.path.stat().st_mtime_ns
     manifest = _manifest(str(source.path), changed, str(source.root), str(config.to_json()), config)
@@ -126,12 +132,36 @@ def _check(studio: Studio, source: Source, config: ExperimentConfig) -> tuple[pd
         cell.metric(name, value)
     for warning in facts.warnings:
         st.caption(f":material/info: {ui.escape(warning.replace('--preset best', 'the preset best'))}")
+    manifest = _with_files(manifest, str(config.to_json()), changed)
     drop, ready = _faults(manifest)
     change = studio.screen(source, config)
+    config = studio.refine(manifest, config)
     if not drop and change is None:
-        return source.path, ready
+        return source.path, config, ready
     frame = source.frame().drop(index=[row - 1 for row in drop])
-    return frame if change is None else change(frame), ready
+    return frame if change is None else change(frame), config, ready
+
+
+def _with_files(manifest: Manifest, config: str, changed: int) -> Manifest:
+    """The same with the faults of its files, once the user had every file opened."""
+    if not any(m.kind.is_file for m in manifest.config.modalities):
+        return manifest
+    kept: dict[Any, list[Fault]] = st.session_state.setdefault("opened_files", {})
+    key = str(manifest.table.source), changed, config
+    if key not in kept:
+        if not st.button(
+            "Open every file", icon=":material/fact_check:", key="open_files",
+            help="Reads each scan, picture or recording once and lists all that cannot be used. Training would stop at "
+            "the first of them.",
+        ):  # fmt: skip
+            return manifest
+        with ui.Steps("Opening files") as steps:
+            kept[key] = file_faults(manifest, steps)
+    if not kept[key]:
+        st.caption(":material/check: Every file opens.")
+    manifest = copy.copy(manifest)
+    manifest.faults = [*manifest.faults, *kept[key]]
+    return manifest
 
 
 def _faults(manifest: Manifest) -> tuple[list[int], bool]:
@@ -162,35 +192,21 @@ def _train(studio: Studio, source: Source, config: ExperimentConfig, table: pd.D
     name = left.text_input("Name of the model", f"{source.path.parent.name}-{config.target.column}", key="model_name")
     name = re.sub(r"[^\w.-]+", "-", name).strip(".-") or "model"
     start = middle.button("Train", type="primary", disabled=not ready, key="train", width="stretch")
-    measure = right.button(
-        "Compare",
-        disabled=not ready,
-        key="compare",
-        width="stretch",
-        help="Train fused, each kind alone and the floor on the same splits",
-    )
-    grow = more.button(
-        "Learning curve",
-        disabled=not ready,
-        key="learning",
-        width="stretch",
-        help="Compare on an eighth, a quarter, half and all of the training rows: what would more rows bring?",
-    )
+    measure = right.button("Compare", disabled=not ready, key="compare", width="stretch", help=_COMPARE)
+    grow = more.button("Learning curve", disabled=not ready, key="learning", width="stretch", help=_LEARN)
     st.caption(
         "Leaving the page stops a training; started again with the same settings it goes on from its last epoch."
     )
     if start:
         st.session_state["trained"] = _fit(studio, source, config, table, name)
-    if measure:
-        with ui.Steps("Comparing") as steps:
-            st.session_state["comparison"] = studio.estimator(config=config).compare(
-                table, root=source.root, progress=steps
-            )
-    if grow:
-        with ui.Steps("Comparing on growing parts") as steps:
-            st.session_state["learned"] = studio.estimator(config=config).learning_curve(
-                table, root=source.root, progress=steps
-            )
+    estimator = studio.estimator(config=config)
+    for asked, key, words, run in (
+        (measure, "comparison", "Comparing", estimator.compare),
+        (grow, "learned", "Comparing on growing parts", estimator.learning_curve),
+    ):
+        if asked:
+            with ui.Steps(words) as steps:
+                st.session_state[key] = run(table, root=source.root, progress=steps)
     if (done := st.session_state.get("trained")) is not None:
         _show_trained(studio, *done)
     if (comparison := st.session_state.get("comparison")) is not None:

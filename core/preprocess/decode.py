@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from core.errors import FileError
@@ -46,6 +46,11 @@ def decode_scan(*paths: Path) -> None:
             errors.append(error)
     if errors:
         raise errors[0]
+
+
+def check_scan(*paths: Path, on_defect: str, allow_modality: Sequence[str]) -> None:
+    """Decode one scan as a model does that treats faults of geometry so, and reads scans of these modalities."""
+    read_volume(paths[0] if len(paths) == 1 else paths, None, on_defect, allow_modality)
 
 
 def decode_sounds(*paths: Path) -> None:

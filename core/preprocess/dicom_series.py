@@ -103,7 +103,8 @@ def _choose(listed: list[Series], choose: str | int | None, where: str) -> Serie
         return found[0]
     lines = "\n".join(f"  {s}" for s in listed)
     said = f"no series {choose!r}" if choose is not None else f"{len(listed)} series stand together"
-    raise FileError(f"{where}: {said}; choose one by its number or unique identifier:\n{lines}")
+    table = "in a table, give each a folder of its own or list the files of one with '|' between them"
+    raise FileError(f"{where}: {said}; choose one by its number or unique identifier ({table}):\n{lines}")
 
 
 def _series(place: Path | Sequence[Path]) -> tuple[list[Series], list[str]]:
