@@ -88,6 +88,7 @@ def _keep(options: argparse.Namespace, predictor: Predictor, windows: Windows, l
         for row, line in zip(rows, lines, strict=True):
             found = json.loads(line)
             answer = {k: found[k] for k in ("label", "value", "probabilities", "refer", "missing")}
-            yield {"case_id": row.id}, answer | {"possible": found["conformal_set"]}, {}, input_hash(row.values)
+            answer |= {"possible": found["conformal_set"]} | ({"labels": found["labels"]} if found["labels"] else {})
+            yield {"case_id": row.id}, answer, {}, input_hash(row.values)
 
     Record(options.record).extend(PREDICTION, entries(), predictor.bundle.fingerprint, options.by or LOCAL)

@@ -19,6 +19,7 @@ from core.table import StringTable
 from domains.education import recipe
 from domains.education.grading import Graded
 from domains.education.review_queue import ReviewQueue
+from domains.medical import Diagnosis, decisions
 
 
 @pytest.fixture
@@ -87,6 +88,27 @@ def test_a_record_is_shown_checked_and_written(
     assert "no such record" in capsys.readouterr().err
     assert main(["record", "export", str(record.path)]) == 1
     assert "--out rows.csv" in capsys.readouterr().err
+
+
+def test_agreeing_with_a_number_or_with_several_labels_keeps_them_to_train_on(tmp_path: Path) -> None:
+    path = table(tmp_path, "tabular", cases=40)
+    rows = pd.read_csv(path, dtype=str)
+    rows["score"], rows["found"] = rows["number_0"], rows["label"].map({"even": "a", "odd": "a|b"})
+    rows.to_csv(path, index=False)
+    for column, kind in (("score", "number"), ("found", "labels")):
+        settings = config("tabular", target={"column": column, "kind": kind})
+        experiment(tmp_path, settings, path, tmp_path / column).run()
+        model = Diagnosis.load(tmp_path / column / "bundle")
+        given = {c: rows[c][0] for c in ("number_0", "number_1", "category")}
+        answer, kept = model.diagnose(**given), Record(tmp_path / f"{column}.sqlite")
+        decisions.keep_prediction(kept, model, answer, given, "a")
+        decisions.keep_decision(kept, model, answer, given, "a", "agree", who="Dr A")
+        asked, decided = kept.rows()
+        assert asked.input == decided.input
+        assert asked.answer == decided.answer
+        assert asked.answer.get("labels", []) == list(answer.labels)
+        (row,) = training_rows([decided], column, "case_id")[0].to_dict("records")
+        assert float(row[column]) == pytest.approx(answer.value, 1e-5) if kind == "number" else row[column]
 
 
 def test_predictions_are_kept_without_any_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

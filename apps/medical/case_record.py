@@ -9,6 +9,7 @@ import streamlit as st
 from apps import ui
 from apps.medical import pages, session
 from apps.medical.session import Case
+from apps.ui.record import who
 from core.record import LOCAL, Record
 from core.schema import Prediction
 from domains.medical import Diagnosis, answer, decisions, starter
@@ -17,11 +18,6 @@ from domains.medical import Diagnosis, answer, decisions, starter
 def record() -> Record:
     """The record of this machine's user."""
     return Record(starter.home() / "record.sqlite")
-
-
-def who() -> str:
-    """The name that the user gave in this session."""
-    return str(st.session_state.get("who") or LOCAL)
 
 
 def keep_asked(

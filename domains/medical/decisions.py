@@ -7,8 +7,9 @@ from typing import Any
 
 from core.errors import ConfigError, unknown
 from core.predict import as_row
-from core.record import LOCAL, PREDICTION, Record, input_hash
-from core.schema import Prediction
+from core.record import LOCAL, Record, input_hash
+from core.record_asked import keep_asked, told
+from core.schema import Prediction, Row
 from domains.medical.diagnosis import Diagnosis
 
 KIND, CASE = "diagnosis", "case_id"
@@ -19,7 +20,7 @@ def keep_prediction(
     record: Record, diagnosis: Diagnosis, found: Prediction, given: Mapping[str, Any], case: str, who: str = LOCAL
 ) -> int:
     """Keep that somebody asked about a case; ``given`` as ``Diagnosis.diagnose`` takes it. The entry's number."""
-    return record.append(PREDICTION, {CASE: case}, _answer(found), {}, **_traced(diagnosis, given, who))
+    return keep_asked(record, diagnosis.bundle, [({CASE: case}, _row(diagnosis, given), found)], who)
 
 
 def keep_decision(
@@ -55,21 +56,22 @@ def keep_decision(
     if decision not in DECISIONS:
         raise unknown("decision", decision, DECISIONS)
     classes: Sequence[str] = diagnosis.bundle.ensemble.target.classes
-    decided = {"agree": found.label or "", "other": label, "refer": ""}[decision]
+    decided = {"agree": _said(found), "other": label, "refer": ""}[decision]
     if decision == "other" and not label:
         raise ConfigError(f"another answer has to be named: {', '.join(classes)}, or a new one")
     target = diagnosis.bundle.config.target.column
     said = {target: decided, "decided": decision} | ({"note": note} if note else {})
     kept = {k: v for k, v in (cells or {}).items() if k not in said and v.strip()}
-    return record.append(KIND, {CASE: case} | kept, _answer(found), said, **_traced(diagnosis, given, who))
+    hashed = input_hash(_row(diagnosis, given).values)
+    return record.append(KIND, {CASE: case} | kept, told(found), said, diagnosis.bundle.fingerprint, who, hashed)
 
 
-def _answer(found: Prediction) -> dict[str, Any]:
-    probabilities = {k: round(v, 4) for k, v in found.probabilities.items()}
-    told = {"label": found.label, "value": found.value, "probabilities": probabilities}
-    return told | {"possible": list(found.conformal_set), "refer": list(found.refer), "missing": list(found.missing)}
+def _said(found: Prediction) -> str:
+    """The answer as a table's cell holds it."""
+    if found.value is not None:
+        return f"{found.value:.6g}"
+    return found.label if found.label is not None else "|".join(found.labels) or "|"  # "|": none of the labels
 
 
-def _traced(diagnosis: Diagnosis, given: Mapping[str, Any], who: str) -> dict[str, str]:
-    row = as_row(given, diagnosis.bundle.config.modalities)
-    return {"bundle": diagnosis.bundle.fingerprint, "who": who, "input": input_hash(row.values)}
+def _row(diagnosis: Diagnosis, given: Mapping[str, Any]) -> Row:
+    return as_row(given, diagnosis.bundle.config.modalities)
