@@ -118,12 +118,13 @@ def test_check_measures_how_often_texts_name_the_answer(table: Path, capsys: pyt
     assert "report: findings: 67% of 48 name their own label" in told
     assert "report: impression: 100% of 48 name their own label" in told
     assert 'to hide these words from the model: --set "hide=effusion,nodule,normal"' in told
+    assert "history: findings" not in told  # a text without headings is one whole
     assert main([*command, "--json", "--set", "hide=effusion,nodule,normal"]) == 0
     assert json.loads(capsys.readouterr().out)["mentions"]["report"]["whole"]["own"] == 0
     assert main([*command, "--json", "--set", "sections=history"]) == 0
     assert json.loads(capsys.readouterr().out)["mentions"]["report"]["whole"]["own"] == 0
 
 
-def test_a_target_that_is_not_one_label_is_not_looked_for(table: Path) -> None:
+def test_a_number_is_not_looked_for_in_texts(table: Path) -> None:
     config = recipe.build(COLUMNS, target="case_id:number")
     assert mentions(Manifest.open(table, config)) == {}

@@ -122,6 +122,12 @@ def test_a_label_of_another_class_is_counted_apart() -> None:
     assert (found.whole.own, found.whole.other, found.whole.only_own) == (1, 1, 0)
 
 
+def test_any_of_several_labels_of_a_case_is_its_own() -> None:
+    labels = [("effusion", "nodule"), ("effusion",), ()]
+    found = label_mentions(["A nodule.", "A nodule.", "A nodule."], labels).whole
+    assert (found.cases, found.own, found.only_own, found.other) == (3, 1, 1, 2)
+
+
 def test_mentions_refuse_what_does_not_fit() -> None:
     with pytest.raises(ConfigError, match="2 texts and 1 labels"):
         label_mentions(["a", "b"], ["x"])

@@ -12,7 +12,7 @@ from apps.ui.studio import Studio
 from core.config import ExperimentConfig
 from core.manifest import Manifest
 from domains.medical import DISCLAIMER, Diagnosis, answer, recipe, reports, starter
-from domains.medical.naming import mentions
+from domains.medical.naming import classes_of, mentions
 
 _GEOMETRY = {"refuse": "refuse them, and say which", "resample": "repair what can be repaired", "accept": "go on as is"}
 
@@ -51,7 +51,7 @@ def _mentions(manifest: Manifest, config: ExperimentConfig) -> ExperimentConfig:
     worst = max(one.whole.share() for one in found.values())
     with st.expander(f"Do the texts name the answer? Up to {worst:.0%} of the cases do."):
         _table(found)
-        classes = sorted({str(label).replace("_", " ") for label in manifest.targets if label})
+        classes = [label.replace("_", " ") for label in classes_of(manifest)]
         words = st.text_input(
             "Words to hide from the model, in any case and with their plurals; commas between them",
             ", ".join(classes), key=f"hide_{config.target.column}",
@@ -74,7 +74,7 @@ def _counted(table: str, config: str, hidden: tuple[str, ...], _manifest: Manife
 def _table(found: Mapping[str, reports.Mentions]) -> None:
     rows = []
     for column, told in found.items():
-        parts = {"all that may be used": told.whole} | told.by_section
+        parts = {"all that may be used": told.whole} | dict(told.sections())
         rows += [{"text": answer.name(column), "part": part} | _shares(counts) for part, counts in parts.items()]
     formats = {
         k: st.column_config.NumberColumn(format="percent") for k in rows[0] if k not in ("text", "part", "cases")

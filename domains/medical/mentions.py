@@ -100,13 +100,17 @@ class Mentions:
     by_section: dict[str, Counts] = field(default_factory=dict)
     words: dict[str, int] = field(default_factory=dict)
 
+    def sections(self) -> list[tuple[str, Counts]]:
+        """The counts by section; none where the texts have no headings, so that all of them is one section."""
+        return list(self.by_section.items()) if len(self.by_section) > 1 else []
+
     def to_json(self) -> dict[str, Any]:
         """The counts as JSON."""
         return asdict(self)
 
     def lines(self) -> list[str]:
         """The counts for people."""
-        rows = [("whole text", self.whole), *self.by_section.items()]
+        rows = [("whole text", self.whole), *self.sections()]
         found = [
             f"{name}: {c.share():.0%} of {c.cases} name their own label, {c.share('only_own'):.0%} no other"
             f" ({c.share('own_denied'):.0%} deny it, {c.share('other'):.0%} affirm another)"
@@ -117,7 +121,7 @@ class Mentions:
 
 def label_mentions(
     texts: Sequence[str],
-    labels: Sequence[str],
+    labels: Sequence[str | tuple[str, ...]],
     classes: Sequence[str] | None = None,
     synonyms: Mapping[str, Sequence[str]] | None = None,
 ) -> Mentions:
@@ -125,38 +129,39 @@ def label_mentions(
 
     Args:
         texts: one a case; empty ones are counted and left out.
-        labels: the label of each case.
+        labels: the label of each case, or several.
         classes: all labels; None: those that occur.
         synonyms: more words for a class; its name is always looked for, "_" as a blank.
 
     Raises:
         ConfigError: if texts and labels differ in number, or a label is none of ``classes``.
     """
-    classes = sorted(set(labels)) if classes is None else classes
+    sets = [frozenset((label,) if isinstance(label, str) else label) for label in labels]
+    classes = sorted(set().union(*sets)) if classes is None else classes
     if len(texts) != len(labels):
         raise ConfigError(f"{len(texts)} texts and {len(labels)} labels: give one label a text")
-    if strange := sorted(set(labels) - set(classes)) or sorted(set(synonyms or {}) - set(classes)):
+    if strange := sorted(set().union(*sets) - set(classes)) or sorted(set(synonyms or {}) - set(classes)):
         raise ConfigError(f"not a class: {', '.join(strange)}; classes: {', '.join(classes)}")
     terms = {c: [c, *(synonyms or {}).get(c, ())] for c in classes}
     result, words = Mentions(len(texts), 0, Counts()), Counter[str]()
-    for text, label in zip(texts, labels):
+    for text, own in zip(texts, sets):
         if not text.strip():
             result.empty += 1
             continue
-        words.update(_count(result.whole, text, label, terms))
+        words.update(_count(result.whole, text, own, terms))
         for section, part in sections(text).items():
-            _count(result.by_section.setdefault(section, Counts()), part, label, terms)
+            _count(result.by_section.setdefault(section, Counts()), part, own, terms)
     result.words = dict(words.most_common())
     return result
 
 
-def _count(counts: Counts, text: str, label: str, terms: Mapping[str, Sequence[str]]) -> list[str]:
-    """Add one text; returns the words that affirm its own label."""
+def _count(counts: Counts, text: str, own: frozenset[str], terms: Mapping[str, Sequence[str]]) -> list[str]:
+    """Add one text; returns the words that affirm its own labels."""
     found = {c: find(text, words) for c, words in terms.items()}
     affirmed = {c for c, mentions in found.items() if any(not m.denied for m in mentions)}
     counts.cases += 1
-    counts.own += label in affirmed
-    counts.own_denied += bool(found[label]) and label not in affirmed
-    counts.other += bool(affirmed - {label})
-    counts.only_own += affirmed == {label}
-    return [m.words.lower() for m in found[label] if not m.denied]
+    counts.own += bool(affirmed & own)
+    counts.own_denied += any(found[c] for c in own) and not affirmed & own
+    counts.other += bool(affirmed - own)
+    counts.only_own += bool(affirmed) and affirmed <= own
+    return [m.words.lower() for c in own for m in found[c] if not m.denied]

@@ -14,19 +14,24 @@ MOST_CLASSES = 50  # more are no words to look for
 
 
 def mentions(manifest: Manifest, hidden: Sequence[str] = ()) -> dict[str, Mentions]:
-    """By text modality, how often it names its case's label; empty where the target is not one label a case.
+    """By text modality, how often it names its case's label, or one of several; empty for numbers and many classes.
 
     ``hidden``: words that are hidden besides.
     """
     config = manifest.config
     texts = [m.name for m in config.modalities if m.kind is Modality.TEXT]
-    told = [i for i, label in enumerate(manifest.targets) if label]
-    labels = [str(manifest.targets[i]) for i in told]
-    classes = sorted(set(labels))
-    if config.target.kind is not TargetKind.LABEL or not 2 <= len(classes) <= MOST_CLASSES:
+    if config.target.kind is TargetKind.NUMBER or not 2 <= len(classes := classes_of(manifest)) <= MOST_CLASSES:
         return {}
+    told = [i for i, target in enumerate(manifest.targets) if target]
+    labels = [manifest.targets[i] for i in told]
     read = {m: [str(manifest.cell(i, m) or "") for i in told] for m in texts}
     return {m: label_mentions([hide(t, hidden) if hidden else t for t in read[m]], labels, classes) for m in texts}
+
+
+def classes_of(manifest: Manifest) -> list[str]:
+    """The labels that occur."""
+    targets = [t for t in manifest.targets if t]
+    return sorted({label for t in targets for label in ((t,) if isinstance(t, str) else t)})
 
 
 def screen(manifest: Manifest) -> tuple[dict[str, Any], list[str]]:
@@ -39,5 +44,6 @@ def screen(manifest: Manifest) -> tuple[dict[str, Any], list[str]]:
 def _advice(manifest: Manifest, found: Mapping[str, Mentions]) -> list[str]:
     if not any(one.whole.own for one in found.values()):
         return []
-    words = ",".join(sorted({str(label) for label in manifest.targets if label}))
-    return [f'to hide these words from the model: --set "hide={words}"; to leave sections out: --set sections=…']
+    words = ",".join(classes_of(manifest))
+    told = f'to hide these words from the model: --set "hide={words}"; to use some sections alone:'
+    return [f"{told} --set sections=history,technique"]
