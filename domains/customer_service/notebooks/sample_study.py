@@ -45,7 +45,7 @@ from domains.customer_service.routing import RoutingTable
 TABLE = starter.sample_table()
 table = pd.read_csv(TABLE, dtype=str, keep_default_na=False)
 config = recipe.build(table.columns, preset="fast", modalities=("text", "dialogue", "behaviour"))
-config = dataclasses.replace(config, training=dataclasses.replace(config.training, epochs=40))  # enough for 800 turns
+config = dataclasses.replace(config, training=dataclasses.replace(config.training, epochs=20))  # enough for 800 turns
 
 # %% [markdown]
 """
