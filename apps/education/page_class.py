@@ -10,6 +10,7 @@ import streamlit as st
 from apps import ui
 from apps.education import charts, session
 from apps.education.pages import PAGES
+from domains.education import course_mastery
 from domains.education.advice import SMALLEST_GROUP, Advice, clock
 from domains.education.course import ANSWERS, MASTERY, Course
 
@@ -76,6 +77,8 @@ def _evidence(course: Course, line: Advice) -> None:
     found = course.evidence(line)
     st.markdown(ui.escape(line.text()))
     for name, frame in found.items():
+        if frame.empty:
+            continue
         st.caption(f"{len(frame)} {'first answers' if name == 'answers' else 'stretches played'}")
         columns = [c for c in ("answer_id", "student_id", "grade", "answer", "start_s", "end_s") if c in frame]
         if session.hidden():
@@ -108,7 +111,19 @@ def _heat(course: Course) -> None:
         f"Colour: probability of mastery ({_BASIS[course.basis]}); beside each concept the mean of the class. "
         "Blank: no answer yet. Hover for the learner and the number of answers."
     )
+    _trace(course)
     rows = mastery[["student_id", "concept", "probability", "evidence", "thin"]].to_dict("records")
     with st.container(horizontal=True):
         session.export("Mastery as CSV", rows, "mastery", "export_mastery")
         st.page_link(PAGES.page("learner"), label="One learner", icon=":material/person:")
+
+
+def _trace(course: Course) -> None:
+    """Mastery of a course of one's own is a share of the points until it is traced."""
+    folder = session.opened()
+    if folder is None or folder.synthetic or course.basis == MASTERY or course.graded.empty:
+        return
+    if st.button("Trace it from the sequence of answers", key="trace", icon=":material/timeline:"):
+        with ui.Steps("Tracing mastery") as steps:
+            course_mastery.trace(folder, steps)
+        st.rerun()

@@ -90,14 +90,24 @@ def _timeline(course: Course, lecture: Lecture) -> None:
         session.jump(lecture.name, float(second))
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(
-            "Click a slide or topic to jump. "
-            + ("Curve: share of viewers who watched it again." if len(course.stretches) else "")
-        )
+        st.caption("Click to jump." + (" Curve: share who watched again." if len(course.stretches) else ""))
         rows = [{"start_s": s.start, "end_s": s.end, "slide": s.slide, "title": s.title, "keywords": s.keywords,
                  "topic": lecture.topics[s.topic].title, "text": s.text} for s in lecture.segments]  # fmt: skip
         session.export("Segments", rows, f"{lecture.name}-segments", "export_segments")
         session.export("Curve", curve.to_dict("records"), f"{lecture.name}-rewatched", "export_curve")
+        with st.popover("How found", icon=":material/info:"):
+            st.markdown(_found(lecture))
+
+
+def _found(lecture: Lecture) -> str:
+    """By which methods the index was made, and what a reader should know of it."""
+    slides, said, topics = (lecture.found[part] for part in ("slides", "transcript", "topics"))
+    told = [
+        f"**Slides** by {slides['method']!r}: {slides['slides']} slides, {slides['moving']} moving pictures.",
+        f"**Transcript**: {ui.escape(said['method'])}.",
+        f"**Topics** by {ui.escape(topics['method'])}.",
+    ]
+    return "  \n".join([*told, *(ui.escape(f"Note: {note}.") for note in lecture.notes)])
 
 
 def _find(course: Course, lecture: Lecture) -> None:

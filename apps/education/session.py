@@ -150,9 +150,15 @@ def who(student: str) -> str:
     return f"{names[student]} ({student})" if student in names else student
 
 
+def shown(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows without the ids that hold a learner's, where names are hidden."""
+    drop = ("answer_id",) if hidden() else ()
+    return [{k: v for k, v in row.items() if k not in drop} for row in rows]
+
+
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows as CSV that no spreadsheet takes for formulas; learners as this session may show them."""
-    out = io.StringIO()
+    out, rows = io.StringIO(), shown(rows)
     writer = csv.DictWriter(out, list(rows[0]) if rows else ["empty"], lineterminator="\n")
     writer.writeheader()
     for row in rows:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -12,6 +15,7 @@ from apps.education.session import DISCLAIMER
 from apps.ui.studio import Studio
 from core.answer import label
 from domains.education import recipe, risk_recipe, starter
+from domains.education.course_folder import CourseFolder
 from domains.education.grading import Grader
 from domains.education.risk import EarlyWarning
 
@@ -59,3 +63,30 @@ def pick() -> Studio:
         "Model of", list(_KINDS), default="Grading", required=True, key="kind_of_model", label_visibility="collapsed"
     )
     return _KINDS[str(kind)]
+
+
+def from_sample(studio: Studio) -> bool:
+    """Whether the open model learned from the generated sample."""
+    return studio.model_folder() == studio.sample.ready()
+
+
+def own_folder(studio: Studio, course: CourseFolder, made_of: str) -> Path:
+    """Where a model that learns from a course goes; ``made_of`` tells one state of its tables from another."""
+    return starter.home() / f"{_own(studio, course)}{hashlib.sha256(made_of.encode()).hexdigest()[:6]}"
+
+
+def of_course(course: CourseFolder) -> None:
+    """Open, when a session comes to a course, the newest models that learned from it; for another, the sample's."""
+    if st.session_state.get("models_of") == str(course.folder):
+        return
+    came_from = st.session_state.get("models_of")
+    st.session_state["models_of"] = str(course.folder)
+    for studio in (GRADING, RISK, WITHOUT):
+        pattern = re.escape(_own(studio, course)) + "[0-9a-f]{6}"
+        own = [bundle for name, bundle in studio.models().items() if re.fullmatch(pattern, name)]
+        if (found := own[0] if own else came_from and studio.sample.ready()) and studio.model() is not None:
+            studio.use_model(found)
+
+
+def _own(studio: Studio, course: CourseFolder) -> str:
+    return f"{re.sub(r'[^0-9A-Za-z]+', '-', course.name)}-{studio.sample.name.removeprefix('sample-')}-"
