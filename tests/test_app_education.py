@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from education_samples import SECONDS, prepare
 from prepared import prepared
 from streamlit.testing.v1 import AppTest
 
 from core.errors import ConfigError, FileError
+from core.record import PREDICTION
 from domains.education import course_marks, starter
 from domains.education.course_folder import CourseFolder
 from domains.education.grading import Grader
@@ -112,7 +113,7 @@ def test_hidden_names_are_nowhere_on_the_pages(folder: CourseFolder) -> None:
     assert len(names) == 36
     shown = words(page("learner"))
     assert any(name in shown for name in names.values())
-    for name in ("class", "learner", "grading", "risk"):
+    for name in ("class", "learner", "grading", "risk", "record"):
         said = words(fine(page(name, hidden=True)))
         for student, full in names.items():
             assert full not in said, name
@@ -154,6 +155,44 @@ def test_a_decision_is_stored_counts_as_a_mark_and_is_trained_on(folder: CourseF
     trained = course_marks.training_table(folder).set_index("answer_id")
     assert tuple(trained.loc[first.answer_id, ["grade", "split", "group"]]) == (other, "train", "")
     assert not (trained["grade"] == "").any()
+
+
+def test_every_proposed_mark_and_every_decision_is_in_the_record_with_who_and_which_model(folder: CourseFolder) -> None:
+    record, grader = folder.queue().record, Grader.load(starter.GRADING.ensure())
+    asked = {e.case["answer_id"]: e for e in record.rows(PREDICTION) if "answer_id" in e.case}
+    proposed = course_marks.proposals(folder)
+    assert proposed is not None
+    assert {*proposed["answer_id"]} <= {*asked}
+    assert {(e.bundle, e.who) for e in asked.values()} == {(grader.bundle.fingerprint, "local")}
+    answers = course_marks.without_mark(folder)["answer"]
+    assert not any(t.encode() in json.dumps(e.answer | e.case).encode() for t in answers for e in asked.values())
+    first = folder.queue().waiting()[0]
+    at = fine(page("grading", who="Ms Hall"))
+    entry = record.rows(PREDICTION)[-1]
+    assert (entry.case, entry.who) == ({"answer_id": first.answer_id}, "Ms Hall")
+    at.segmented_control(key=f"mark_{first.answer_id}").set_value("partly").run()
+    fine(at.button(key="store").click().run())
+    assert record.rows("grade")[-1].who == "Ms Hall"
+    shown = fine(page("record")).dataframe[0].value
+    kept = shown[shown["kind"] == "mark"].iloc[0]
+    assert (kept["who"], kept["case"], kept["as"]) == ("Ms Hall", first.answer_id, "partly")
+    assert record.check() == []
+
+
+def test_whom_a_teacher_calls_is_kept_and_shown(folder: CourseFolder) -> None:
+    at = fine(page("risk", who="Ms Hall"))
+    record = folder.queue().record
+    asked = [e for e in record.rows(PREDICTION) if "case_id" in e.case]
+    assert len(asked) >= len(at.dataframe[0].value)
+    button = next(b for b in at.button if b.key and b.key.startswith("call_"))
+    name = button.key.removeprefix("call_")
+    at.text_input(key=f"note_{name}").set_value("phone on Monday")
+    fine(button.click().run())
+    kept = record.rows("at_risk")[-1]
+    assert (kept.case, kept.who) == ({"case_id": name}, "Ms Hall")
+    assert kept.decision == {"decided": "call", "note": "phone on Monday"}
+    assert kept.input in {e.input for e in asked if e.case == kept.case}
+    assert at.dataframe[0].value["decided"].iloc[0] == "Call"
 
 
 def test_proposals_are_kept_and_only_the_unsure_wait(folder: CourseFolder) -> None:
@@ -249,32 +288,6 @@ def test_the_sample_course_is_not_written_over() -> None:
     at = page("import")
     at.text_input(key="import_course").set_value(starter.SAMPLE_COURSE).run()
     assert "stays as it is" in at.error[0].value
-
-
-def test_events_that_name_a_lecture_by_its_address_find_it(folder: CourseFolder) -> None:
-    from apps.education.page_import import _questions, _with_lectures
-
-    events = pd.DataFrame(
-        {"lecture": ["https://x.invalid/course/lecture-3", "https://x.invalid/lecture-9", "a/lecture-3.mp4/"]}
-    )
-    found = _with_lectures(events, folder)["lecture"].tolist()
-    assert found == ["lecture-3", "https://x.invalid/lecture-9", "lecture-3"]
-    answers = pd.DataFrame(
-        {"question_id": ["Q1", "Q1", "Q2"], "question": ["Why?", "Why?", ""], "concept": ["", "", "x"]}
-    )
-    assert _questions(answers)[["question", "concept"]].values.tolist() == [["Why?", "Q1"], ["Q2", "x"]]
-
-
-def test_enrolments_keep_what_the_file_tells_of_a_learner(folder: CourseFolder, tmp_path: Path) -> None:
-    from apps.education.page_import import _with_facts
-    from domains.education.records import import_records
-
-    file = tmp_path / "enrolments.csv"
-    file.write_text("student_id,group,start,name\ns1,g,2024-01-01,Ada\ns2,g,2024-01-01,Bo\n", encoding="utf-8")
-    found = import_records([file], tmp_path / "records")
-    table = pd.read_csv(found.folder / "enrolments.csv", dtype=str, keep_default_na=False)
-    kept = _with_facts(table, [file])
-    assert kept[["enrolment_id", "name"]].values.tolist() == [["s1-g", "Ada"], ["s2-g", "Bo"]]
 
 
 # --- the folder

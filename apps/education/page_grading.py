@@ -11,10 +11,12 @@ from apps import ui
 from apps.education import session, studios
 from apps.education.pages import PAGES
 from apps.ui import parts, why
+from apps.ui.record import who
 from core.answer import headline, how_sure
+from core.record_asked import keep_asked
 from domains.education import course_marks, starter
 from domains.education.course_folder import CourseFolder
-from domains.education.grading import Graded, Grader
+from domains.education.grading import CASE, Graded, Grader
 from domains.education.join_tables import SHARES
 from domains.education.review_queue import ReviewQueue, Waiting
 
@@ -58,7 +60,7 @@ def _counts(
     label = "Grade the answers without a mark" if found is None else "Grade them again with the open model"
     if cells[-1].button(label, disabled=not new, key="propose", icon=":material/grading:", width="stretch"):
         with ui.Steps("Grading") as steps:
-            course_marks.propose(folder, grader, steps)
+            course_marks.propose(folder, grader, steps, who())
         st.rerun()
     if not new:
         st.caption("Answers with a blank column grade are graded here; import them on the page Import.")
@@ -94,7 +96,7 @@ def _listed(wait: Waiting) -> dict[str, Any]:
 
 def _case(grader: Grader, queue: ReviewQueue, wait: Waiting) -> None:
     """One answer: what was asked, what was written, the proposal and its reasons, the teacher's mark."""
-    graded = _graded(grader, wait)
+    graded = _graded(grader, queue, wait)
     st.markdown(f"**{ui.escape(str(wait.case.get('question', '')))}**")
     if reference := wait.case.get("reference"):
         st.markdown(f":gray[Reference: {ui.escape(str(reference))}]")
@@ -117,13 +119,19 @@ def _case(grader: Grader, queue: ReviewQueue, wait: Waiting) -> None:
             st.caption("This model keeps no graded answers.")
 
 
-def _graded(grader: Grader, wait: Waiting) -> Graded:
-    """The open model's mark with its reasons; asked once. Answers of two courses may have the same id."""
+def _graded(grader: Grader, queue: ReviewQueue, wait: Waiting) -> Graded:
+    """The open model's mark with its reasons; asked, and kept in the record, once.
+
+    Answers of two courses may have the same id.
+    """
     kept: dict[tuple[Any, ...], Graded] = st.session_state.setdefault("graded", {})
     case = wait.case
-    key = str(case["answer"]), case.get("question"), case.get("reference")
+    key = wait.answer_id, str(case["answer"]), case.get("question"), case.get("reference")
     if key not in kept:
-        kept[key] = grader.grade(answer=key[0], question=key[1], reference=key[2])
+        given = {"answer": key[1], "question": key[2], "reference": key[3]}
+        kept[key] = grader.grade(answer=key[1], question=key[2], reference=key[3])
+        asked = {CASE: wait.answer_id}, grader.row(given), kept[key].prediction
+        keep_asked(queue.record, grader.bundle, [asked], who())
     return kept[key]
 
 
@@ -139,7 +147,7 @@ def _decide(queue: ReviewQueue, wait: Waiting, graded: Graded) -> None:
             key=f"mark_{wait.answer_id}",
         )  # fmt: skip
         if st.button("Store mark", type="primary", key="store", disabled=grade is None) and grade is not None:
-            queue.decide(wait.answer_id, grade)
+            queue.decide(wait.answer_id, grade, by=who())
             st.toast(f"Stored: {grade}. It counts as the mark, and at the next training.", icon=":material/check:")
             st.rerun()
 

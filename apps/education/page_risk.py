@@ -13,9 +13,13 @@ from apps import ui
 from apps.education import risk_measured, session, studios
 from apps.education.pages import PAGES
 from apps.ui import parts, why
+from apps.ui.record import who
 from core import answer
 from core.predict import as_row
-from domains.education.risk import EarlyWarning
+from core.record import Record, input_hash
+from core.record_asked import told
+from core.schema import Prediction, Row
+from domains.education.risk import CASE, DECIDED, DECISIONS, EarlyWarning
 from domains.education.risk_features import RiskTables, snapshots
 from domains.education.starter import RISK_DAYS
 
@@ -28,6 +32,7 @@ _COLUMNS = {
     "min_percent": "lowest score %", "last_percent": "last score %", "weighted_percent": "weighted score %",
     "rank_percent": "rank by score", "registered_day": "day registered", "mean_lead_days": "days handed in early",
 }  # fmt: skip
+_ICONS = {"call": ":material/call:", "leave": ":material/schedule:"}
 _SURE = {
     ("1",): "Sure enough: at risk.", ("0",): "Sure enough: not at risk.",
     ("0", "1"): "Unsure: neither answer can be ruled out; a person decides.",
@@ -54,7 +59,7 @@ def show() -> None:
     weeks = {name: _by_week(rows, model) for name, model in models.items()}
     listed, measured = st.columns([1.35, 1], gap="large")
     with listed, PAGES.boundary():
-        _call(models[kind], rows[rows["day"] == RISK_DAYS[week - 1]], week, capacity)
+        _call(models[kind], rows[rows["day"] == RISK_DAYS[week - 1]], week, capacity, folder.queue().record)
     with measured, PAGES.boundary():
         risk_measured.show(weeks, week, capacity, kind)
 
@@ -90,20 +95,24 @@ def _by_week(rows: pd.DataFrame, model: EarlyWarning) -> pd.DataFrame:
     return rows.assign(week=(rows["day"] + 1) // 7, risk=risk, came=came)
 
 
-def _call(model: EarlyWarning, rows: pd.DataFrame, week: int, capacity: int) -> None:
+def _call(model: EarlyWarning, rows: pd.DataFrame, week: int, capacity: int, record: Record) -> None:
     st.subheader(f"Call these {min(capacity, len(rows))} in week {week + 1}", anchor=False)
     if rows.empty:
         st.caption("Nobody of this group was there in that week.")
         return
-    found = _warned(rows.astype(str), capacity, model.bundle.fingerprint, model)
+    found = _warned(rows.astype(str), capacity, model.bundle.fingerprint, model, record)
+    decided = {str(e.case[CASE]): DECISIONS[e.decision["decided"]] for e in record.rows(DECIDED)}
     shown = pd.DataFrame({
         "learner": [session.who(s) for s in found["student_id"]], "risk": found["risk"].round(2),
         "why": [_reasons(r) for r in found["strongest"]],
     })  # fmt: skip
+    if decided.keys() & {*found["case_id"]}:
+        shown["decided"] = [decided.get(c, "") for c in found["case_id"]]
     look = {
         "risk": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, width="small"),
         "learner": st.column_config.Column(width="medium"),
         "why": st.column_config.Column(width="large"),
+        "decided": st.column_config.Column(width="small"),
     }
     picked: Any = st.dataframe(
         shown, hide_index=True, height=260, column_config=look, alt="Learners to call, highest risk first",
@@ -115,28 +124,43 @@ def _call(model: EarlyWarning, rows: pd.DataFrame, week: int, capacity: int) -> 
         session.export("List as CSV", found[columns].to_dict("records"), f"call-week-{week}", "export_risk")
         st.caption("A probability is a reason to call, not a verdict. ↑ raises the risk, ↓ lowers it.")
     one = found.iloc[min((picked.selection.rows or [0])[0], len(found) - 1)]
-    _one(model, rows[rows["case_id"] == one["case_id"]].iloc[0].astype(str).to_dict(), str(one["student_id"]))
+    _one(model, rows[rows["case_id"] == one["case_id"]].iloc[0].astype(str).to_dict(), str(one["student_id"]), record)
 
 
-def _one(model: EarlyWarning, row: dict[str, str], learner: str) -> None:
+def _one(model: EarlyWarning, row: dict[str, str], learner: str, record: Record) -> None:
     """The learner that is picked: how sure it is, what each kind of record gives to that, and the values behind it."""
     modalities = model.bundle.config.modalities
     case = {c: row.get(c, "") for m in modalities for c in m.columns}
     found = model.predictor.predict(case)
     st.markdown(f"**{ui.escape(session.who(learner))}** · {'at risk' if found.label == '1' else 'not at risk'}")
     st.caption(ui.escape(_SURE.get(found.conformal_set, answer.how_sure(found))))
+    given = as_row(case, modalities)
+    _decide(model, found, given, row["case_id"], record)
     why.disagreement(found, studios.name)
     why.shares(found, studios.name)
-    given = as_row(case, modalities)
     parts_of = why.explained(model.predictor, case, found.label, (learner, tuple(case.items())))
     weighed = [p for e in parts_of.values() for p in e.parts]
     values = {c: v for m in given.values.values() for c, v in m.items()}
     ui.chart(*parts.columns(weighed, values), "risk_columns")
 
 
+def _decide(model: EarlyWarning, found: Prediction, given: Row, case: str, record: Record) -> None:
+    """What the teacher does about the learner, kept for good; the last decision counts."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        note = st.text_input(
+            "Note", key=f"note_{case}", placeholder="a note, if you like", label_visibility="collapsed"
+        )
+        for how, words in DECISIONS.items():
+            if st.button(words, key=f"{how}_{case}", icon=_ICONS[how]):
+                decided = {"decided": how} | ({"note": note.strip()} if note.strip() else {})
+                hashed = input_hash(given.values)
+                record.append(DECIDED, {CASE: case}, told(found), decided, model.bundle.fingerprint, who(), hashed)
+                st.rerun()
+
+
 @st.cache_data(show_spinner="Looking for reasons …", max_entries=24)
-def _warned(rows: pd.DataFrame, capacity: int, model: str, _model: EarlyWarning) -> pd.DataFrame:
-    return _model.warn(rows, capacity)
+def _warned(rows: pd.DataFrame, capacity: int, model: str, _model: EarlyWarning, _record: Record) -> pd.DataFrame:
+    return _model.warn(rows, capacity, record=_record, who=who())
 
 
 def _reasons(strongest: str) -> str:

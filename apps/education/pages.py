@@ -12,6 +12,7 @@ PAGES = Pages(
         "learner": ("Learner", ":material/person:"),
         "grading": ("Grading", ":material/grading:"),
         "risk": ("At risk", ":material/support:"),
+        "record": ("Record", ":material/history:"),
         "import": ("Import", ":material/upload_file:"),
         "train": ("Train and compare", ":material/model_training:"),
         "model": ("Model", ":material/fact_check:"),

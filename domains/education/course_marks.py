@@ -9,6 +9,7 @@ import pandas as pd
 
 from core.atomic import replace_folder
 from core.progress import Progress, silent
+from core.record import LOCAL
 from domains.education.assignments_history import share_right
 from domains.education.course_folder import CourseFolder
 from domains.education.grading import Graded, Grader
@@ -28,13 +29,16 @@ def without_mark(course: CourseFolder) -> pd.DataFrame:
     return answers[unmarked].reset_index(drop=True)
 
 
-def propose(course: CourseFolder, grader: Grader, progress: Progress = silent) -> pd.DataFrame:
+def propose(course: CourseFolder, grader: Grader, progress: Progress = silent, who: str = LOCAL) -> pd.DataFrame:
     """Grade all answers without a mark: the sure ones become proposals, the others wait in the teacher's queue.
+
+    The course's record keeps that ``who`` asked for them.
 
     Returns the proposals: answer_id, proposed, probability, queue (why it waits; blank where the grader is sure).
     """
     rows = without_mark(course)
-    graded = grader.grade_table(rows, progress=progress) if len(rows) else []
+    asked = course.queue().record
+    graded = grader.grade_table(rows, record=asked, who=who, progress=progress) if len(rows) else []
     course.queue().add_table(rows, graded, grader.bundle.fingerprint)
     cells = [_cells(str(name), g) for name, g in zip(rows["answer_id"], graded)]
     found = pd.DataFrame(cells, columns=list(_PROPOSED))

@@ -23,13 +23,16 @@ from core.learning_curve import LearningCurve
 from core.manifest import Manifest
 from core.predict import as_row
 from core.progress import Progress, silent
-from core.schema import Prediction
+from core.record import LOCAL, Record
+from core.record_asked import keep_asked
+from core.schema import Prediction, Row
 from core.table import StringTable
 from domains.education import recipe
 from domains.education.assignments_history import HISTORY, with_history
 from domains.education.grading_apart import Apart, evaluate_apart
 from domains.education.grading_nearest import GradedAnswers, Neighbour, beside
 
+CASE = "answer_id"  # names an answer in a record
 DISCLAIMER = "A proposal for the teacher, who decides. Grading people is a high-risk use: keep a person in the loop."
 
 
@@ -142,11 +145,19 @@ class Grader(Estimator):
         if not why:
             return graded
         nearest = self.graded.nearest(case) if self.graded is not None else ()
-        row = as_row(case, self.bundle.config.modalities)
-        return replace(graded, driven=explain(self.predictor, row, "answer", label=found.label), nearest=nearest)
+        driven = explain(self.predictor, self.row(case), "answer", label=found.label)
+        return replace(graded, driven=driven, nearest=nearest)
 
-    def grade_table(self, table: Table, *, progress: Progress = silent) -> list[Graded]:
+    def row(self, case: Mapping[str, Any]) -> Row:
+        """What the model reads of an answer that is given as ``grade`` takes it."""
+        return as_row(self._known(case), self.bundle.config.modalities)
+
+    def grade_table(
+        self, table: Table, *, record: Record | None = None, who: str = LOCAL, progress: Progress = silent
+    ) -> list[Graded]:
         """Grade all answers of a table, in order, without explanations; its target may be blank or missing.
+
+        ``record`` keeps that ``who`` asked for them, without the texts.
 
         Raises:
             TableError: with all faults of the table.
@@ -157,6 +168,9 @@ class Grader(Estimator):
         for found in self.predictor.predict_table(manifest, batch=64):
             graded.append(Graded(found, self._queue(found)))
             progress("answers graded", len(graded), len(manifest))
+        if record is not None:
+            rows = (manifest.row(i) for i in range(len(manifest)))
+            keep_asked(record, self.bundle, (({CASE: r.id}, r, g.prediction) for r, g in zip(rows, graded)), who)
         return graded
 
     def compare(

@@ -25,10 +25,15 @@ from core.explanation.explain import explain
 from core.manifest import Manifest
 from core.predict import as_row
 from core.progress import Bars
+from core.record import LOCAL, Record
+from core.record_asked import keep_asked
 from core.table import StringTable
 from core.table_answers import table_answers
 from domains.education import risk_oulad, risk_recipe
 from domains.education.risk_features import RiskTables, snapshots
+
+CASE, DECIDED = "case_id", "at_risk"  # names a row in a record, and the kind of an entry that a teacher decided on
+DECISIONS = {"call": "Call", "leave": "Not now"}
 
 
 class EarlyWarning(Estimator):
@@ -45,11 +50,21 @@ class EarlyWarning(Estimator):
         manifest.raise_faults()
         return table_answers(self.bundle, manifest, range(len(manifest)), batch)[:, 1]
 
-    def warn(self, table: Table, capacity: int, *, explain: bool = True, at_once: int = 3) -> pd.DataFrame:
+    def warn(
+        self,
+        table: Table,
+        capacity: int,
+        *,
+        explain: bool = True,
+        at_once: int = 3,
+        record: Record | None = None,
+        who: str = LOCAL,
+    ) -> pd.DataFrame:
         """The ``capacity`` rows with the highest risk, highest first: ids, risk, and with ``explain`` the reasons.
 
         ``share_…``: what each kind of data adds to the risk, in log-odds (exact Shapley shares). ``strongest``: the
-        ``at_once`` columns that move the risk most, with their values and by how much in log-odds.
+        ``at_once`` columns that move the risk most, with their values and by how much in log-odds. ``record`` keeps
+        that ``who`` asked for these reasons, by ``case_id``, without the values.
 
         Raises:
             ConfigError: for a capacity below 1.
@@ -65,7 +80,11 @@ class EarlyWarning(Estimator):
             return found
         columns = [c for m in self.bundle.config.modalities for c in m.columns]
         cases = rows.iloc[top][columns].to_dict("records")
-        answers = self.predictor.predict_rows([as_row(c, self.bundle.config.modalities) for c in cases])
+        asked = [as_row(c, self.bundle.config.modalities) for c in cases]
+        answers = self.predictor.predict_rows(asked)
+        if record is not None:
+            names = [{CASE: str(row[CASE])} if CASE in named else {} for row in found.to_dict("records")]
+            keep_asked(record, self.bundle, zip(names, asked, answers), who)
         for m in self.bundle.config.modalities:
             signed = [a.shares.get(m.name, 0.0) * (1 if a.label == "1" else -1) for a in answers]
             found[f"share_{m.name}"] = np.round(signed, 3)
