@@ -9,6 +9,7 @@ fourth training turn is heard at one level of noise, too. ``service_speech baris
 
 import dataclasses
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,8 +30,8 @@ from core.splits import folds
 from core.table_answers import table_answers
 from domains.customer_service import recipe
 from domains.customer_service.intent import IntentDetector
-from domains.customer_service.noisy import LEVELS
-from domains.customer_service.streaming import RATE, detect_growing
+from domains.customer_service.noisy import LEVELS, SHARES, cut_copies
+from domains.customer_service.streaming import LONGEST, RATE, detect_growing
 
 ALONE = ("intent", "size", "roast", "shots", "milk", "sugar")
 TRAINED_CLEAN = "fused, trained clean"
@@ -115,21 +116,29 @@ def alone(root: Path, target: str) -> dict:
 
 
 def early(root: Path) -> dict:
-    """Speech alone on barista: how often the answer is right after so many seconds, and when it is settled."""
+    """Speech alone on barista, learned from whole turns, and from their beginnings too; see ``_early``."""
+    return {"whole turns": _early(root, []), "and beginnings": _early(root, SHARES)}
+
+
+def _early(root: Path, shares: Sequence[float]) -> dict:
+    """How often the answer is right after so many seconds, how sure it is, and when it is settled."""
     table = pd.read_csv(root / "speech/barista/manifest.csv", dtype=str, keep_default_na=False)
-    table["turn_id"] = table["utt_id"]
+    table["turn_id"], table["audio"] = table["utt_id"], [str(root / a) for a in table["audio"]]
     rows = parts(table)
     inputs = table[["turn_id", "audio", "group", "intent"]]
     learned = inputs.iloc[rows["train"] + rows["val"]].assign(
         split=["train"] * len(rows["train"]) + ["val"] * len(rows["val"])
     )
-    config = settings(learned, "intent", ("speech",))
-    detector = IntentDetector(config=config).fit(learned, root=root)
+    with tempfile.TemporaryDirectory() as scratch:
+        if shares:
+            learned = pd.concat([learned, cut_copies(learned, Path(scratch), shares=shares)], ignore_index=True)
+        config = settings(learned, "intent", ("speech",))
+        detector = IntentDetector(config=config).fit(learned, root=Path("/"))
     turns = []
     for row in table.iloc[rows["test"]].to_dict("records"):
-        wave = read_audio(root / row["audio"], RATE).numpy()
+        wave = read_audio(Path(row["audio"]), RATE).numpy()
         blocks = (wave[i : i + RATE // 4] for i in range(0, len(wave), RATE // 4))
-        answers = list(detect_growing(detector, blocks, RATE, every=1.0, least=0.25))
+        answers = list(detect_growing(detector, blocks, RATE, every=1.0, least=0.25, pause=LONGEST))
         right = [(a.heard, a.answer.label == row["intent"], a.confidence, a.settled) for a in answers]
         turns.append((len(wave) / RATE, right))
     return _early_figures(turns)
@@ -142,7 +151,7 @@ def _early_figures(turns: list[tuple[float, list]]) -> dict:
         given = [a[-1] for a in so_far if a]
         figures["by_seconds_heard"][str(second)] = {
             "answered": len(given),
-            "right_of_all": sum(a[1] for a in given) / len(turns),
+            "right": float(np.mean([a[1] for a in given])) if given else 0.0,
             "mean_confidence": float(np.mean([a[2] for a in given])) if given else 0.0,
         }
     settled = [(next((a for a in answers if a[3]), None), length) for length, answers in turns]

@@ -16,7 +16,7 @@ from core.preprocess.audio_io import read_audio
 from core.recognition import Recogniser, Segment, Word
 from core.schema import Modality
 from domains.customer_service.intent import IntentDetector
-from domains.customer_service.noisy import noisy_copies
+from domains.customer_service.noisy import cut_copies, noisy_copies
 from domains.customer_service.streaming import TurnStream, detect_growing
 
 VIEW = {
@@ -178,3 +178,19 @@ def test_noisy_copies_keep_their_row_and_are_made_once(tmp_path: Path) -> None:
         noisy_copies(table[["turn_id"]], tmp_path)
     with pytest.raises(ConfigError, match=r"one recording a turn is needed, found 'a\.wav\|a\.wav'"):
         noisy_copies(table.assign(audio="a.wav|a.wav"), tmp_path, root=tmp_path)
+
+
+def test_cut_copies_are_beginnings_without_words_that_nobody_recognised(tmp_path: Path) -> None:
+    wave = read_audio(write(tmp_path / "a.wav", babble(2), subtype="FLOAT"), RATE)
+    rows = [("t1", "a.wav", "I wrote it", "cancel"), ("t2", "", "typed", "order"), ("t3", "a.wav", "too", "order")]
+    table = pd.DataFrame(rows, columns=["turn_id", "audio", "text", "intent"])
+    copies = cut_copies(table, tmp_path / "cut", root=tmp_path, shares=(0.5, 0.1, 0.1))
+    assert copies[["turn_id", "text", "intent", "heard_share"]].values.tolist() == [
+        ["t1-0.5", "", "cancel", 0.5], ["t3-0.1", "", "order", 0.1],
+    ]  # fmt: skip
+    for name, seconds in zip(copies["audio"], (1.0, 0.5)):  # half a second at least
+        part = read_audio(tmp_path / name, RATE)
+        assert len(part) == seconds * RATE
+        np.testing.assert_allclose(part, wave[: len(part)], atol=1e-3)
+    heard = cut_copies(table, tmp_path / "heard", root=tmp_path, recogniser=Echo())
+    assert heard["recognised"].tolist() == ["so long"] * 2

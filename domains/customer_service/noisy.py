@@ -1,11 +1,12 @@
-"""Turns once more with noise, and what a recogniser hears in them, so that a model learns to live with both."""
+"""Turns once more, with noise or cut short, and what a recogniser hears in them: a model learns to live with both."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,8 @@ from core.recognition import Recogniser
 
 RATE = 16000
 LEVELS = (20.0, 10.0, 5.0, 0.0)  # dB of the turn over the noise
+SHARES = (0.2, 0.4, 0.6, 0.8)  # of a turn that is heard
+Change: TypeAlias = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
 
 
 def noisy_copies(
@@ -51,25 +54,73 @@ def noisy_copies(
         ConfigError: without those columns, or with an ``audio`` cell of several files.
         FileError: for a recording that cannot be read.
     """
+    of = _spoken(table)
+    wanted = [(row, x) for i, row in of for x in (levels if every_level else [levels[i % len(levels)]])]
+    return _copies(table, wanted, "noise_db", add_noise, folder, root, recogniser, progress)
+
+
+def cut_copies(
+    table: pd.DataFrame,
+    folder: Path,
+    *,
+    root: Path = Path(),
+    shares: Sequence[float] = SHARES,
+    recogniser: Recogniser | None = None,
+    progress: Progress = silent,
+) -> pd.DataFrame:
+    """The rows that have a recording, of which only the beginning was heard: as ``noisy_copies``, with ``heard_share``.
+
+    A model that learned whole turns alone is sure of a second of sound in which nothing was said yet; one that
+    answers growing sound (``domains.customer_service.streaming``) needs these rows among those it learns from, and
+    among those it is calibrated on.
+
+    Args:
+        shares: of a recording's length, half a second at least; a row gets one of them by its number.
+        recogniser: None: the copies have no text, since nobody knows which words were said so far.
+    """
+    wanted = [(row, shares[i % len(shares)]) for i, row in _spoken(table)]
+    if recogniser is None:
+        wanted = [({c: "" if c in ("text", "recognised") else v for c, v in row.items()}, s) for row, s in wanted]
+    return _copies(table, wanted, "heard_share", _beginning, folder, root, recogniser, progress)
+
+
+def _beginning(wave: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    return wave[: max(round(len(wave) * share), RATE // 2)]
+
+
+def _spoken(table: pd.DataFrame) -> list[tuple[int, dict[Hashable, Any]]]:
+    """The rows that have a recording, with their numbers."""
     if missing := [c for c in ("turn_id", "audio") if c not in table]:
-        raise ConfigError(f"noisy copies: the table needs the columns turn_id and audio, but has no {missing[0]!r}")
+        raise ConfigError(f"copies of turns: the table needs the columns turn_id and audio, but has no {missing[0]!r}")
+    return [(i, row) for i, row in enumerate(table.to_dict("records")) if str(row["audio"] or "").strip()]
+
+
+def _copies(
+    table: pd.DataFrame,
+    wanted: Sequence[tuple[dict[Hashable, Any], float]],
+    column: str,
+    change: Change,
+    folder: Path,
+    root: Path,
+    recogniser: Recogniser | None,
+    progress: Progress,
+) -> pd.DataFrame:
+    """A copy of each row, its recording changed by so much, which ``column`` tells."""
     folder.mkdir(parents=True, exist_ok=True)
     kept = folder / "heard.jsonl"
-    heard, copies = _heard(kept), []
-    spoken = [(i, row) for i, row in enumerate(table.to_dict("records")) if str(row["audio"] or "").strip()]
-    wanted = [(row, x) for i, row in spoken for x in (levels if every_level else [levels[i % len(levels)]])]
+    heard, copies = _heard(kept), list[dict[Hashable, Any]]()
     with kept.open("a", encoding="utf-8") as out:
-        for row, level in wanted:
-            name = f"{row['turn_id']}-{level:g}"
-            path = _recording(root, str(row["audio"]), folder / f"{name}.flac", level)
-            text: Mapping[str, str] = {}
+        for row, amount in wanted:
+            name = f"{row['turn_id']}-{amount:g}"
+            path = _recording(root, str(row["audio"]), folder / f"{name}.flac", change, amount)
+            text: dict[Hashable, Any] = {}
             if recogniser is not None:
                 if name not in heard:
                     heard[name] = recogniser.listen(read_audio(path, RATE, max_seconds=60), RATE).text
                     print(json.dumps({"turn_id": name, "recognised": heard[name]}), file=out, flush=True)
                 text = {"text": "", "recognised": heard[name]} if "text" in row else {"recognised": heard[name]}
-            copies.append({**row, **text, "turn_id": name, "audio": _cell(path, root), "noise_db": level})
-            progress("turns with noise", len(copies), len(wanted))
+            copies.append(row | text | {"turn_id": name, "audio": _cell(path, root), column: amount})
+            progress("copies of turns", len(copies), len(wanted))
     return pd.DataFrame(copies, columns=[*dict.fromkeys([*table.columns, *(copies[0] if copies else {})])])
 
 
@@ -83,12 +134,14 @@ def _heard(kept: Path) -> dict[str, str]:
     return {r["turn_id"]: r["recognised"] for r in map(json.loads, lines)}
 
 
-def _recording(root: Path, cell: str, path: Path, level: float) -> Path:
-    """The noisy recording of a row, made where it is not there; its name is the seed."""
+def _recording(root: Path, cell: str, path: Path, change: Change, amount: float) -> Path:
+    """The changed recording of a row, made where it is not there; its name is the seed."""
     if "|" in cell:
-        raise ConfigError(f"noisy copies: one recording a turn is needed, found {cell!r}; give each a row of its own")
+        raise ConfigError(
+            f"copies of turns: one recording a turn is needed, found {cell!r}; give each a row of its own"
+        )
     if not path.is_file():
         seed = int.from_bytes(hashlib.sha256(path.stem.encode()).digest()[:8])
         wave = read_audio(root / cell, RATE, max_seconds=60)
-        soundfile.write(path, add_noise(wave.numpy(), level, np.random.default_rng(seed)), RATE)
+        soundfile.write(path, change(wave.numpy(), amount, np.random.default_rng(seed)), RATE)
     return path

@@ -1,7 +1,8 @@
 """An answer while the customer still speaks: detection on growing sound, with its confidence, until the turn ends.
 
-A model's probabilities are calibrated on whole turns; how often an early answer is right after so many seconds is
-measured by ``benchmarks/service_speech.py early``. Nothing that is heard stays on the disk.
+A model that learned whole turns alone is sure too early: let it learn from their beginnings as well, see
+``noisy.cut_copies``. ``benchmarks/service_speech.py early`` measures how often an answer is right after so many
+seconds, and how sure it was. Nothing that is heard stays on the disk.
 """
 
 from __future__ import annotations
