@@ -99,6 +99,7 @@ def test_without_a_model_the_first_page_trains_it_and_opens_a_case(
     assert not at.error
     assert starter.ready() is not None
     assert at.session_state["case"].scan is not None
+    assert at.session_state["case"].truth not in (None, "normal")
 
 
 def test_a_case_shows_the_answer_that_the_api_gives() -> None:
@@ -141,9 +142,25 @@ def test_what_the_answer_rests_on_is_marked_in_the_words_and_the_values() -> Non
     assert not at.exception
     assert not at.error
     assert any("Green or warm" in c.value for c in at.caption)  # below the scan
+    report = next(m.value for m in at.markdown if "blue-badge" in m.value)
+    assert [f"blue-badge[{s}]" in report for s in ("Technique", "Findings", "Impression")] == [True] * 3
+    assert "TECHNIQUE" not in report
     assert sum("How it was found" in c.value for c in at.caption) == 4  # scan, report, history, clinical values
     at.toggle(key=f"why_{number}").set_value(False).run()
     assert not any("How it was found" in c.value for c in at.caption)
+
+
+def test_words_are_marked_within_their_sections() -> None:
+    at = AppTest.from_string(
+        "from apps.medical import case_why\nfrom core.explanation.explain import Explanation\n"
+        "from core.explanation.parts import Part\ntext = 'HISTORY: cough.\\nFINDINGS: a nodule here.'\n"
+        "words = [Part('cough', ((9, 14),), -0.9), Part('', ((16, 24),), 0.9), Part('nodule', ((28, 34),), 0.8)]\n"
+        "case_why._marked(text, Explanation(words, 'occlusion'))"
+    ).run()
+    assert not at.exception
+    assert at.markdown[0].value == (
+        ":blue-badge[History]  \n:red-background[cough].\n\n:blue-badge[Findings]  \na :green-background[nodule] here."
+    )
 
 
 def test_an_edited_value_changes_the_answer() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -45,7 +46,10 @@ def show(diagnosis: Diagnosis, case: Case, cells: dict[str, str], places: Mappin
         here = [places[c] for c in (*m.columns, m.name) if c in places]
         if row is not None and m.name in found and m.kind is not Modality.VOLUME:
             with here[0] if here else st.container():
-                why.draw(diagnosis.predictor, row, m.name, found[m.name])
+                if m.kind is Modality.TEXT:
+                    _marked(str(row.values[m.name]), found[m.name])
+                else:
+                    why.draw(diagnosis.predictor, row, m.name, found[m.name])
         elif m.kind is Modality.TEXT:
             for column in m.columns:
                 if column in places and cells[column].strip():
@@ -69,6 +73,19 @@ def first_slice(found: Heat, case: Case, plane: str) -> int:
     """The slice to open the scan at."""
     assert case.scan is not None
     return strongest_slice(found, case.scan.volume, plane)
+
+
+def _marked(text: str, found: Explanation) -> None:
+    """A text by its sections, with its words for and against the answer."""
+    kept, told = parts.marked(found.parts), []
+    for section, start, end in reports.spans(text):
+        inside = [
+            replace(p, span=((a - start, b - start),)) for p in kept for a, b in p.span if start <= a and b <= end
+        ]
+        shown = parts.highlighted(text[start:end], inside)
+        told.append(f":blue-badge[{section.capitalize()}]  \n{shown}" if section else shown)
+    st.markdown("\n\n".join(told))
+    st.caption(parts.method(found))
 
 
 def _plain(text: str, place: DeltaGenerator) -> None:

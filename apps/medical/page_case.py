@@ -182,7 +182,7 @@ def _told(diagnosis: Diagnosis, case: Case) -> tuple[dict[str, str], dict[str, D
             columns = st.columns(3)
             for i, column in enumerate(m.columns):
                 cells[column] = columns[i % 3].text_input(
-                    column.replace("_", " ").capitalize(),
+                    _title(answer.name(column)),
                     case.cells.get(column, ""),
                     key=f"cell_{case.number}_{column}",
                 )
@@ -190,12 +190,16 @@ def _told(diagnosis: Diagnosis, case: Case) -> tuple[dict[str, str], dict[str, D
     return cells, places
 
 
+def _title(name: str) -> str:
+    return name[:1].upper() + name[1:]
+
+
 def _text(case: Case, column: str, places: dict[str, DeltaGenerator]) -> str:
     """A text by its sections, or to edit; ``places`` gets where it stands."""
     kept = f"text_{case.number}_{column}"
     text = st.session_state.get(kept, case.cells.get(column, ""))
     left, right = st.columns([3, 1.4], vertical_alignment="center")
-    left.markdown(f"**{ui.escape(column.replace('_', ' ').capitalize())}**")
+    left.markdown(f"**{ui.escape(_title(answer.name(column)))}**")
     if right.toggle("Edit", key=f"edit_{case.number}_{column}"):
         text = st.text_area(column, text, height=200, key=f"area_{case.number}_{column}", label_visibility="collapsed")
         st.session_state[kept] = text

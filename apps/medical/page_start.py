@@ -16,6 +16,7 @@ from core.preprocess.decode import decode_images, decode_scan, decode_sounds
 from core.schema import Modality
 from core.table import StringTable
 from domains.medical import DISCLAIMER, Diagnosis, starter
+from domains.medical.denial import NOTHING
 
 _SHOWN = 500  # rows of a table to pick from
 _TYPES = ["zip", "dcm", "dicom", "ima", "nii", "gz", "mha", "mhd", "nrrd", "png", "jpg", "jpeg"]
@@ -60,17 +61,20 @@ def _first_visit() -> Diagnosis:
     diagnosis = session.model()
     assert diagnosis is not None
     cells = StringTable.open(starter.sample_table())
-    row = first_test_row(cells)
+    row = first_test_row(cells, diagnosis)
     if session.open_row(starter.sample_table(), row, cells.row(row), diagnosis):
         st.switch_page(pages.page("case"))
     return diagnosis
 
 
-def first_test_row(table: StringTable) -> int:
-    """A case to begin with: of the test rows the first that has everything."""
+def first_test_row(table: StringTable, diagnosis: Diagnosis) -> int:
+    """A case to begin with: of the test rows that have every kind of data the first one with a finding."""
+    config = diagnosis.bundle.config
     rows = [table.row(i) for i in range(len(table))]
-    full = [i for i, r in enumerate(rows) if r.get("split", "test") == "test" and all(r.values())]
-    return full[0] if full else 0
+    tested = [i for i, r in enumerate(rows) if r.get("split", "test") == "test"]
+    full = [i for i in tested if all(any(rows[i].get(c) for c in m.columns) for m in config.modalities)]
+    found = [i for i in full if rows[i].get(config.target.column, "").lower() not in NOTHING]
+    return [*found, *full, 0][0]
 
 
 @st.cache_data(show_spinner=False, max_entries=8)

@@ -16,11 +16,17 @@ __all__ = [
     "headline", "how_sure", "is_referred", "is_unsure", "label", "most_telling", "name", "read_of", "to_csv", "to_json",
     "why", "without",
 ]  # fmt: skip
-NAMES = {"ct": "CT", "clinical": "clinical values"}
+NAMES = {
+    "ct": "CT",
+    "clinical": "clinical values",
+    "crp": "CRP",
+    "d_dimer": "D-dimer",
+    "pO2_saturation": "pO2 saturation",
+}
 
 
 def name(modality: str) -> str:
-    """A modality as people call it."""
+    """A modality or a column as people call it."""
     return NAMES.get(modality, label(modality))
 
 

@@ -55,6 +55,19 @@ def sections(text: str) -> dict[str, str]:
     return result
 
 
+def spans(text: str) -> list[tuple[str, int, int]]:
+    """The sections of a report, where what they say starts and ends; without headings all of it, as section "".
+
+    >>> spans("HISTORY: cough.\\nIMPRESSION: nodule.")
+    [('history', 9, 15), ('impression', 28, 35)]
+    """
+    found = [p for p in pieces(text, HEADINGS, "") if text[p.body : p.end].strip()]
+    bodies = [(p.section, text[p.body : p.end], p.body) for p in found]
+    return [
+        (section, start + len(body) - len(body.lstrip()), start + len(body.rstrip())) for section, body, start in bodies
+    ]
+
+
 def select(text: str, use: Sequence[str] = ("history", "findings")) -> str:
     """Only these sections of a report, in the report's order and without headings; "" if it has none of them.
 
