@@ -50,6 +50,7 @@ def test_what_may_identify_somebody_is_taken_out(text: str, expected: str) -> No
         "Can I use Apple Pay? I'm Sorry, this is Not right.",
         "I live in a small town and the address is wrong",
         "you can double and triple it",
+        "agent: Welcome to Harbour\ncustomer: Excuse me\nagent: Vouchers are taken",
         "",
         "😀😀",
         "где моя карта",

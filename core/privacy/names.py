@@ -29,9 +29,11 @@ _TITLE = re.compile(
     rf"\b(?:mr|mrs|ms|miss|mx|dr|doctor|prof|professor|herr|frau|señora?)\b\.?\s+(?P<name>{_PART}(?:\s+{_PART}){{0,2}})",
     re.I,
 )
+_AGENT = r"(?:(?<!^)(?<!\n)agent|agent(?!:)|(?-i:A)gent)"  # but not ``agent:`` before a line of a dialogue
 _GREETED = re.compile(
     r"\b(?:hi|hello|hey|dear|thanks|thank\s+you|regards|sincerely|cheers|i['’]?m|i\s+am|this\s+is|it['’]s|"
-    r"speak(?:ing)?\s+(?:to|with)|ask\s+for|signed|agent|on\s+behalf\s+of|contact|attn|spouse|wife|husband|son|daughter)"
+    rf"speak(?:ing)?\s+(?:to|with)|ask\s+for|signed|{_AGENT}|on\s+behalf\s+of|contact|attn|spouse|wife|husband|son|"
+    r"daughter)"
     rf"[,:\s]+(?P<name>{_TITLED}(?:\s+{_TITLED}){{0,2}})",
     re.I,
 )
