@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def evaluate_options(evaluate: argparse.ArgumentParser) -> None:
     """What ``evaluate`` may be told."""
-    evaluate.add_argument("--split", help="only rows of this split (train, val or test)")
+    evaluate.add_argument("--split", help="rows: train, val, test or all; default: the model's own test rows, or all")
     evaluate.add_argument("--by", default="", help="columns whose groups are measured apart: sex,site,age:40:65")
     evaluate.add_argument(
         "--decide", action="store_true", help="with decision curves: what acting on an answer is worth"

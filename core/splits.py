@@ -36,6 +36,29 @@ def split(manifest: Manifest, config: ExperimentConfig, seed: int) -> dict[str, 
     return {"train": kept, "val": held, "test": tested}
 
 
+def rows_to_measure(
+    manifest: Manifest, part: str | None, config: ExperimentConfig, trained_on: str | None
+) -> tuple[list[int], int]:
+    """The rows that a trained model is measured on, and how many of them it was trained or chosen on.
+
+    Args:
+        part: train, val, test or "all"; None: of the table that it was trained on its own test rows, of others all.
+        config: the model's.
+        trained_on: the fingerprint of that table. Its parts are the model's own, also where it names no splits.
+
+    Raises:
+        ConfigError: for a part that the table does not have.
+    """
+    if manifest.fingerprint != trained_on:
+        return rows_of(manifest, None if part == "all" else part), 0
+    own = split(manifest, config, config.seed)
+    known = {*own["train"].tolist(), *own["val"].tolist()}
+    rows = own.get(part or "test", np.zeros(0, int)).tolist() or rows_of(
+        manifest, None if part in (None, "all") else part
+    )
+    return rows, len(known.intersection(rows))
+
+
 def rows_of(manifest: Manifest, part: str | None) -> list[int]:
     """The rows of a part of the table's own split, or all for None.
 

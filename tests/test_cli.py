@@ -107,7 +107,7 @@ def test_a_trained_folder_is_not_overwritten_unasked(
 
 
 def test_evaluate_and_predict(bundle: str, source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    figures = _json(capsys, "evaluate", bundle, source)
+    figures = _json(capsys, "evaluate", bundle, source, "--split", "all")
     assert figures["cases"] == 60
     assert 0 <= figures["metrics"]["accuracy"] <= 1
     out = tmp_path / "answers.jsonl"
@@ -120,6 +120,23 @@ def test_evaluate_and_predict(bundle: str, source: str, tmp_path: Path, capsys: 
     assert main(["predict", bundle, source]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 60
     assert "No such file" in _error(capsys, "predict", bundle, source, "--out", str(tmp_path / "none" / "a"))
+
+
+def test_a_model_is_measured_on_rows_that_it_never_saw(
+    bundle: str, source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts = _json(capsys, "info", bundle)
+    own = _json(capsys, "evaluate", bundle, source)
+    assert (own["cases"], own["seen"]) == (facts["rows"]["test"], 0)
+    assert own["metrics"]["accuracy"] == pytest.approx(facts["test"]["accuracy"])
+    assert _json(capsys, "evaluate", bundle, source, "--split", "test")["cases"] == own["cases"]  # the table names none
+    every = _json(capsys, "evaluate", bundle, source, "--split", "all")
+    assert every["seen"] == 60 - own["cases"]
+    assert main(["evaluate", bundle, source, "--split", "train"]) == 0
+    assert "no figures of new cases" in capsys.readouterr().out
+    other = _changed(source, tmp_path, _set(0, "text", "another word"))
+    assert _json(capsys, "evaluate", bundle, other)["cases"] == 60
+    assert "the table names no splits" in _error(capsys, "evaluate", bundle, other, "--split", "test")
 
 
 def test_advise_compare_and_tune(source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

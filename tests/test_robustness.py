@@ -141,7 +141,7 @@ def test_models_trained_alone_take_the_place_of_the_masked_ones(
     [
         ({"damages": ["nose"]}, "unknown damage 'nose'"),
         ({"metric": "f2"}, "unknown metric for a label target 'f2'"),
-        ({"split": "test"}, "the table names no splits; leave --split out"),
+        ({"split": "later"}, "the table names no splits; leave --split out"),
     ],
 )
 def test_it_refuses_before_it_works(run: Experiment, bundle: Bundle, options: dict, message: str) -> None:

@@ -144,12 +144,12 @@ def test_groups_and_decisions_in_evaluation_command_and_card(
     run: Experiment, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bundle = run.run()
-    figures = evaluate(bundle, run.manifest, by=[By("category")], decide=True)
+    figures = evaluate(bundle, run.manifest, "all", by=[By("category")], decide=True)
     assert {g.group for g in figures.subgroups} == {"red", "blue"}
     assert "category red:" in figures.text()
     assert "  acting on odd: " in figures.text()
     place, source = str(folder / "run" / "bundle"), str(folder / "table-text-tabular" / "table.csv")
-    assert main(["evaluate", place, source, "--by", "category", "--decide", "--card", "--json"]) == 0
+    assert main(["evaluate", place, source, "--split", "all", "--by", "category", "--decide", "--card", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert len(told["subgroups"]) == 2
     assert told["decisions"][0]["label"] == "odd"

@@ -172,7 +172,7 @@ def test_a_model_tells_calibration_referral_and_coverage_for_each_pattern(traine
 
 def test_evaluation_counts_what_the_predictor_refers(trained: tuple[Bundle, Manifest]) -> None:
     bundle, manifest = trained
-    found = evaluate(bundle, manifest)
+    found = evaluate(bundle, manifest, "all")
     answers = list(Predictor(bundle).predict_table(manifest))
     assert found.abstention["answered"] == pytest.approx(np.mean([not a.refer for a in answers]))
     kept = [a.label != t for a, t in zip(answers, manifest.targets) if not a.refer]
@@ -187,7 +187,7 @@ def test_evaluation_counts_what_the_predictor_refers(trained: tuple[Bundle, Mani
 
 
 def test_the_model_page_draws_these_figures(trained: tuple[Bundle, Manifest]) -> None:
-    found = evaluate(*trained)
+    found = evaluate(*trained, "all")
     drawn = AppTest.from_string(
         "import streamlit as st\nfrom apps.ui import trusted\nfigures = st.session_state['figures']\n"
         "trusted.calibration(figures); trusted.patterns(figures); trusted.referral(figures)",

@@ -65,7 +65,7 @@ def robustness(studio: Studio, estimator: Estimator, table: Path | None, split: 
         st.caption(f"Not measured yet. Here on up to {_CASES} cases, or on the command line: `{command}`.")
     if table is not None and st.button("Measure robustness" if found is None else "Measure again", key="stress"):
         with ui.Steps("Damaging cases") as steps:
-            new = estimator.stress(table, split=split or "all", most=_CASES, progress=steps)
+            new = estimator.stress(table, split=split, most=_CASES, progress=steps)
         place.parent.mkdir(exist_ok=True)
         place.write_text(json.dumps(plain(new.to_json()), indent=1), encoding="utf-8")
         (place.parent / "stress.csv").write_text(new.to_csv(), encoding="utf-8")

@@ -17,6 +17,7 @@ from core.estimator import Estimator
 from core.evaluation.evaluate import Figures
 from core.schema import TargetKind
 
+_ROWS = {"": "the model's own test rows, or all of another table"} | {p: p for p in ("all", "test", "val", "train")}
 _SHOWN = {"accuracy": "Accuracy", "f1": "Macro F1", "auroc": "AUROC", "r2": "R²", "neg_rmse": "−RMSE"}
 
 
@@ -118,12 +119,12 @@ def _rows(studio: Studio) -> tuple[Path | None, str | None]:
     path = left.text_input(
         "Table to measure on", str(studio.sample.table()) if sample else "", key=f"measure_{studio.model_folder()}"
     )
-    split = right.selectbox("Rows", ["test", "all", "val", "train"], key="measure_split")
+    split = right.selectbox("Rows", list(_ROWS), key="measure_split", format_func=_ROWS.__getitem__)
     table = Path(path).expanduser() if path else None
     if table is not None and not table.is_file():
         st.error(f"{ui.escape(str(table))}: no such file; check the path", icon=":material/error:")
         table = None
-    return table, None if split == "all" else split
+    return table, split or None
 
 
 def _measure(studio: Studio, estimator: Estimator, table: Path | None, split: str | None) -> None:
@@ -136,6 +137,11 @@ def _measure(studio: Studio, estimator: Estimator, table: Path | None, split: st
         )
         return
     figures = _evaluated(str(table), table.stat().st_mtime_ns, split, str(studio.model_folder()), estimator)
+    if figures.seen:
+        st.warning(
+            f"The model was trained or chosen on {figures.seen} of these rows: no figures of new cases.",
+            icon=":material/warning:",
+        )
     one, two = st.columns(2, gap="large")
     with one:
         st.markdown(f"**Confusion** · {figures.cases} cases, true class down, answer across")

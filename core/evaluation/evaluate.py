@@ -22,7 +22,7 @@ from core.evaluation.trust import LEAST, ask, coverage_by_class, coverage_figure
 from core.manifest import Manifest
 from core.metrics import DEFAULT, score, scores
 from core.schema import TargetKind
-from core.splits import rows_of
+from core.splits import rows_to_measure
 from core.table_answers import table_far
 
 _CALIBRATION = {
@@ -53,6 +53,7 @@ class Figures:
     patterns: dict[str, dict[str, Any]] = field(default_factory=dict)  # others switched off, see core.evaluation.trust
     subgroups: list[Subgroup] = field(default_factory=list)  # of the columns asked for
     decisions: list[DecisionCurve] = field(default_factory=list)  # where asked for
+    seen: int = 0  # rows, as far as is known, that the model was trained or chosen on
 
     def to_json(self) -> dict[str, Any]:
         """The figures as JSON."""
@@ -60,7 +61,10 @@ class Figures:
 
     def text(self) -> str:
         """The figures for people."""
-        lines = [f"{self.cases} cases"]
+        known = f"; the model was trained or chosen on {self.seen} of these rows: no figures of new cases" * bool(
+            self.seen
+        )
+        lines = [f"{self.cases} cases{known}"]
         for name, value in self.metrics.items():
             ends = self.intervals.get(name)
             lines.append(f"  {name:20} {value:.4f}" + (f"  ({ends[0]:.4f} to {ends[1]:.4f})" if ends else ""))
@@ -86,15 +90,16 @@ class Figures:
 def evaluate(
     bundle: Bundle, manifest: Manifest, split: str | None = None, *, by: Sequence[By] = (), decide: bool = False
 ) -> Figures:
-    """Answer all rows (or those of one ``split``) and compare with their targets.
+    """Answer rows of a table and compare with their targets; of the table it was trained on, its own test rows.
 
+    ``split``: only these, "all" for every row, see ``core.splits.rows_to_measure``.
     ``by``: columns whose groups are measured apart; ``decide``: with decision curves.
 
     Raises:
         ConfigError: for a split that the table does not have, or where no row is of the model's classes.
         TableError: for classes that the model does not know, with their rows.
     """
-    rows = rows_of(manifest, split)
+    rows, seen = rows_to_measure(manifest, split, bundle.config, bundle.facts.get("fingerprint"))
     target, kind = bundle.ensemble.target, bundle.ensemble.target.kind
     _check_classes(bundle, manifest, rows)
     asked, some = ask(bundle, manifest, rows)
@@ -127,6 +132,7 @@ def evaluate(
         **trust_figures(bundle, y, asked, some, manifest.present[rows], groups, far),
         subgroups=subgroups(kind, y, answers, manifest, rows, by),
         decisions=decision_curves(target, y, answers, groups) if decide else [],
+        seen=seen,
     )
 
 

@@ -27,8 +27,7 @@ from core.manifest import Manifest
 from core.metrics import known_metric, score
 from core.progress import Progress, silent
 from core.schema import Row, TargetKind
-from core.splits import rows_of
-from core.splits import split as split_rows
+from core.splits import rows_to_measure
 
 MOST = 200  # cases; of more, so many are drawn
 FEW = 4  # modalities of which every combination is asked; of more: all, each alone, each left out
@@ -100,10 +99,7 @@ def _check(bundle: Bundle, damages: Sequence[str], alone: Mapping[str, Bundle]) 
 
 def _chosen(bundle: Bundle, manifest: Manifest, split: str | None, most: int, seed: int) -> list[int]:
     """The rows to measure on, in their order."""
-    if split is None and manifest.fingerprint == bundle.facts.get("fingerprint"):
-        rows = [int(i) for i in split_rows(manifest, bundle.config, bundle.config.seed)["test"]]
-    else:
-        rows = rows_of(manifest, None if split == "all" else split)
+    rows, _ = rows_to_measure(manifest, split, bundle.config, bundle.facts.get("fingerprint"))
     known = set(bundle.ensemble.target.classes)
     if bundle.ensemble.target.kind in (TargetKind.LABEL, TargetKind.GRADE):
         rows = [i for i in rows if manifest.targets[i] in known]
