@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import answer
+from core import answer, recipes
 from core.bundle import Bundle
+from core.cache import FeatureCache
 from core.config import ConfigError, TargetConfig
 from core.errors import TableError
 from core.evaluation.evaluate import evaluate
@@ -20,8 +22,9 @@ from core.evaluation.scope import LEAST, Scope, figures, inside_answers
 from core.experiment import Experiment
 from core.manifest import Manifest
 from core.predict import Predictor
-from core.schema import TargetKind
+from core.schema import Modality, TargetKind
 from core.targets import Target
+from core.view import build_views
 from domains.customer_service import recipe
 
 WORDS = {"lost_card": "card lost stolen block", "top_up": "top up money add", "change_pin": "pin code change new"}
@@ -160,6 +163,15 @@ def test_the_nearest_training_case_counts_and_no_row_is_its_own() -> None:
     others = nearest._distances(list(unit), [3, 4, 5, 6, 99])
     assert (others[:4] > 0.05).all()
     assert others[4] == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.skipif(recipes.speech_model() is None, reason="no speech backbone is installed; add the extra speech")
+def test_how_far_a_sound_is_says_nothing_of_what_was_said() -> None:
+    config = recipes.build_config({"speech": recipes.Columns(Modality.AUDIO, ("audio",))}, TargetConfig("intent"))
+    views = build_views(config.modalities, FeatureCache())
+    assert any(v.backbone is not None for v in views.values())
+    manifest = Manifest.open(pd.DataFrame({"intent": ["a", "b"] * 3}), config, Path(), allow_outside=True)
+    assert Nearest.fit(views, manifest, [0, 1]) is None
 
 
 def test_a_far_case_is_outside_even_if_a_class_is_sure() -> None:

@@ -1,4 +1,7 @@
-"""How far a case is from the nearest training case in frozen pretrained features: what no class score can tell.
+"""How far a case's text is from the nearest training case in frozen pretrained features: what no class score can tell.
+
+Text alone, since sound is near to the sound of one voice and room, whatever is said: by the distance of Whisper's
+features 28 % of barista's turns in new voices were called outsiders where 5 % were stated, by the answer alone 2 %.
 
 Letters as in ``core.schema``. Cosine distance of mean features (Sun et al., "Out-of-Distribution Detection with Deep
 Nearest Neighbors", 2022).
@@ -36,7 +39,7 @@ class Nearest:
 
     @classmethod
     def fit(cls, views: Mapping[str, View], manifest: Manifest, rows: Sequence[int], seed: int = 0) -> Self | None:
-        """From the cases of ``rows``; None where no view has frozen pretrained features."""
+        """From the cases of ``rows``; None where no view of text has frozen pretrained features."""
         view = _chosen(views)
         if view is None:
             return None
@@ -81,9 +84,7 @@ class Nearest:
 
 
 def _chosen(views: Mapping[str, View]) -> View | None:
-    """The first text view with a backbone, else the first of any kind."""
-    frozen = [v for v in views.values() if v.backbone is not None]
-    return next((v for v in frozen if v.modality.kind is Modality.TEXT), frozen[0] if frozen else None)
+    return next((v for v in views.values() if v.backbone is not None and v.modality.kind is Modality.TEXT), None)
 
 
 def _vectors(view: View, manifest: Manifest, rows: Sequence[int]) -> Iterator[Tensor | None]:
