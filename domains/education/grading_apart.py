@@ -92,7 +92,7 @@ def _coverage(bundle: Bundle, manifest: Manifest) -> Coverage | None:
         return None
     answers = table_answers(bundle, manifest, range(len(manifest)))
     y = target.decoded(target.encode(manifest.targets))
-    thresholds = [bundle.threshold_of(row) for row in manifest.present]
+    thresholds = [bundle.threshold_of(row) for row in manifest.present.tolist()]
     alone = [t is not None and prediction_set(a[None], t).sum() == 1 for a, t in zip(answers, thresholds)]
     return coverage(y, answers, np.array(alone, dtype=bool))
 
