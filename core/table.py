@@ -44,6 +44,7 @@ class StringTable:
     def open(cls, source: Path | str | pd.DataFrame, folder: Path | None = None) -> Self:
         """Read a CSV (also ``.csv.gz``, ``.tsv``) or Parquet file or a DataFrame.
 
+        Between the cells of a CSV stands a comma, or the semicolon or tab of its header where there are more of these.
         In the last two a missing value becomes "", an integral number has no ".0", another one is written shortest.
         ``folder``: where the working copy is kept meanwhile; None: the system's temporary folder.
 

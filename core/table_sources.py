@@ -7,6 +7,7 @@ import contextlib
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -69,6 +70,7 @@ def _from_csv(path: Path, delimiter: str) -> Iterator[pa.RecordBatch]:
     ragged: list[Fault] = []
     last = ""
     try:
+        delimiter = _checked_head(path, delimiter)
         for batch in _without_header(_csv_batches(path, delimiter, ragged)):
             last = batch.columns[-1][-1].as_py()
             yield batch
@@ -92,7 +94,6 @@ def _csv_batches(path: Path, delimiter: str, ragged: list[Fault]) -> Iterator[pa
             ragged.append(Fault(where, "table", row.text[:60], reason))
         return "skip"
 
-    _check_width(path, delimiter)
     with pa.input_stream(str(path), compression="gzip" if path.suffix.lower() == ".gz" else None) as stream:
         reader = pa_csv.open_csv(
             stream,
@@ -104,12 +105,27 @@ def _csv_batches(path: Path, delimiter: str, ragged: list[Fault]) -> Iterator[pa
             yield from reader
 
 
-def _check_width(path: Path, delimiter: str) -> None:
-    """Refuse a header of absurdly many columns, which would take Arrow minutes to lay out."""
+def _checked_head(path: Path, delimiter: str) -> str:
+    """What stands between the cells: the usual mark, or the semicolon or tab that a spreadsheet wrote instead.
+
+    Raises:
+        FileError: for a beginning that is not UTF-8, which Arrow would tell of ragged rows first.
+        TableError: for a header of absurdly many columns, which would take Arrow minutes to lay out.
+    """
     with _open(path) as file:
         head = file.read(_BLOCK)
-    if head.count(delimiter.encode()) < MAX_COLUMNS:
-        return
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError as error:
+        raise _csv_error(path, "UTF8") from error
+    names = re.sub(rb'"[^"]*"', b"", head.lstrip().partition(b"\n")[0])
+    delimiter = max((delimiter, ";", "\t"), key=lambda mark: names.count(mark.encode()))  # the usual one where alike
+    if head.count(delimiter.encode()) >= MAX_COLUMNS:
+        _check_width(path, head, delimiter)
+    return delimiter
+
+
+def _check_width(path: Path, head: bytes, delimiter: str) -> None:
     with contextlib.suppress(csv.Error, StopIteration):  # a header that cannot be read is told by Arrow
         names = next(csv.reader(io.StringIO(head.decode("utf-8", "replace"), newline=""), delimiter=delimiter))
         if len(names) > MAX_COLUMNS:

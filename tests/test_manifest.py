@@ -325,6 +325,26 @@ def test_the_working_copy_lives_as_long_as_the_table(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz"])
+def test_cells_may_stand_apart_as_a_spreadsheet_writes_them(tmp_path: Path, name: str, mark: str) -> None:
+    text = mark.join(["id", '"a,b;c\td,e;f\t"', "words"]) + "\n" + mark.join(["1", '"x,y"', '"one; two\tthree"']) + "\n"
+    content = b"\xef\xbb\xbf" + text.encode()
+    (tmp_path / name).write_bytes(gzip.compress(content, mtime=0) if name.endswith("gz") else content)
+    table = StringTable.open(tmp_path / name)
+    assert table.columns == ("id", "a,b;c\td,e;f\t", "words")
+    assert list(table.row(0).values()) == ["1", "x,y", "one; two\tthree"]
+
+
+def test_rows_that_are_ragged_and_not_utf8_are_told_by_their_bytes(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "t.csv").write_bytes("a,b\n1,2,ü\n".encode("latin1"))
+    with pytest.raises(FileError, match=r"not UTF-8 at byte 8 \(line 2\)"):
+        StringTable.open(tmp_path / "t.csv")
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
