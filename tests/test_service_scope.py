@@ -22,7 +22,7 @@ from core.evaluation.scope import LEAST, Scope, figures, inside_answers
 from core.experiment import Experiment
 from core.manifest import Manifest
 from core.predict import Predictor
-from core.schema import Modality, TargetKind
+from core.schema import TargetKind
 from core.targets import Target
 from core.view import build_views
 from domains.customer_service import recipe
@@ -167,10 +167,13 @@ def test_the_nearest_training_case_counts_and_no_row_is_its_own() -> None:
 
 @pytest.mark.skipif(recipes.speech_model() is None, reason="no speech backbone is installed; add the extra speech")
 def test_how_far_a_sound_is_says_nothing_of_what_was_said() -> None:
-    config = recipes.build_config({"speech": recipes.Columns(Modality.AUDIO, ("audio",))}, TargetConfig("intent"))
-    views = build_views(config.modalities, FeatureCache())
-    assert any(v.backbone is not None for v in views.values())
-    manifest = Manifest.open(pd.DataFrame({"intent": ["a", "b"] * 3}), config, Path(), allow_outside=True)
+    config = recipe.build(["turn_id", "audio", "intent"], modalities=("speech",))
+    views = {n: v for n, v in build_views(config.modalities, FeatureCache()).items() if v.config.backbone}
+    for view in views.values():
+        view.fit([])
+    assert any(view.backbone is not None for view in views.values())
+    table = pd.DataFrame({"turn_id": list("abc"), "audio": "", "intent": "x"})
+    manifest = Manifest.open(table, config, Path(), allow_outside=True)
     assert Nearest.fit(views, manifest, [0, 1]) is None
 
 
