@@ -16,6 +16,7 @@ from core.answer import label
 from core.config import ExperimentConfig
 from core.estimator import Estimator
 from core.manifest import Manifest
+from core.table import StringTable
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,8 @@ class Source:
 
     def frame(self) -> pd.DataFrame:
         """The table as strings, blanks kept as text."""
-        if self.path.suffix == ".parquet":
-            return pd.read_parquet(self.path)
-        return pd.read_csv(self.path, dtype=str, keep_default_na=False)
+        table = StringTable.open(self.path)
+        return pd.DataFrame({c: [cell for part in table.column(c) for cell in part] for c in table.columns})
 
 
 Change: TypeAlias = Callable[[pd.DataFrame], pd.DataFrame]  # to a table before it is trained on
