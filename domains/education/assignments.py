@@ -147,11 +147,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="CSV to write; what is set aside goes beside it")
     parser.add_argument("--kind", choices=KINDS, help="default: told by the header")
     parser.add_argument("--encoding", default="utf-8-sig")
+    parser.add_argument(
+        "--quiz", default="", help="Moodle numbers questions from 1 in every quiz: goes before their ids"
+    )
     parser.add_argument("--dataset", help="public layout: only the rows of this data set")
     parser.add_argument("--unseen", choices=tuple(UNSEEN), help="what held-out rows are to be new in")
     o = parser.parse_args(arguments)
     try:
-        found = read_assignments(o.answers, o.questions, kind=o.kind, encoding=o.encoding, dataset=o.dataset)
+        found = read_assignments(
+            o.answers, o.questions, kind=o.kind, encoding=o.encoding, dataset=o.dataset, quiz=o.quiz
+        )
         aside = found.write(o.out, o.unseen)
     except (PolyfuseError, OSError) as error:
         print(error, file=sys.stderr)
