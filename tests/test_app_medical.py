@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,6 +87,23 @@ def test_a_case_without_any_file_is_typed_in() -> None:
     assert not at.error
     (found,) = at.session_state["answers"].values()
     assert set(found.missing) == {"ct", "history", "clinical"}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a,b\n1,2\n", r"has no column that this model reads \\\(ct, report, history, age"),
+        ("case_id,report\n", "The table has 1 fault"),
+        ("", "cells.csv"),
+    ],
+    ids=["other columns", "no rows", "nothing"],
+)
+def test_a_table_without_cases_for_the_model_is_told(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "cells.csv").write_text(text, encoding="utf-8")
+    at = app().run()
+    at.text_input(key="table_path").set_value(str(tmp_path / "cells.csv")).run()
+    assert not at.exception
+    assert re.search(told, at.error[0].value)
 
 
 def test_without_a_model_the_first_page_trains_it_and_opens_a_case(

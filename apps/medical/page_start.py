@@ -88,12 +88,13 @@ def _rows(path: Path, diagnosis: Diagnosis, key: str) -> None:
     if not path.is_file():
         raise FileError(f"{path}: no such file; check the path")
     rows, total = _head(str(path), path.stat().st_mtime_ns)
-    if not rows:
-        raise FileError(f"{path}: holds no case")
     config = diagnosis.bundle.config
     inputs = [c for m in config.modalities if not m.kind.is_file for c in m.columns]
     wanted = [config.table.id or "", config.target.column, *inputs]
     columns = [c for c in wanted if c in rows[0]]
+    if not any(c in rows[0] for m in config.modalities for c in m.columns):
+        every = ", ".join(c for m in config.modalities for c in m.columns)
+        raise FileError(f"{path}: has no column that this model reads ({every}); name them so, or open another model")
     picked = st.dataframe(
         pd.DataFrame(rows)[columns], hide_index=True, height=330, on_select="rerun", selection_mode="single-row",
         key=f"rows_{key}", alt="Cases to pick from, one a row", placeholder="–",
