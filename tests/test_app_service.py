@@ -162,6 +162,38 @@ def test_the_agents_word_on_the_intent_is_kept() -> None:
     assert "the intent is **login problem**" in told(at)
 
 
+def test_every_answer_is_in_the_record_with_who_and_which_model_and_no_text() -> None:
+    at = app()
+    at.text_input(key="sign").set_value("Dana").run()
+    at.button(key="new").click().run()
+    before = len(entries("prediction"))
+    at.chat_input(key="typed").set_value("the zebra crossing is my parcel").run()
+    asked = entries("prediction")[before:]
+    found = [IntentDetector.load(m) for m in (starter.ensure(), *(s.ensure() for s in starter.SAMPLES_BESIDE.values()))]
+    assert [e.bundle for e in asked] == [m.bundle.fingerprint for m in found]
+    assert {e.who for e in asked} == {"Dana"}
+    assert asked[0].answer["label"] in asked[0].answer["probabilities"]
+    at.button(key=key(at, "approve_")).click().run()
+    kept = entries("reply")[-1]
+    assert (kept.who, kept.case["turn_id"]) == ("Dana", asked[0].case["turn_id"])
+    assert not any("zebra" in str((e.case, e.answer)) for e in asked)
+    again = app()
+    again.button(key="new").click().run()
+    again.chat_input(key="typed").set_value("the zebra crossing is my parcel").run()
+    assert entries("prediction")[-1].case != asked[0].case  # of another session, so another turn
+    assert entries("prediction")[-3].input == asked[0].input
+
+
+def test_the_record_page_shows_checks_and_gives_rows_to_train_on() -> None:
+    at = page("record")
+    assert not at.exception
+    assert "as they were written" in at.success[0].value
+    shown = at.dataframe[0].value
+    assert {"who", "case", "answer", "decided", "as", "model"} <= {*shown.columns}
+    labels = [b.proto.label for b in at.get("download_button")]
+    assert any(label.startswith("Turns with their reply, to train on") for label in labels)
+
+
 def test_switching_everything_off_is_told() -> None:
     at = app()
     at.button(key="new").click().run()
@@ -289,6 +321,8 @@ def test_the_supervisors_page_answers_its_questions() -> None:
     label_next = next(d.value for d in at.dataframe if "unsure" in d.value.columns)
     assert 1 <= len(label_next) <= 15
     assert label_next.turn.is_unique
+    turns = pd.read_csv(starter.sample_table(), dtype=str, keep_default_na=False)["turn_id"]
+    assert {*turns} <= {e.case["turn_id"] for e in entries("prediction")}
 
 
 def test_the_supervisors_page_refuses_a_path_in_words() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from apps import ui
+from apps.customer_service import assist
 from apps.ui.studio import Studio
 from core.estimator import Estimator
 from core.manifest import Manifest
@@ -32,6 +33,8 @@ class Answered:
 def answer_table(studio: Studio, table: Path, most: int) -> Answered:
     """The first ``most`` turns of a table with the answers of the open model; a second time from memory.
 
+    That they were asked for is kept in the record.
+
     Raises:
         TableError: with all faults of the table.
     """
@@ -53,6 +56,7 @@ def _answered(table: str, changed: int, model: str, most: int, _model: Estimator
             answers.append(found)
             if len(answers) % 64 == 0 or len(answers) == len(cells):
                 steps("turns", len(answers), len(cells))
+    assist.keep_answered(_model, ((manifest.row(i), found) for i, found in enumerate(answers)))
     texts = (*recipe.WRITTEN, *recipe.RECOGNISED)
     return Answered(
         answers,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import streamlit as st
 
@@ -13,15 +14,22 @@ from apps import ui
 from apps.customer_service import files, session
 from apps.customer_service.session import Conversation, Message
 from apps.customer_service.studio import STUDIO
+from apps.ui.record import who
 from core.errors import FileError, MissingExtraError
+from core.estimator import Estimator
+from core.predict import as_row
 from core.preprocess.audio_io import channel_count
 from core.privacy.audio import private_times, silence
 from core.privacy.text import masked
 from core.record import Record
+from core.record_asked import Asked, keep_asked
+from core.schema import Prediction, Row
 from domains.customer_service import starter
 from domains.customer_service.call import read_call
 from domains.customer_service.desk import Desk, Help
 from domains.customer_service.intent import IntentDetector
+
+TURN = "turn_id"  # names a turn in the record
 
 
 def record() -> Record:
@@ -91,9 +99,11 @@ def given(found: Conversation) -> list[str]:
     return [m.name for m in STUDIO.model().bundle.config.modalities if has.get(m.name)]
 
 
-def case(found: Conversation, helped: Help, off: Sequence[str]) -> dict[str, Any]:
-    """The open message by the names of the model's modalities, without those in ``off``."""
-    message, model = found.message, STUDIO.model()
+def case(
+    found: Conversation, helped: Help, off: Iterable[str], detector: IntentDetector | None = None
+) -> dict[str, Any]:
+    """The open message by the names of a model's modalities (None: of the open one), without those in ``off``."""
+    message, model = found.message, detector or STUDIO.model()
     assert message is not None
     read = {c for m in model.bundle.config.modalities if m.name == "behaviour" for c in m.columns}
     values: dict[str, Any] = {
@@ -117,6 +127,7 @@ def help_with(found: Conversation, off: frozenset[str] = frozenset()) -> Help:
                 confidence=message.confidence, dialogue=found.lines, behaviour=found.behaviour, without=off,
             )  # fmt: skip
         st.session_state.setdefault("timings", []).append(kept[key].seconds)
+        _keep_asked(found, kept[key], off)
         if (heard := kept[key].heard) is not None:
             session.heard(heard.text, heard.confidence)
             st.rerun()
@@ -153,11 +164,27 @@ def decided_intent(found: Conversation) -> str | None:
     return kept.get(found.turn)
 
 
+def _keep_asked(found: Conversation, helped: Help, off: frozenset[str]) -> None:
+    """Keep what each model answered of the open message, without any text of it."""
+    answers = [(STUDIO.model(), helped.found), (beside("urgency"), helped.urgency), (beside("action"), helped.action)]
+    for model, answer in answers:
+        if model is not None and answer is not None:
+            row = as_row(case(found, helped, off, model), model.bundle.config.modalities)
+            keep_asked(record(), model.bundle, [({TURN: _name(found)}, row, answer)], who())
+
+
+def keep_answered(model: Estimator, answers: Iterable[tuple[Row, Prediction]]) -> None:
+    """Keep what a model answered of the turns of a table, by their ids."""
+    asked: Iterable[Asked] = (({TURN: row.id}, row, answer) for row, answer in answers)
+    keep_asked(record(), model.bundle, asked, who())
+
+
 def keep_intent(found: Conversation, helped: Help, intent: str) -> int:
     """Keep the agent's word on the intent, to train on; the entry's number."""
     answered = {"intent": helped.found.label, "probability": _sure(helped)}
     said = "confirmed" if intent == helped.found.label else "corrected"
-    number = record().append("intent", _case(found), answered, {"decision": said, "intent": intent}, _model())
+    decided = {"decision": said, "intent": intent}
+    number = record().append("intent", _case(found), answered, decided, _model(), who())
     st.session_state.setdefault("intents_kept", {})[found.turn] = intent
     return number
 
@@ -170,13 +197,13 @@ def keep_reply(found: Conversation, helped: Help, place: int, decision: str, tex
         "intent": helped.found.label,
     }  # fmt: skip
     kept = {"decision": decision, "reply": text if decision != "rejected" else ""}
-    return record().append("reply", _case(found), answered, kept, _model())
+    return record().append("reply", _case(found), answered, kept, _model(), who())
 
 
 def keep_own_reply(found: Conversation, helped: Help, text: str) -> int:
     """Keep a reply that the agent wrote without a suggestion."""
     said = {"intent": helped.found.label}
-    return record().append("reply", _case(found), said, {"decision": "written", "reply": text}, _model())
+    return record().append("reply", _case(found), said, {"decision": "written", "reply": text}, _model(), who())
 
 
 def _case(found: Conversation) -> dict[str, Any]:
@@ -184,7 +211,13 @@ def _case(found: Conversation) -> dict[str, Any]:
     message = found.message
     assert message is not None
     texts = {"text": message.text} if message.text else {"recognised": message.recognised}
-    return {"turn_id": f"{found.name} {found.turn}", **texts, "dialogue": found.dialogue or "", **found.behaviour}
+    return {TURN: _name(found), **texts, "dialogue": found.dialogue or "", **found.behaviour}
+
+
+def _name(found: Conversation) -> str:
+    """Tells the turn from those of other sessions, whose conversations are counted from 1 as well."""
+    token: str = st.session_state.setdefault("session", uuid4().hex[:6])
+    return f"{found.name} {token}-{found.turn}"
 
 
 def _sure(helped: Help) -> float | None:

@@ -10,6 +10,7 @@ from apps import ui
 from apps.customer_service import agent_answer, agent_conversation, agent_replies, files, session
 from apps.customer_service.pages import DISCLAIMER, PAGES
 from apps.customer_service.studio import STUDIO
+from apps.ui.record import sign
 from core.table import StringTable
 from domains.customer_service import starter
 from domains.customer_service.intent import DOUBTFUL
@@ -23,7 +24,7 @@ _STYLE = """<style>
 
 def show() -> None:
     """The page."""
-    ui.page("Agent", DISCLAIMER)
+    ui.page("Agent", DISCLAIMER, sign)
     st.html(_STYLE)
     if STUDIO.model() is None:
         _first_visit()

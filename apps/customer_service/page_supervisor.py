@@ -10,14 +10,13 @@ import pandas as pd
 import streamlit as st
 
 from apps import ui
-from apps.customer_service import figures, files
+from apps.customer_service import assist, figures, files
 from apps.customer_service.answered import Answered, answer_table
 from apps.customer_service.pages import DISCLAIMER, PAGES
 from apps.customer_service.studio import STUDIO
 from core.answer import label, safe_cell
 from core.errors import FileError
 from core.privacy.text import masked
-from core.record import Record
 from core.sentences import sentence_vectors
 from domains.customer_service import starter, supervise
 
@@ -177,8 +176,7 @@ def _vectors(texts: tuple[str, ...]) -> np.ndarray:
 
 
 def _decisions(found: Answered) -> None:
-    record = Record(starter.record_file())
-    entries = record.rows()
+    entries = [e for e in assist.record().rows() if e.decision]
     if not entries:
         st.info("No decision is kept yet: approve, edit or reject a reply, or confirm an intent, on the page Agent.")
         return
@@ -194,14 +192,9 @@ def _decisions(found: Answered) -> None:
         ],
         hide_index=True, alt="The latest decisions",
     )  # fmt: skip
-    export = ui.folder() / "decisions.csv"
-    record.export(export)
-    with st.container(horizontal=True):
-        st.download_button(
-            "All decisions as CSV", export.read_bytes(), "decisions.csv", "text/csv", icon=":material/download:",
-            on_click="ignore",
-        )  # fmt: skip
+    with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Learn replies from them", icon=":material/school:", key="learn_replies"):
             with ui.Steps("Learning the replies") as steps:
                 files.learn(steps)
             st.toast("Learned: approved replies rise, rejected ones sink.", icon=":material/check:")
+        st.page_link(PAGES.page("record"), label="All of them, and every answer, as CSV")

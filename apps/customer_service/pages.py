@@ -12,6 +12,7 @@ PAGES = Pages(
         "supervisor": ("Supervisor", ":material/monitoring:"),
         "knowledge": ("Knowledge base", ":material/menu_book:"),
         "routing": ("Routing", ":material/alt_route:"),
+        "record": ("Record", ":material/history:"),
         "train": ("Train and compare", ":material/model_training:"),
         "model": ("Model", ":material/fact_check:"),
     },
