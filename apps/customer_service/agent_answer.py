@@ -32,6 +32,7 @@ def show(found: Conversation) -> Help | None:
         whole = assist.help_with(found)
         helped = assist.help_with(found, off) if off else whole
         _headline(helped.found, whole.found if off else None)
+        _more(found, helped.found)
         _why(helped.found, present)
     _own_word(found, helped)
     _latency(helped)
@@ -63,6 +64,16 @@ def _headline(found: Detection, whole: Detection | None) -> None:
     listed = ", ".join(f"{c} {p:.0%}" for c, p in now.items())
     ui.chart(ui.bars(now, before, marked), f"Probabilities: {listed}", "bars")
     st.caption(("Orange mark: with everything switched on. " if whole else "") + _scope(found))
+
+
+def _more(open_now: Conversation, found: Detection) -> None:
+    """The group that the intent belongs to, and what was found in the words, masked."""
+    if found.domains:
+        listed = ", ".join(f"{ui.escape(label(d))} {p:.0%}" for d, p in list(found.domains.items())[:_NAMED])
+        st.markdown(f":material/account_tree: Domain: {listed}")
+    if found.slots:
+        listed = ", ".join(f"{label(s.name)} **{ui.escape(open_now.masked(s.text))}**" for s in found.slots[:_BARS])
+        st.markdown(f":material/sell: In the words: {listed}")
 
 
 def _unsure(found: Detection) -> str:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from apps import ui
-from apps.customer_service import assist, session
+from apps.customer_service import assist, files, session
 from apps.customer_service.session import Conversation, Message
 from apps.customer_service.studio import STUDIO
 from core.answer import label
 from core.preprocess.decode import decode_sounds
 from core.table import StringTable
-from domains.customer_service import recipe, starter
+from domains.customer_service import recipe
 
 _WAYS = {"Type": ":material/keyboard:", "Record": ":material/mic:", "Upload": ":material/upload_file:"}
 _TYPES = ["wav", "flac", "ogg", "opus", "mp3", "m4a", "aac", "webm"]
@@ -23,6 +24,7 @@ _UPLOAD = (
     "this machine, in a folder of this session that is deleted with it."
 )
 _HEIGHT = 330  # pixels of the conversation
+_MOST, _READ = 1000, 20_000  # turns to choose from, of so many that are looked at
 
 
 def show(found: Conversation) -> None:
@@ -41,27 +43,32 @@ def show(found: Conversation) -> None:
 def _pick(found: Conversation) -> None:
     """Open another sample conversation, or a new one."""
     left, right = st.columns([3, 1], vertical_alignment="bottom")
-    rows = _samples(str(starter.sample_table()), starter.sample_table().stat().st_mtime_ns)
+    table = files.turns_table()
+    rows = turns(str(table), table.stat().st_mtime_ns)
     names = list(rows)
     chosen = left.selectbox(
         "Conversation", names, index=names.index(found.name) if found.name in names else None,
         placeholder=found.name, key=f"pick_{found.number}", label_visibility="collapsed",
-        format_func=lambda n: f"{n} · {rows[n].get('channel', '')}",
+        format_func=lambda n: f"{n} · {rows[n]['channel']}" if rows[n].get("channel") else n,
     )  # fmt: skip
     if chosen is not None and chosen != found.name:
-        session.open_row(rows[chosen], starter.sample_table().parent, chosen)
+        session.open_row(rows[chosen], table.parent, chosen)
         st.rerun()
     if right.button("New", icon=":material/add_comment:", key="new", width="stretch"):
         session.start()
         st.rerun()
+    if not files.is_own(files.TURNS) and not STUDIO.model_folder().parent.name.startswith("sample-"):
+        st.caption("These conversations are the sample's: name your own table on the page Knowledge base, Past turns.")
 
 
-@st.cache_data(show_spinner=False, max_entries=4)
-def _samples(table: str, changed: int) -> dict[str, dict[str, str]]:
-    """Sample turns that no model trained on, by name."""
+@st.cache_data(show_spinner="Opening the turns …", max_entries=4)
+def turns(table: str, changed: int) -> dict[str, dict[str, str]]:
+    """The first turns of a table that no model trained on, by name; any, where there are none."""
     opened = StringTable.open(Path(table))
-    rows = [opened.row(i) for i in range(len(opened))]
-    return {r.get("turn_id") or f"row {i + 1}": r for i, r in enumerate(rows) if r.get("split", "test") == "test"}
+    rows = [opened.row(i) for i in range(min(len(opened), _READ))]
+    named = {r.get("turn_id") or f"row {i}": r for i, r in enumerate(rows, 1)}
+    asked = {n: r for n, r in named.items() if r.get("split", "test") == "test"} or named
+    return dict(itertools.islice(asked.items(), _MOST))
 
 
 def _turns(found: Conversation) -> None:
@@ -120,7 +127,9 @@ def _sound(sound: Any) -> None:
         return
     st.session_state["sounds"].add(key)
     with st.spinner("Reading the recording …"):
-        assist.open_sound(ui.keep_uploads([sound], decode_sounds)[0])
+        path = ui.keep_uploads([sound], decode_sounds)[0]
+    with ui.Steps("Listening") as steps:
+        assist.open_sound(path, steps)
     st.rerun()
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from apps import ui
-from apps.customer_service import assist, session
+from apps.customer_service import assist, files, session
 from apps.customer_service.session import Conversation
 from core.answer import label
 from core.privacy.text import masked
@@ -54,7 +56,8 @@ def _urgent(helped: Help) -> str:
 
 def _reply(found: Conversation, helped: Help, place: int) -> None:
     given = helped.replies[place]
-    text, key = masked(given.text), f"{found.turn}_{place}"
+    shown, key = found.masked(given.text), f"{found.turn}_{place}"
+    text = shown
     with st.container(border=True, key=f"reply_{key}", gap="small"):
         edits = st.session_state.get(f"edit_{key}", False)
         if edits:
@@ -66,7 +69,7 @@ def _reply(found: Conversation, helped: Help, place: int) -> None:
             if st.button(
                 words, type="primary", icon=":material/check:", key=f"approve_{key}", disabled=not text.strip()
             ):
-                was = "edited" if text != masked(given.text) else "approved"
+                was = "edited" if text != shown else "approved"
                 _decide(found, helped, place, was, text)
             if not edits and st.button("Edit", icon=":material/edit:", key=f"change_{key}"):
                 st.session_state[f"edit_{key}"] = True
@@ -85,14 +88,25 @@ def _decide(found: Conversation, helped: Help, place: int, decision: str, text: 
 
 
 def _own(found: Conversation, helped: Help) -> None:
-    """A reply that the agent writes."""
+    """A reply that the agent writes, or has drafted by the model that was named."""
+    model, key = files.told(files.WRITER), f"drafted_{found.turn}"
     with st.expander("Write your own reply", icon=":material/edit_note:"):
+        if model is not None and found.open_line and _draft_button(found):
+            with st.spinner("Writing …"):
+                st.session_state[f"own_{found.turn}"] = assist.draft(found, helped, model)
+            st.session_state[key] = Path(model).name
+        if drafted := st.session_state.get(key):
+            st.caption(f":orange[:material/warning:] Drafted by {ui.escape(drafted)}: check every fact.")
         text = st.text_area("Your reply", key=f"own_{found.turn}", height=80, label_visibility="collapsed")
         if st.button("Keep this reply", disabled=not text.strip(), key=f"keep_own_{found.turn}"):
-            number = assist.keep_own_reply(found, helped, text)
+            number = assist.keep_own_reply(found, helped, text, st.session_state.get(key))
             session.answered(text)
             st.session_state["last_answer"] = (number, "written", masked(text))
             st.rerun()
+
+
+def _draft_button(found: Conversation) -> bool:
+    return st.button("Draft it", icon=":material/stylus_note:", key=f"draft_{found.turn}")
 
 
 def show_kept() -> None:

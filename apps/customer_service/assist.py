@@ -21,6 +21,7 @@ from core.predict import as_row
 from core.preprocess.audio_io import channel_count
 from core.privacy.audio import private_times, silence
 from core.privacy.text import masked
+from core.progress import Progress, silent
 from core.record import Record
 from core.record_asked import Asked, keep_asked
 from core.schema import Prediction, Row
@@ -28,6 +29,7 @@ from domains.customer_service import starter
 from domains.customer_service.call import read_call
 from domains.customer_service.desk import Desk, Help
 from domains.customer_service.intent import IntentDetector
+from domains.customer_service.reply_writer import ReplyWriter
 
 TURN = "turn_id"  # names a turn in the record
 
@@ -67,7 +69,7 @@ def recogniser() -> Any:
     return recognition.build("faster_whisper")
 
 
-def open_sound(path: Path) -> None:
+def open_sound(path: Path, progress: Progress = silent) -> None:
     """Open a recording: one voice is the customer's next turn; two channels are a call, its last customer turn open.
 
     Raises:
@@ -77,7 +79,7 @@ def open_sound(path: Path) -> None:
         session.hear(Message(audio=path))
         return
     folder = path.parent / "turns"
-    rows = read_call(path).write(folder, recogniser=recogniser())
+    rows = read_call(path).write(folder, recogniser=recogniser(), progress=progress)
     if rows.empty:
         raise FileError(
             f"{path}: the customer, on the first channel, says nothing; swap the channels, or give one voice alone"
@@ -153,6 +155,22 @@ def playable(audio: Path) -> Path:
     return kept[audio]
 
 
+@st.cache_resource(show_spinner="Opening the model …", max_entries=1)
+def open_writer(model: str) -> ReplyWriter:
+    """A language model that the user named.
+
+    Raises:
+        ConfigError: if it is none.
+    """
+    return ReplyWriter(model)
+
+
+def draft(found: Conversation, helped: Help, model: str) -> str:
+    """A reply in the words of the named model, masked; nothing vouches for it."""
+    lines = [*found.lines, *found.open_line]
+    return found.masked(open_writer(model).write(lines, helped.replies).text)
+
+
 def timings() -> list[dict[str, float]]:
     """Seconds of each stage, of every turn of this session."""
     return st.session_state.get("timings", [])
@@ -200,9 +218,9 @@ def keep_reply(found: Conversation, helped: Help, place: int, decision: str, tex
     return record().append("reply", _case(found), answered, kept, _model(), who())
 
 
-def keep_own_reply(found: Conversation, helped: Help, text: str) -> int:
-    """Keep a reply that the agent wrote without a suggestion."""
-    said = {"intent": helped.found.label}
+def keep_own_reply(found: Conversation, helped: Help, text: str, drafted_by: str | None = None) -> int:
+    """Keep a reply that the agent wrote without a suggestion, or out of a model's draft."""
+    said = {"intent": helped.found.label} | ({"drafted_by": drafted_by} if drafted_by else {})
     return record().append("reply", _case(found), said, {"decision": "written", "reply": text}, _model(), who())
 
 

@@ -1,20 +1,26 @@
-"""The knowledge base and the routing table: the user's own once they are edited, else those of the sample."""
+"""The knowledge base, the routing table and the table of turns: the user's own once there is one, else the sample's."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import json
 import shutil
 from pathlib import Path
 
 import streamlit as st
 
+from core.errors import ConfigError, FileError, PolyfuseError
 from core.privacy.text import masked
 from core.progress import Progress, silent
 from core.record import Record
-from domains.customer_service import starter
+from core.table import StringTable
+from domains.customer_service import recipe, starter
 from domains.customer_service.knowledge import Knowledge
 from domains.customer_service.replies import ReplySuggester
 from domains.customer_service.routing import RoutingTable
+
+TURNS, WRITER = "turns.json", "writer.json"  # name the user's own table, and a model that drafts replies
 
 
 def knowledge_folder() -> Path:
@@ -25,6 +31,56 @@ def knowledge_folder() -> Path:
 def routing_file() -> Path:
     """Where the routing table lies."""
     return _own_or_sample("routing.toml")
+
+
+def turns_table() -> Path:
+    """The table of turns that conversations are opened from and replies are learned from.
+
+    Raises:
+        FileError: if the user's own is no longer there.
+    """
+    if (named := told(TURNS)) is None:
+        return starter.sample_table()
+    table = Path(named)
+    if not table.is_file():
+        raise FileError(f"{table}: the table of turns is no longer there; name another on the page Knowledge base")
+    return table
+
+
+def use_turns(table: Path, progress: Progress = silent) -> None:
+    """From now on conversations are opened from this table, and replies are learned from it; learned here and now.
+
+    Raises:
+        FileError, TableError: if it cannot be read; all is then as it was before.
+        ConfigError: if it has no column that a customer's words or voice may stand in.
+    """
+    found = StringTable.open(table).columns
+    wanted = (*recipe.WRITTEN, *recipe.RECOGNISED, "audio")
+    if not set(wanted) & set(found):
+        raise ConfigError(f"{table}: no turn can be read from it; it needs one of the columns {', '.join(wanted)}")
+    before = told(TURNS)
+    tell(TURNS, str(table.absolute()))
+    try:
+        suggester(progress)
+    except PolyfuseError:
+        tell(TURNS, before)
+        raise
+
+
+def told(name: str) -> str | None:
+    """What the user named: the table ``TURNS``, or the model ``WRITER``."""
+    place = starter.home() / name
+    return str(json.loads(place.read_text(encoding="utf-8"))) if place.is_file() else None
+
+
+def tell(name: str, value: str | None) -> None:
+    """Keep what the user named; None: nothing any more."""
+    place = starter.home() / name
+    if value is None:
+        place.unlink(missing_ok=True)
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(json.dumps(value), encoding="utf-8")
 
 
 def own(name: str) -> Path:
@@ -79,21 +135,33 @@ def suggester(progress: Progress = silent) -> ReplySuggester:
 
 def learn(progress: Progress = silent) -> None:
     """Make the suggestions anew, now with all decisions that are in the record."""
-    known = Knowledge.read(knowledge_folder())
+    known, table = Knowledge.read(knowledge_folder()), turns_table()
+    held = set(StringTable.open(table).columns)
+    answered = "reply" in held and bool(held & {*recipe.WRITTEN, *recipe.RECOGNISED})  # else only knowledge is there
     record = Record(starter.record_file(), clean=masked)
-    ReplySuggester().fit(starter.sample_table(), known, record=record, progress=progress).save(_replies())
+    suggests = ReplySuggester().fit(table if answered else None, known, record=record, progress=progress)
+    suggests.save(_replies())
 
 
 def _replies() -> Path:
-    """Where the suggestions of this knowledge base lie."""
+    """Where the suggestions of this knowledge base and these turns lie."""
     files = sorted(f for f in knowledge_folder().rglob("*") if f.is_file())
-    read = b"".join(f.name.encode() + f.read_bytes() for f in [*files, starter.sample_table()])
-    return starter.home() / f"replies-{hashlib.sha256(read).hexdigest()[:8]}"
+    read = "".join(f.name + _digest(f, f.stat().st_mtime_ns, f.stat().st_size) for f in [*files, turns_table()])
+    return starter.home() / f"replies-{hashlib.sha256(read.encode()).hexdigest()[:8]}"
+
+
+@functools.lru_cache(maxsize=1000)
+def _digest(file: Path, changed: int, size: int) -> str:
+    """Of a file that was changed then; read once, as it is asked for at every turn."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 @st.cache_resource(show_spinner="Opening the replies …", max_entries=2)
 def _open(folder: str, changed: int) -> ReplySuggester:
-    return ReplySuggester.load(folder)
+    found = ReplySuggester.load(folder)
+    found.suggest("customer: hello")  # opens what turns words into vectors, which is no part of a turn's time
+    return found
 
 
 def _own_or_sample(name: str) -> Path:

@@ -11,7 +11,7 @@ from apps.customer_service import agent_answer, agent_conversation, agent_replie
 from apps.customer_service.pages import DISCLAIMER, PAGES
 from apps.customer_service.studio import STUDIO
 from apps.ui.record import sign
-from core.table import StringTable
+from core.numbers import number_or_none
 from domains.customer_service import starter
 from domains.customer_service.intent import DOUBTFUL
 
@@ -67,12 +67,12 @@ def _first_visit() -> None:
 
 def _first_conversation() -> session.Conversation:
     """A conversation to begin with: of the test turns the first call, well heard, after others and with behaviour."""
-    table = StringTable.open(starter.sample_table())
-    rows = [table.row(i) for i in range(len(table))]
-    first = next((r for r in rows if r["split"] == "test" and r["audio"] and _is_telling(r)), rows[0])
-    return session.open_row(first, starter.sample_table().parent, first["turn_id"])
+    table = files.turns_table()
+    rows = agent_conversation.turns(str(table), table.stat().st_mtime_ns)
+    name = next((n for n, row in rows.items() if _is_telling(row)), next(iter(rows), None))
+    return session.open_row(rows[name], table.parent, name) if name is not None else session.start()
 
 
 def _is_telling(row: Mapping[str, str]) -> bool:
-    heard = float(row["recognised_confidence"] or 0) >= DOUBTFUL
-    return heard and row["turn_number"] == "2" and bool(row["last_page"])
+    heard = (number_or_none(row.get("recognised_confidence", "")) or 0) >= DOUBTFUL
+    return heard and bool(row.get("audio")) and row.get("turn_number") == "2" and bool(row.get("last_page"))

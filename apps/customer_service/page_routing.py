@@ -19,7 +19,8 @@ from domains.customer_service import recipe
 from domains.customer_service.routing import RoutingTable
 
 _NAME = "routing.toml"
-_ANSWERS = ("intent", "urgency", "confidence", "out_of_scope")
+_ANSWERS = ("intent", "urgency", "out_of_scope", "confidence")
+_WIDTHS = {"name": 150, "queue": 90, "priority": 65, "intent": 200, "urgency": 70, "out_of_scope": 95, "confidence": 85}
 
 
 def show() -> None:
@@ -58,13 +59,18 @@ def _known() -> tuple[Sequence[str], Sequence[str]]:
 def _lines(place: Path) -> None:
     table = RoutingTable.read(place)
     rows = pd.DataFrame(table.rows())
-    first = [c for c in ("name", "intent", "urgency", "out_of_scope", "confidence") if c in rows]
-    last = [c for c in rows if c not in (*first, "queue", "priority", "note")]
+    first = ["name", "queue", "priority", *(c for c in _ANSWERS if c in rows)]
+    last = [c for c in rows if c not in (*first, "note")]
     edited = st.data_editor(
-        rows[[*first, *last, "queue", "priority", "note"]], num_rows="dynamic", height=395, hide_index=True,
-        key=f"lines_{place.stat().st_mtime_ns}", width="stretch",
+        rows[[*first, *last, "note"]], num_rows="dynamic", height=395, hide_index=True, width="stretch",
+        key=f"lines_{place.stat().st_mtime_ns}",
+        column_config={c: st.column_config.TextColumn(label(c), width=w) for c, w in _WIDTHS.items() if c in rows},
     )  # fmt: skip
-    st.caption("A cell is a value, several as a|b, none of them as !a|b, or a comparison such as >= 0.7. Blank: any.")
+    st.caption(
+        "A line leads to its queue and priority, from 1 (first) to 5, where all its conditions hold. A condition is a "
+        "value, several as `a|b`, none of them as `!a|b`, or a comparison such as `>= 0.7`; blank: any. The lines that "
+        "tell the urgency where no model does stand in the text."
+    )
     if st.button("Check and save", type="primary", icon=":material/save:", key="save_lines"):
         intents, behaviour = _known()
         try:

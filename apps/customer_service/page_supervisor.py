@@ -18,7 +18,7 @@ from core.answer import label, safe_cell
 from core.errors import FileError
 from core.privacy.text import masked
 from core.sentences import sentence_vectors
-from domains.customer_service import starter, supervise
+from domains.customer_service import supervise
 
 _MOST = 5000  # turns that the page answers
 
@@ -31,7 +31,7 @@ def show() -> None:
         st.page_link(PAGES.first(), label="Train the sample model")
         return
     left, right = st.columns([3, 2], vertical_alignment="bottom")
-    path = left.text_input("Table of turns on this machine", str(starter.sample_table()), key="turns_path")
+    path = left.text_input("Table of turns on this machine", str(files.turns_table()), key="turns_path")
     table = Path(path).expanduser()
     if not table.is_file():
         raise FileError(f"{table}: no such file; check the path")

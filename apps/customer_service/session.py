@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import streamlit as st
 
 from core.cells import locate
-from core.privacy.text import Masker
+from core.numbers import number_or_none
+from core.privacy.text import PLACEHOLDER, Masked, Masker
 from domains.customer_service import recipe
 
 
@@ -49,14 +51,33 @@ class Conversation:
         """The turns before as a table holds them."""
         return "\n".join(self.lines) or None
 
+    @property
+    def open_line(self) -> tuple[str, ...]:
+        """The open message as a line of the dialogue; none where nothing was said or heard."""
+        return _line(self.message)
+
     def shown(self) -> list[tuple[str, str]]:
         """(who, masked text) of every turn; one masker, so that the same thing has the same placeholder throughout."""
         masker = Masker()
+        return [(who, masker.mask(text).text) for who, text in self._said()]
+
+    def masked(self, text: str) -> str:
+        """A further text, such as a reply, with the placeholders of the conversation; what is hidden there is here."""
+        masker, hidden = Masker(), dict[str, str]()
+        for _, said in self._said():
+            hidden |= _placeholders(masker.mask(said))
+        told = masker.mask(text).text
+        for private in sorted(hidden, key=len, reverse=True):  # what announced it may not be in this text
+            told = re.sub(rf"(?<!\w){re.escape(private)}(?!\w)", hidden[private], told)
+        return told
+
+    def _said(self) -> list[tuple[str, str]]:
+        """(who, text) of every turn; not for showing."""
         parts = [line.partition(": ")[::2] for line in self.lines]
         turns = [(who if who in ("customer", "agent") else "customer", text) for who, text in parts]
         if self.message is not None and self.message.words:
             turns.append(("customer", self.message.words))
-        return [(who, masker.mask(text).text) for who, text in turns]
+        return turns
 
 
 def conversation() -> Conversation | None:
@@ -69,7 +90,7 @@ def open_row(cells: Mapping[str, str], root: Path, name: str) -> Conversation:
     audio = locate(cells["audio"], root) if cells.get("audio") else None
     recognised = next((cells[c] for c in recipe.RECOGNISED if cells.get(c)), "")
     sure = cells.get("recognised_confidence", "")
-    message = Message(cells.get("text", ""), audio, recognised, float(sure) if sure else None)
+    message = Message(cells.get("text", ""), audio, recognised, number_or_none(sure))
     known = (*recipe.NUMBERS, *recipe.CATEGORIES)
     return _keep(
         Conversation(
@@ -111,6 +132,16 @@ def behave(behaviour: Mapping[str, str]) -> None:
     assert found is not None
     if dict(behaviour) != dict(found.behaviour):
         _keep(replace(found, behaviour=dict(behaviour)))
+
+
+def _placeholders(found: Masked) -> dict[str, str]:
+    """What was masked, with its placeholder."""
+    named, shift = dict[str, str](), 0
+    for span in found.spans:
+        if place := PLACEHOLDER.match(found.text, span.start + shift):
+            named[span.text] = place.group()
+            shift += len(place.group()) - (span.end - span.start)
+    return named
 
 
 def _line(message: Message | None) -> tuple[str, ...]:
