@@ -7,6 +7,7 @@ import importlib
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,10 @@ def predict_options(predict: argparse.ArgumentParser) -> None:
     """What ``predict`` may be told."""
     cli_spec.add_cases(predict, "CSV or Parquet, or a folder of files")
     predict.add_argument("--out", type=Path, help="file for the answers; default: standard output")
+    predict.add_argument(
+        "--open-files", action="store_true", help="decode every file first, so that --rejected takes all"
+    )
+    predict.add_argument("--on-defect", help="faults of scans: refuse, resample or accept; default: as trained")
     predict.add_argument("--explain", action="store_true", help="with shares, and where modalities disagree")
     predict.add_argument(
         "--domain", help="with --explain, also the domain's own look for contradictions, such as medical"
@@ -35,7 +40,7 @@ def predict(options: argparse.Namespace, progress: Progress) -> None:
     """Write the answers, a line each; with ``--record``, keep that they were asked for."""
     from core.batch import answer_file, answer_lines
 
-    predictor, windows = _open(options)
+    predictor, windows = _open(options, progress)
     if options.out:
         answer_file(windows, predictor, options.out, explain=options.explain, progress=progress)
         if options.record:
@@ -51,10 +56,11 @@ def predict(options: argparse.Namespace, progress: Progress) -> None:
         _keep(options, predictor, windows, told)
 
 
-def _open(options: argparse.Namespace) -> tuple[Predictor, Windows]:
+def _open(options: argparse.Namespace, progress: Progress) -> tuple[Predictor, Windows]:
     """The model, and the table or the folder of files in windows; faulty cases that are set aside are told."""
     from core.batch import Windows
     from core.cache import MemoryCache
+    from core.check import file_faults
     from core.predict import Predictor
     from core.table import StringTable
     from core.table_folder import folder_table
@@ -63,7 +69,10 @@ def _open(options: argparse.Namespace) -> tuple[Predictor, Windows]:
     is_folder = options.table.is_dir()
     table = folder_table(options.table, predictor.bundle.config) if is_folder else StringTable.open(options.table)
     root = (options.table if is_folder else options.table.parent).absolute().resolve()
-    windows = Windows(table, predictor, root, options.rejected)
+    if options.on_defect:
+        predictor.treat_defects(options.on_defect)
+    look = partial(file_faults, progress=progress, on_defect=options.on_defect) if options.open_files else None
+    windows = Windows(table, predictor, root, options.rejected, open_files=look)
     if (left_out := len(table) - len(windows)) and not predictor.bundle.config.table.gather:
         print(f"{left_out} faulty case(s) set aside in {options.rejected}", file=sys.stderr)
     return predictor, windows

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +36,24 @@ class Windows:
         predictor: the model that will answer them.
         root: where paths in cells start from.
         rejected: rows with faults are written there with their reasons, and left out.
+        size: rows of a window.
+        open_files: further faults of a window that opening its files shows; None: files are opened when answered.
 
     Raises:
         TableError: with all faults, where ``rejected`` is None or no row is left.
     """
 
     def __init__(
-        self, table: StringTable, predictor: Predictor, root: Path, rejected: Path | None = None, size: int = WINDOW
+        self,
+        table: StringTable,
+        predictor: Predictor,
+        root: Path,
+        rejected: Path | None = None,
+        size: int = WINDOW,
+        open_files: Callable[[Manifest], list[Fault]] | None = None,
     ) -> None:
         self.table, self.config, self.root = table, predictor.bundle.config, root
+        self._look = open_files or (lambda manifest: [])
         self._whole = self._open(None) if self.config.table.gather else None
         count = len(self._whole) if self._whole is not None else len(table)
         self._parts = [range(i, min(i + size, count)) for i in range(0, count, size)]
@@ -73,11 +82,11 @@ class Windows:
 
     def _faults(self) -> list[Fault]:
         if self._whole is not None:
-            return self._whole.faults
+            return [*self._whole.faults, *self._look(self._whole)]
         faults, ids, column = dict[Fault, None](), _Ids(len(self._parts[0])), self.config.table.id
         for part in self._parts:
             manifest = self._open(part)
-            faults |= dict.fromkeys(manifest.faults)  # a fault of a column is told once
+            faults |= dict.fromkeys([*manifest.faults, *self._look(manifest)])  # a fault of a column is told once
             ids.add(manifest.ids)
         if column in self.table.columns:
             faults |= dict.fromkeys(ids.faults(str(column), self.table))
@@ -170,6 +179,7 @@ def _identity(windows: Windows, predictor: Predictor, explain: bool) -> dict[str
     config = hashlib.sha256(json.dumps(predictor.bundle.config.to_json(), sort_keys=True).encode()).hexdigest()
     return {"table": windows.table.fingerprint, "cases": windows.sizes[:], "model": made_by, "config": config} | {
         "explain": explain,
+        "on_defect": [v.config.preprocess.get("on_defect") for v in predictor.bundle.views.values()],
         "review": getattr(predictor.review, "__module__", None),
     }
 

@@ -61,11 +61,11 @@ def describe(manifest: Manifest, config: ExperimentConfig) -> Description:
     )
 
 
-def file_faults(manifest: Manifest, progress: Progress = silent) -> list[Fault]:
+def file_faults(manifest: Manifest, progress: Progress = silent, on_defect: str | None = None) -> list[Fault]:
     """Decode every file of a table, in a process whose time and memory are limited: a fault for each that cannot be.
 
-    A scan whose geometry the experiment refuses is one too. Files with a fault already, such as one that is not there,
-    are passed over.
+    A scan whose geometry the experiment refuses is one too, or ``on_defect`` in its place. Files with a fault already,
+    such as one that is not there, are passed over.
     """
     known = {(f.row, f.column) for f in manifest.faults}
     faults = []
@@ -76,18 +76,18 @@ def file_faults(manifest: Manifest, progress: Progress = silent) -> list[Fault]:
                 row = manifest.row_numbers(index)[0]
                 try:
                     if (row, m.columns[0]) not in known:
-                        _open(sandbox, m, manifest.cell(index, m.name))
+                        _open(sandbox, m, manifest.cell(index, m.name), {"on_defect": on_defect} if on_defect else {})
                 except FileError as error:
                     faults.append(Fault(row, m.columns[0], "", str(error)))
                 progress(f"opening {m.name}", done, len(rows))
     return faults
 
 
-def _open(sandbox: Sandbox, m: ModalityConfig, cell: tuple[Path, ...]) -> None:
+def _open(sandbox: Sandbox, m: ModalityConfig, cell: tuple[Path, ...], wanted: dict[str, str]) -> None:
     if m.kind is not Modality.VOLUME:
         sandbox.call(DECODERS[m.kind], *cell)
         return
-    chosen = {"on_defect": "refuse", "allow_modality": ["CT"]} | m.views[0].preprocess
+    chosen = {"on_defect": "refuse", "allow_modality": ["CT"]} | m.views[0].preprocess | wanted
     for scan in scans(cell):
         options = {k: chosen[k] for k in ("on_defect", "allow_modality")}
         sandbox.call(check_scan, *(scan if isinstance(scan, list) else [scan]), **options)

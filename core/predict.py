@@ -137,6 +137,18 @@ class Predictor:
             unlike.append(tuple(strange))
         return samples, told, unlike
 
+    def treat_defects(self, choice: str) -> None:
+        """Refuse, resample or accept faults of a scan's geometry from now on, whatever the model was trained with.
+
+        Raises:
+            ConfigError: for an unknown choice, or a model that reads no scans.
+        """
+        scans = [v for v in self.bundle.views.values() if v.modality.kind is Modality.VOLUME]
+        if not scans:
+            raise ConfigError("on_defect is about faults of scans, which this model does not read; leave it out")
+        for view in scans:
+            view.redo(on_defect=choice)
+
     def neighbours(self, row: Row, k: int = 3) -> list[Neighbour]:
         """The training cases most alike to one; none where the bundle keeps none."""
         if (kept := self.bundle.similar) is None:

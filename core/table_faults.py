@@ -48,7 +48,8 @@ def column_faults(
         if name not in columns and name not in spare:
             close = get_close_matches(name, columns, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"the table has {', '.join(map(repr, columns[:30]))}"
-            faults.append(Fault(0, name, "", f"no such column; {hint}"))
+            blank = "" if for_training else "; where nothing of it is known, add it without values"
+            faults.append(Fault(0, name, "", f"no such column; {hint}{blank}"))
     return faults
 
 

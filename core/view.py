@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,18 @@ class View:
         if self.backbone is not None:
             self.backbone.load_state_dict(load_file(folder / f"{self.name}.safetensors"))
             self._refresh_key()
+
+    def redo(self, **options: Any) -> None:
+        """Take other options of preprocessing, of those that nothing was learned under.
+
+        Raises:
+            ConfigError: for an option or value that does not exist.
+        """
+        self.config = replace(self.config, preprocess=self.config.preprocess | options)
+        state = self.preprocessor.state()
+        self.preprocessor = preprocess.build(self.modality.kind, self.config.preprocess)
+        self.preprocessor.restore(state)
+        self._refresh_key()
 
     def _build_backbone(self, options: dict[str, Any], assets: Path | None = None) -> None:
         if self.config.backbone is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pydicom
 import pytest
 from ct_phantom import Phantom
 
+from apps.cli import main
 from core.config import ViewConfig
 from core.errors import ConfigError, FileError
 from core.preprocess.volume import read_volume
@@ -240,6 +242,31 @@ def test_one_of_several_series_is_chosen(model: Diagnosis, tmp_path: Path) -> No
     alone = {tuple(model.diagnose(ct=tmp_path / "both" / n, explain=False).probabilities.values()) for n in "ab"}
     assert {tuple(f.probabilities.values()) for f in (first, second)} == alone
     refused(model, "no series 3; choose one by its number", ct=tmp_path / "both", series=3)
+
+
+def test_a_faulty_scan_of_a_table_is_set_aside_or_repaired_as_chosen(
+    model: Diagnosis, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model.save(tmp_path / "bundle")
+    series, only, _ = faulty("gap")
+    series.write(tmp_path / "gap", only)
+    series.write(tmp_path / "whole")
+    rows = ["case_id,ct,report,age,sex", "whole,whole,,40,f", "gap,gap,,40,f"]
+    (tmp_path / "cases.csv").write_text("\n".join(rows), encoding="utf-8")
+    command = ["predict", str(tmp_path / "bundle"), str(tmp_path / "cases.csv")]
+    assert main(command) == 1
+    assert "case 'gap', ct: " in capsys.readouterr().err
+    assert main([*command, "--open-files", "--rejected", str(tmp_path / "rejected.csv")]) == 0
+    assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == ["whole"]
+    assert "1 fault(s) of geometry" in (tmp_path / "rejected.csv").read_text(encoding="utf-8")
+    assert main([*command, "--on-defect", "resample"]) == 0
+    whole, gap = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (whole["warnings"], gap["warnings"][1]) == (
+        [],
+        "ct: interpolated 1 slice(s) so that all are 15.000 mm apart",
+    )
+    assert main([*command, "--on-defect", "repair"]) == 1
+    assert "unknown on_defect 'repair'" in capsys.readouterr().err
 
 
 def test_notes_are_told_when_a_scan_is_read_once(model: Diagnosis, tmp_path: Path) -> None:
