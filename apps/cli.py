@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import functools
 import json
-import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -89,19 +88,15 @@ def _add(commands: Any, name: str, run: Any, text: str, *given: Callable[[_Parse
 
 
 def _show(options: argparse.Namespace, data: Any, text: str, stream: Any = None) -> None:
-    if _is_first():
+    if cli_spec.is_first():
         print(json.dumps(plain(data), indent=1) if options.json else text, file=stream or sys.stdout)
-
-
-def _is_first() -> bool:
-    return os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started
 
 
 @contextlib.contextmanager
 def _progress() -> Iterator[Progress]:
     from core.progress import Bars, silent
 
-    with Bars() if _is_first() else contextlib.nullcontext(silent) as progress:
+    with Bars() if cli_spec.is_first() else contextlib.nullcontext(silent) as progress:
         yield progress
 
 

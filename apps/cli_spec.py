@@ -8,6 +8,7 @@ import fnmatch
 import importlib
 import inspect
 import json
+import os
 import pkgutil
 import sys
 from collections.abc import Callable, Collection, Sequence
@@ -70,6 +71,11 @@ def add_cases(parser: argparse.ArgumentParser, what: str = "CSV or Parquet") -> 
     """A table for a saved model, which says itself what the columns are."""
     parser.add_argument("table", type=Path, help=what)
     parser.add_argument("--rejected", type=Path, help=_REJECTED)
+
+
+def is_first() -> bool:
+    """Whether this is the one of the processes that torchrun started that writes and prints."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def domain_names() -> list[str]:

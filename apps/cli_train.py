@@ -11,9 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from apps import cli_spec
 from apps.cli_spec import Done
+from core.numbers import plain
 
 if TYPE_CHECKING:
+    from core.bundle import Bundle
+    from core.evaluation.subgroups import By
+    from core.manifest import Manifest
     from core.progress import Progress
+
+_STRESSED = 100  # cases
 
 
 def check_options(check: argparse.ArgumentParser) -> None:
@@ -65,6 +71,12 @@ def advise(options: argparse.Namespace, progress: Progress) -> Done:
 def train_options(train: argparse.ArgumentParser) -> None:
     """What ``train`` may be told."""
     train.add_argument("--overwrite", action="store_true", help="replace a bundle that is there already")
+    train.add_argument(
+        "--by", help="columns whose groups the card tells apart: sex,site,age:40:65; default: categories of few values"
+    )
+    train.add_argument(
+        "--stress", action="store_true", help="measure robustness too, on up to 100 test rows, for the card; takes time"
+    )
     _out(train)
 
 
@@ -74,10 +86,39 @@ def train(options: argparse.Namespace, progress: Progress) -> Done:
 
     manifest, config = cli_spec.open_checked(options)
     more = cli_spec.beside(options, config)
+    by = _groups(options, manifest)
     bundle = fit(manifest, config, options.out, progress=progress, command=options.command, overwrite=options.overwrite)
     if more is not None:
         more.learn(bundle, options.out / "bundle", progress)
+    bundle = _measured(options, manifest, bundle, by, progress)
     return bundle.facts, f"{bundle.card}\nSaved to {options.out / 'bundle'}", True
+
+
+def _groups(options: argparse.Namespace, manifest: Manifest) -> list[By]:
+    """The columns whose groups are told apart; a wrong one is refused before the training."""
+    from core.evaluation.remember import usual_groups
+    from core.evaluation.subgroups import parse_by
+
+    return usual_groups(manifest) if options.by is None else parse_by(options.by, manifest.table.columns)
+
+
+def _measured(
+    options: argparse.Namespace, manifest: Manifest, bundle: Bundle, by: list[By], progress: Progress
+) -> Bundle:
+    """The bundle, its card now with groups of the test rows and, where asked for, robustness."""
+    if not cli_spec.is_first():
+        return bundle  # another process of torchrun writes
+    from core.evaluation import remember
+    from core.evaluation.robustness import stress
+
+    folder = options.out / "bundle"
+    groups = remember.groups_of_tests(bundle, manifest, by)
+    if options.by is not None or any(g.figures for g in groups):
+        bundle = remember.remember(folder, "subgroups", plain([g.to_json() for g in groups]))
+    if options.stress:
+        found = stress(bundle, manifest, most=_STRESSED, progress=progress)
+        bundle = remember.remember(folder, "robustness", plain(found.summary()))
+    return bundle
 
 
 def tune_options(tune: argparse.ArgumentParser) -> None:

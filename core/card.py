@@ -23,7 +23,8 @@ def write_card(bundle: Bundle) -> str:
     )
     experts = ", ".join(f"{name} {share:.2f}" for name, share in facts["expert_weights"].items())
     seeds = facts["seeds"]
-    spread = f" Seeds apart: mean {seeds['mean']:.3f}, deviation {seeds['deviation']:.3f}." if seeds else ""
+    several = len((seeds or {}).get("scores", ())) > 1
+    spread = f" Seeds apart: mean {seeds['mean']:.3f}, deviation {seeds['deviation']:.3f}." if several else ""
     alone = ", ".join(f"{name} {value:.3f}" for name, value in facts["held_out_by_expert"].items())
     names = list(dict.fromkeys([*_names(facts["held_out"]), *_names(facts["test"])]))
     bounded = f"bounded (coverage {config.coverage:.0%})" if bundle.threshold is not None else "not bounded"
@@ -59,7 +60,7 @@ Experts and their weights: {experts}. Each alone on held-out rows: {alone}.{spre
 ## Limits
 Calibrated (temperature {bundle.ensemble.temperature:.2f}) and {bounded} on held-out
 rows of this table{patterns}: on cases unlike them neither holds.
-Seeds {config.seed} to {config.seed + config.seeds - 1}.
+{f"Seeds {config.seed} to {config.seed + config.seeds - 1}" if config.seeds > 1 else f"Seed {config.seed}"}.
 {_novelty(facts)}
 {_disagreement(bundle)}
 
@@ -133,4 +134,8 @@ def _verdict(facts: dict[str, Any]) -> str:
     best = max(floors, key=lambda k: floors[k])
     if floors[best] >= alone["network"]:
         return f"**The cheap {best} floor is as good as the fused network or better here.**"
-    return f"The fused network beats the cheap {best} floor by {alone['network'] - floors[best]:.3f}."
+    ahead = alone["network"] - floors[best]
+    return (
+        f"On the held-out rows the fused network is ahead of the cheap {best} floor by {ahead:.3f}; `polyfuse compare` "
+        "says whether that is more than chance."
+    )

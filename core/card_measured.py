@@ -9,7 +9,7 @@ from core.evaluation.decision import DecisionCurve
 
 
 def measured(facts: Mapping[str, Any]) -> str:
-    """The sections of the card that ``core.evaluation.remember`` filled; empty where nothing was measured."""
+    """The sections of the card that ``core.evaluation.remember`` filled; where nothing was measured, how to."""
     found = facts.get("measured", {})
     parts = [
         _subgroups(found.get("subgroups", ())),
@@ -19,10 +19,14 @@ def measured(facts: Mapping[str, Any]) -> str:
     return "\n".join(part for part in parts if part)
 
 
+def _open(section: str, command: str) -> str:
+    return f"\n## {section}\nNot measured yet: `polyfuse {command} --card` writes it here."
+
+
 def _subgroups(groups: Sequence[Mapping[str, Any]]) -> str:
     measured_ones = [g for g in groups if g["figures"]]
     if not groups:
-        return ""
+        return _open("Groups", "evaluate BUNDLE TABLE --by COLUMNS")
     names = list(measured_ones[0]["figures"]) if measured_ones else []
     head = [*(n.replace("_", " ") for n in names), *([f"{names[0]}, gap to the rest"] if names else [])]
     lines = ["", "## Groups", f"| column | group | cases | {' | '.join(head)} |", "|---" * (3 + len(head)) + "|"]
@@ -48,7 +52,7 @@ def _decisions(curves: Sequence[Mapping[str, Any]]) -> str:
 def _robustness(found: Mapping[str, Any] | None) -> str:
     """The mean height of the fused curve over each damage, as a share of the undamaged figure."""
     if not found:
-        return ""
+        return _open("Robustness", "stress BUNDLE TABLE")
     by: dict[str, list[str]] = {}
     for name, area in found["areas"].items():
         modality, _, damage = name.partition(": ")

@@ -99,6 +99,24 @@ def test_train_says_what_it_made(bundle: str, folder: Path, capsys: pytest.Captu
     assert (folder / "out" / "logs" / "seed-3" / "curves.csv").is_file()
 
 
+def test_the_card_is_written_with_groups_and_robustness_or_says_how(
+    folder: Path, bundle: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = (Path(bundle) / "card.md").read_text(encoding="utf-8")
+    assert "evaluate BUNDLE TABLE --by COLUMNS --card" in card  # 9 test rows are too few to tell groups apart
+    assert "stress BUNDLE TABLE --card" in card
+    assert "Seed 3.\n" in card
+    many = table(tmp_path, "tabular", cases=400)
+    arguments = ["train", str(many), "--target", "label", "--id", "id", *ROWS, *FAST, "--out", str(tmp_path / "o")]
+    assert "unknown column to look at cases by 'colour'" in _error(capsys, *arguments, "--by", "colour")
+    assert not (tmp_path / "o").exists()
+    assert main([*arguments, "--stress"]) == 0
+    told = capsys.readouterr().out
+    assert "| category | red |" in told
+    assert "table: missing cells" in told
+    assert told.split("\nSaved to")[0] == (tmp_path / "o" / "bundle" / "card.md").read_text(encoding="utf-8")
+
+
 def test_a_trained_folder_is_not_overwritten_unasked(
     bundle: str, source: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
