@@ -318,7 +318,7 @@ def test_exports_are_safe_and_hide_who_is_hidden() -> None:
     at = AppTest.from_string(
         "import streamlit as st\nfrom apps.education import session\nsession.opened()\n"
         "student = session.course().learners[0]\nst.session_state['hidden'] = True\n"
-        "rows = [{'student_id': student, 'said': '=cmd()', 'p': 0.123456, 'n': None}]\n"
+        "rows = [{'student_id': student, 'answer_id': f'{student}-Q1-1', 'said': '=cmd()', 'p': 0.123456, 'n': None}]\n"
         "st.session_state['made'] = session.to_csv(rows)",
         default_timeout=60,
     ).run()

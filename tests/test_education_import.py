@@ -158,7 +158,14 @@ def test_early_warning_finds_the_group_of_a_click_and_leaves_teachers_out(course
     assert course_risk.weeks_known(tables, "g") == 1  # the last record is of the second week, which is not over
     assert list(course_risk.days_of(3)) == [6, 13, 20]
     with pytest.raises(ConfigError, match="no outcome is known yet"):
-        course_risk.train_on(course, tmp_path / "run", False)
+        course_risk.training_rows(course)
+    ended = "student_id,group,start,at_risk\ns1,g,2026-03-01,1\ns2,g,2026-03-01,\ns3,old,2026-02-01,0\n"
+    records(course, tmp_path, enrolled=ended)
+    learned = course_risk.training_rows(course)
+    assert learned[["case_id", "at_risk", "split"]].values.tolist() == [
+        ["s1-g@6", "1", "test"],
+        ["s3-old@6", "0", "train"],
+    ]
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,8 @@ from apps.education import charts, session
 from apps.education.pages import PAGES
 from domains.education import course_mastery
 from domains.education.advice import SMALLEST_GROUP, Advice, clock
-from domains.education.course import ANSWERS, MASTERY, Course
+from domains.education.course import MASTERY, Course
 
-_BASIS = {MASTERY: "from the sequence of marks", ANSWERS: ANSWERS}
 _FIRST = 5  # lines of advice shown at once
 
 
@@ -108,7 +107,7 @@ def _heat(course: Course) -> None:
     )
     del chosen
     st.caption(
-        f"Colour: probability of mastery ({_BASIS[course.basis]}); beside each concept the mean of the class. "
+        f"Colour: probability of mastery ({session.BASIS[course.basis]}); beside each concept the mean of the class. "
         "Blank: no answer yet. Hover for the learner and the number of answers."
     )
     _trace(course)

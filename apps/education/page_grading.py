@@ -14,7 +14,8 @@ from apps.ui import parts, why
 from apps.ui.record import who
 from core.answer import headline, how_sure
 from core.record_asked import keep_asked
-from domains.education import course_marks, starter
+from domains.education import course_marks
+from domains.education.assignments_history import HISTORY
 from domains.education.course_folder import CourseFolder
 from domains.education.grading import CASE, Graded, Grader
 from domains.education.join_tables import SHARES
@@ -25,14 +26,22 @@ def show() -> None:
     """The page."""
     if session.start("Grading") is None:
         return
-    folder, grader = session.opened(), studios.GRADING.model()
+    folder = session.opened()
     assert folder is not None
+    studios.of_course(folder)
+    grader = studios.GRADING.model()
     if grader is None:
         st.info("No grading model is trained yet.", icon=":material/model_training:")
         st.page_link(PAGES.page("train"), label="Train one")
         return
     found, queue = course_marks.proposals(folder), folder.queue()
     waiting, decided = queue.waiting(), queue.decisions()
+    if not folder.synthetic and studios.from_sample(studios.GRADING):
+        st.warning(
+            "This model learned from the generated sample course: its marks say nothing about your questions. Train "
+            "one on answers that have a mark (Train again), or open another on the page Model.",
+            icon=":material/science:",
+        )
     _counts(folder, grader, found, waiting, decided)
     look, done, again = st.tabs(["Waiting for you", "Proposed and decided", "Train again"])
     with look, PAGES.boundary():
@@ -48,7 +57,8 @@ def _counts(
 ) -> None:
     new = len(course_marks.without_mark(folder))
     cells = st.columns([1, 1, 1, 1, 1.6], vertical_alignment="center")
-    sure = 0 if found is None else int((found["queue"] == "").sum())
+    wait = {w.answer_id for w in waiting}  # also what an earlier model was unsure of
+    sure = 0 if found is None else int(((found["queue"] == "") & ~found["answer_id"].isin(wait)).sum())
     counts = {
         "Answers without a mark": new,
         "Model is sure": sure,
@@ -128,8 +138,9 @@ def _graded(grader: Grader, queue: ReviewQueue, wait: Waiting) -> Graded:
     case = wait.case
     key = wait.answer_id, str(case["answer"]), case.get("question"), case.get("reference")
     if key not in kept:
-        given = {"answer": key[1], "question": key[2], "reference": key[3]}
-        kept[key] = grader.grade(answer=key[1], question=key[2], reference=key[3])
+        earlier = {c: case.get(c, "") for c in (*HISTORY, "attempt")}
+        given = {"answer": key[1], "question": key[2], "reference": key[3], "learner": earlier}
+        kept[key] = grader.grade(answer=key[1], question=key[2], reference=key[3], learner=earlier)
         asked = {CASE: wait.answer_id}, grader.row(given), kept[key].prediction
         keep_asked(queue.record, grader.bundle, [asked], who())
     return kept[key]
@@ -162,28 +173,30 @@ def _decided(found: pd.DataFrame | None, queue: ReviewQueue) -> None:
     st.markdown(f"**Decided by a teacher** · {len(decided)} answers, every decision with its time")
     st.dataframe(_shown(rows), hide_index=True, height=160, alt="Decisions", placeholder="–")
     session.export("Decisions as CSV", rows, "decisions", "export_decisions")
-    sure = [] if found is None else found[(found["queue"] == "") & ~found["answer_id"].isin(decided)].to_dict("records")
+    other = {*decided, *(w.answer_id for w in queue.waiting())}
+    sure = [] if found is None else found[(found["queue"] == "") & ~found["answer_id"].isin(other)].to_dict("records")
     st.markdown(f"**Proposed, the model is sure** · {len(sure)} answers; look at some before you use them")
-    st.dataframe(sure, hide_index=True, height=160, alt="Proposals")
+    st.dataframe(session.shown(sure), hide_index=True, height=160, alt="Proposals")
     session.export("Proposals as CSV", sure, "proposals", "export_proposals")
 
 
 def _shown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    drop = ("answer_id",) if session.hidden() else ()
-    return [{k: session.who(v) if k == "student_id" else v for k, v in r.items() if k not in drop} for r in rows]
+    return [r | {"student_id": session.who(r["student_id"])} for r in session.shown(rows)]
 
 
 def _train(folder: CourseFolder, grader: Grader, decided: int) -> None:
+    marks = course_marks.training_table(folder)
     st.markdown(
-        f"A new model learns from all marks of this course, your **{decided}** decision{'s' * (decided != 1)} among "
-        "them. The open model stays as it is; compare both on the page Model."
+        f"A new model learns from all {len(marks)} marks of this course, your **{decided}** "
+        f"decision{'s' * (decided != 1)} among them. The open model stays as it is; compare both on the page Model."
     )
-    name = f"grading-with-{decided}-decisions"
-    ready = (starter.home() / name / "bundle" / "bundle.json").is_file()
-    if st.button("Train again", type="primary", key="train_again", disabled=not decided or ready):
+    out = studios.own_folder(studios.GRADING, folder, marks.to_csv())
+    ready = (out / "bundle" / "bundle.json").is_file()
+    new = len(marks) > 0 and not ready and (decided > 0 or not folder.synthetic)
+    if st.button("Train again", type="primary", key="train_again", disabled=not new):
         with ui.Steps("Training") as steps:
-            course_marks.train_again(folder, grader, starter.home() / name, steps)
-        studios.GRADING.use_model(starter.home() / name / "bundle")
+            course_marks.train_again(folder, grader, out, steps)
+        studios.GRADING.use_model(out / "bundle")
         st.rerun()
     if ready:
-        st.success(f"{name} is trained; choose it on the page Model.", icon=":material/check_circle:")
+        st.success(f"{out.name} is trained; choose it on the page Model.", icon=":material/check_circle:")

@@ -47,7 +47,9 @@ def _pick(course: Course) -> str:
     )  # fmt: skip
     st.session_state["learner"] = chosen
     if chosen in mean.index:
-        right.caption(f"Mean mastery {mean[chosen]:.0%}; of the class {mean.mean():.0%}. Basis: {course.basis}.")
+        right.caption(
+            f"Mean mastery {mean[chosen]:.0%}; of the class {mean.mean():.0%}. Basis: {session.BASIS[course.basis]}."
+        )
     if chosen is None:
         raise ConfigError("no learner is chosen; pick one from the list")
     return str(chosen)

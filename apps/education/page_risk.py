@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,17 @@ from core.predict import as_row
 from core.record import Record, input_hash
 from core.record_asked import told
 from core.schema import Prediction, Row
+from domains.education import course_risk, starter
+from domains.education.course_folder import CourseFolder
 from domains.education.risk import CASE, DECIDED, DECISIONS, EarlyWarning
-from domains.education.risk_features import RiskTables, snapshots
+from domains.education.risk_features import snapshots
 from domains.education.starter import RISK_DAYS
 
 _COLUMNS = {
     "clicks_so_far": "clicks so far", "clicks_7_days": "clicks in 7 days", "days_since_active": "days since last seen",
     "rank_clicks": "rank by clicks", "missed": "quizzes missed", "mean_percent": "mean score %",
     "handed_in": "quizzes handed in", "prior_statistics": "prior statistics", "study_mode": "study mode",
-    "age_band": "age", "earned_share": "share of points", "active_7_days": "active days in 7",
+    "age_band": "age", "earned_share": "share of points", "active_7_days": "active days in the last 7",
     "missed_weight": "points missed", "due_weight": "points due", "clicks_28_days": "clicks in 28 days",
     "min_percent": "lowest score %", "last_percent": "last score %", "weighted_percent": "weighted score %",
     "rank_percent": "rank by score", "registered_day": "day registered", "mean_lead_days": "days handed in early",
@@ -45,6 +48,7 @@ def show() -> None:
         return
     folder = session.opened()
     assert folder is not None
+    studios.of_course(folder)
     if folder.table("enrolments") is None:
         session.records_of_nobody("enrolments")
         return
@@ -53,20 +57,29 @@ def show() -> None:
         st.info("No model of early warning is trained yet.", icon=":material/model_training:")
         st.page_link(PAGES.page("train"), label="Train one")
         return
-    week, capacity, kind = _choose()
     changed = max(f.stat().st_mtime_ns for f in folder.folder.glob("*.csv"))
-    rows = _rows(str(folder.folder), session.group(), changed)
+    _learned_from(folder, changed)
+    rows, days, left_out = _rows(str(folder.folder), session.group(), changed)
+    read = {c for model in models.values() for m in model.bundle.config.modalities for c in m.columns}
+    rows = rows.assign(**{c: "" for c in read if c not in rows})
+    week, capacity, kind = _choose(len(days), 3 if folder.synthetic else len(days))
+    if left_out:
+        st.caption(f"{left_out} records of people who are not enrolled, such as teachers, are left out.")
     weeks = {name: _by_week(rows, model) for name, model in models.items()}
     listed, measured = st.columns([1.35, 1], gap="large")
     with listed, PAGES.boundary():
-        _call(models[kind], rows[rows["day"] == RISK_DAYS[week - 1]], week, capacity, folder.queue().record)
+        _call(models[kind], rows[rows["day"] == days[week - 1]], week, capacity, folder.queue().record)
     with measured, PAGES.boundary():
         risk_measured.show(weeks, week, capacity, kind)
 
 
-def _choose() -> tuple[int, int, str]:
+def _choose(weeks: int, first: int) -> tuple[int, int, str]:
     left, middle, right = st.columns([1, 1, 1.2], gap="large")
-    week = left.slider("Known at the end of week", 1, len(RISK_DAYS), 3, key="week")
+    if weeks > 1:
+        st.session_state["week"] = min(st.session_state.get("week", first), weeks)
+        week = left.slider("Known at the end of week", 1, weeks, key="week")
+    else:
+        week = left.number_input("Known at the end of week", 1, 1, disabled=True, key="first_week")
     capacity = middle.slider("Learners you can call", 1, 40, 15, key="capacity")
     kind = right.segmented_control(
         "Model", ["without demographics", "with demographics"], default="without demographics", required=True,
@@ -75,12 +88,40 @@ def _choose() -> tuple[int, int, str]:
     return week, capacity, str(kind)
 
 
+def _learned_from(folder: CourseFolder, changed: int) -> None:
+    """Models of the sample course know nothing of other learners: learn from this course's own finished groups."""
+    if folder.synthetic or not studios.from_sample(studios.WITHOUT):
+        return
+    st.warning(
+        "These models learned from the generated sample course: their risks say nothing about your learners.",
+        icon=":material/science:",
+    )
+    enrolled = folder.table("enrolments")
+    if enrolled is None or "at_risk" not in enrolled or not (enrolled["at_risk"] != "").any():
+        st.caption("To learn from: enrolments of finished groups with a column at_risk, 1 or 0. Import them.")
+        return
+    if st.button("Learn from the groups whose outcome is known", type="primary", key="learn_risk"):
+        with ui.Steps("Training") as steps:
+            for studio, kind in ((studios.WITHOUT, False), (studios.RISK, True)):
+                out = studios.own_folder(studio, folder, str(changed))
+                course_risk.train_on(folder, out, kind, starter.BACKGROUND, steps)
+                studio.use_model(out / "bundle")
+        st.rerun()
+
+
 @st.cache_data(show_spinner="Reading what was known each week …", max_entries=6)
-def _rows(folder: str, group: str | None, changed: int) -> pd.DataFrame:
-    """What was known of every learner of the group at the end of each week, as text cells."""
-    found = snapshots(RiskTables.read(Path(folder)), RISK_DAYS)
+def _rows(folder: str, group: str | None, changed: int) -> tuple[pd.DataFrame, Sequence[int], int]:
+    """What was known of every learner of the group at the end of each week, as text cells; the last days of the weeks
+    that the records cover; and how many records are left out.
+    """
+    course = CourseFolder(Path(folder))
+    tables, left_out = course_risk.risk_tables(course)
+    weeks = course_risk.weeks_known(tables, group)
+    days = course_risk.days_of(min(weeks, len(RISK_DAYS)) if course.synthetic else weeks)
+    found = snapshots(tables, days)
     found = found if group is None else found[found["group"] == group]
-    return found.astype(object).where(found.notna(), "").astype(str).assign(day=found["day"]).reset_index(drop=True)
+    cells = found.astype(object).where(found.notna(), "").astype(str)
+    return cells.assign(day=found["day"]).reset_index(drop=True), days, left_out
 
 
 @st.cache_data(show_spinner="Reckoning the risk …", max_entries=12)
@@ -100,7 +141,7 @@ def _call(model: EarlyWarning, rows: pd.DataFrame, week: int, capacity: int, rec
     if rows.empty:
         st.caption("Nobody of this group was there in that week.")
         return
-    found = _warned(rows.astype(str), capacity, model.bundle.fingerprint, model, record)
+    found = _warned(rows.astype(str), capacity, model.bundle.fingerprint, str(record.path), who(), model, record)
     decided = {str(e.case[CASE]): DECISIONS[e.decision["decided"]] for e in record.rows(DECIDED)}
     shown = pd.DataFrame({
         "learner": [session.who(s) for s in found["student_id"]], "risk": found["risk"].round(2),
@@ -159,15 +200,18 @@ def _decide(model: EarlyWarning, found: Prediction, given: Row, case: str, recor
 
 
 @st.cache_data(show_spinner="Looking for reasons …", max_entries=24)
-def _warned(rows: pd.DataFrame, capacity: int, model: str, _model: EarlyWarning, _record: Record) -> pd.DataFrame:
-    return _model.warn(rows, capacity, record=_record, who=who())
+def _warned(
+    rows: pd.DataFrame, capacity: int, model: str, kept: str, asker: str, _model: EarlyWarning, _record: Record
+) -> pd.DataFrame:
+    """Asked anew by each person, as the record keeps who did."""
+    return _model.warn(rows, capacity, record=_record, who=asker)
 
 
 def _reasons(strongest: str) -> str:
     """The strongest columns in words.
 
     >>> _reasons("missed = 2.0 (+0.81); due = 1.0 (-0.20)")
-    'quizzes missed 2 ↑, due 1 ↓'
+    'quizzes missed: 2 ↑, due: 1 ↓'
     """
     told = []
     for part in strongest.split("; "):
@@ -178,5 +222,5 @@ def _reasons(strongest: str) -> str:
         except ValueError:
             value = value.strip()
         words = _COLUMNS.get(column, column.replace("_", " "))
-        told.append(f"{words} {value} {'↑' if change.startswith('+') else '↓'}")
+        told.append(f"{words}: {value} {'↑' if change.startswith('+') else '↓'}")
     return ", ".join(told)

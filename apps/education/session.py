@@ -15,12 +15,13 @@ from apps.education.pages import PAGES
 from core.answer import safe_cell
 from core.errors import PolyfuseError
 from domains.education import starter
-from domains.education.course import Course
+from domains.education.course import ANSWERS, MASTERY, Course
 from domains.education.course_folder import CourseFolder
 
 DISCLAIMER = "Proposals for a teacher, who decides. Nothing is inferred from faces or voices."
 SYNTHETIC = "Composite demonstration: simulated learners of a synthetic course; no claim of accuracy."
 EVERYBODY = "All groups"
+BASIS = {MASTERY: "the sequence of marks", ANSWERS: ANSWERS}  # of mastery, in words
 
 
 class Place(NamedTuple):

@@ -37,6 +37,7 @@ def propose(course: CourseFolder, grader: Grader, progress: Progress = silent, w
     Returns the proposals: answer_id, proposed, probability, queue (why it waits; blank where the grader is sure).
     """
     rows = without_mark(course)
+    rows = rows.assign(**{c: "" for c in columns_of(grader) if c not in rows})  # a course may have no references
     asked = course.queue().record
     graded = grader.grade_table(rows, record=asked, who=who, progress=progress) if len(rows) else []
     course.queue().add_table(rows, graded, grader.bundle.fingerprint)
@@ -78,6 +79,13 @@ def training_table(course: CourseFolder) -> pd.DataFrame:
     return table[(table["grade"] != "") & (table["answer"].str.strip() != "")].reset_index(drop=True)
 
 
+def columns_of(grader: Grader) -> set[str]:
+    """The columns of a table that a grader was trained on, but for its target."""
+    config = grader.bundle.config
+    special = {config.table.id, config.table.group, config.table.split} - {None}
+    return {c for m in config.modalities for c in m.columns} | {str(c) for c in special}
+
+
 def _label(share: float | None) -> str:
     return "" if share is None else "correct" if share >= 1 else "partly" if share > 0 else "incorrect"
 
@@ -86,11 +94,9 @@ def train_again(course: CourseFolder, grader: Grader, out: Path, progress: Progr
     """A new grader on all marks and decisions of a course, kept in ``out``: by the same recipe where the course has all
     of its columns, else by the preset ``fast`` on those that it has.
     """
-    table, config = training_table(course), grader.bundle.config
-    special = (config.table.id, config.table.group, config.table.split)
-    needed = {c for m in config.modalities for c in m.columns} | {c for c in special if c}
-    if needed <= set(table):
-        again = Grader(config=config, keep_answers=grader.keep_answers)
+    table = training_table(course)
+    if columns_of(grader) <= set(table):
+        again = Grader(config=grader.bundle.config, keep_answers=grader.keep_answers)
     else:
         again = Grader(preset="fast", unseen="learners", keep_answers=grader.keep_answers)
     return again.fit(table, out=out, progress=progress)

@@ -54,10 +54,8 @@ def days_of(weeks: int) -> Sequence[int]:
     return range(6, 7 * weeks, 7)
 
 
-def train_on(
-    course: CourseFolder, out: Path, demographics: bool, categories: Sequence[str] = (), progress: Progress = silent
-) -> EarlyWarning:
-    """A model of the course's learners whose outcome is known; the group that starts last is held out.
+def training_rows(course: CourseFolder) -> pd.DataFrame:
+    """What was known, week by week, of the learners whose outcome is known; the group that starts last is held out.
 
     Raises:
         ConfigError: if no outcome is known.
@@ -69,6 +67,15 @@ def train_on(
     rows = rows[rows["at_risk"] != ""]
     if rows["start"].nunique() > 1:
         rows = by_time(rows)
+    return rows.astype(object).where(rows.notna(), "").astype(str).reset_index(drop=True)
+
+
+def train_on(
+    course: CourseFolder, out: Path, demographics: bool, categories: Sequence[str] = (), progress: Progress = silent
+) -> EarlyWarning:
+    """A model of the learners of a course, kept in ``out``; ``categories``: further demographic columns, where it has
+    them.
+    """
+    rows = training_rows(course)
     more = [c for c in categories if c in rows] if demographics else []
-    rows = rows.astype(object).where(rows.notna(), "").astype(str)
     return EarlyWarning(preset="fast", demographics=demographics, categories=more).fit(rows, out=out, progress=progress)

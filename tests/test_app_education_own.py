@@ -1,0 +1,95 @@
+"""The education app on a course of one's own: nothing of the sample's models is passed off as knowledge of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from education_samples import prepare
+from prepared import prepared
+from test_app_education import GROUP, fine, page, words
+
+from domains.education import course_marks, starter
+from domains.education.course_folder import CourseFolder
+from domains.education.course_import import store
+from domains.education.grading import Grader
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CourseFolder]:
+    """The sample's lecture and learners as a teacher would import them: without split, mastery or a word on origin."""
+    before = dict(os.environ)
+    prepared(prepare, tmp_path_factory)
+    sample, course = starter.ready(), CourseFolder(starter.home() / "courses" / "My course")
+    assert sample is not None
+    shutil.copytree(sample.folder / "lectures", course.folder / "lectures")
+    for name in ("questions", "answers", "events", "enrolments", "scores", "work"):
+        table = sample.table(name)
+        assert table is not None
+        store(course, name, table.drop(columns=["split", "group"] if name == "answers" else ["split"], errors="ignore"))
+    yield course
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def warned(name: str, course: CourseFolder) -> str:
+    at = fine(page(name, course=str(course.folder), group=GROUP))
+    return " ".join(w.value for w in at.warning)
+
+
+def test_pages_say_that_the_models_learned_from_the_sample(own: CourseFolder) -> None:
+    for name in ("grading", "risk"):
+        assert "learned from the generated sample course" in warned(name, own)
+        sample = starter.ready()
+        assert sample is not None
+        assert warned(name, sample) == ""
+
+
+def test_answers_are_graded_where_the_course_lacks_columns_of_the_model(own: CourseFolder) -> None:
+    grader = Grader.load(starter.GRADING.ensure())
+    assert {"split", "group"} <= course_marks.columns_of(grader)
+    assert len(course_marks.propose(own, grader)) == starter.UNMARKED == len(course_marks.without_mark(own))
+
+
+def test_a_model_of_the_course_can_be_trained_before_anything_is_decided(own: CourseFolder) -> None:
+    at = fine(page("grading", course=str(own.folder), group=GROUP))
+    assert not at.button(key="train_again").disabled
+    sample = starter.ready()
+    assert sample is not None
+    assert page("grading", course=str(sample.folder), group=GROUP).button(key="train_again").disabled
+
+
+def test_mastery_is_a_share_of_the_points_until_it_is_traced(own: CourseFolder) -> None:
+    at = fine(page("class", course=str(own.folder), group=GROUP))
+    assert "share of the points" in words(at)
+    assert at.button(key="trace").label == "Trace it from the sequence of answers"
+
+
+def test_weeks_that_no_record_covers_cannot_be_chosen(own: CourseFolder, tmp_path: Path) -> None:
+    running = CourseFolder(own.folder.with_name("Running"))
+    shutil.copytree(own.folder, running.folder)
+    starts = own.table("enrolments")
+    assert starts is not None
+    for name in ("events", "scores"):
+        table = own.table(name)
+        assert table is not None
+        table["group"] = ""  # as most platforms write it
+        store(running, name, table[table["time"] < "2024-10-23"])  # the group began on 30 September
+    at = fine(page("risk", course=str(running.folder), group=GROUP))
+    assert (at.slider(key="week").max, at.slider(key="week").value) == (3, 3)
+    shutil.rmtree(running.folder)
+
+
+def test_models_that_learned_from_the_course_are_opened_with_it(own: CourseFolder) -> None:
+    trained = starter.RISK_WITHOUT.ensure().parent
+    shutil.copytree(trained, starter.home() / "My-course-risk-anonymous-0a1b2c")
+    assert warned("risk", own) == ""
+    at = page("risk", course=str(own.folder), group=GROUP)
+    assert (
+        Path(at.session_state["model-education-sample-risk-anonymous"][0]).parent.name
+        == "My-course-risk-anonymous-0a1b2c"
+    )
+    shutil.rmtree(starter.home() / "My-course-risk-anonymous-0a1b2c")
