@@ -277,3 +277,16 @@ def test_an_experiment_says_what_its_columns_are() -> None:
     ]  # fmt: skip
     with pytest.raises(ConfigError, match="unknown column of persons 'nobody'"):
         roles_of(columns, person="nobody")
+
+
+def test_a_column_that_names_files_and_was_not_called_one_is_told(tmp_path: Path) -> None:
+    for i in range(3):
+        (tmp_path / f"scan {i}.png").write_bytes(b"x")
+    rows = [{"who": f"p{i}", "picture": f"scan {i}.png", "text": "No effusion. " * 50} for i in range(3)]
+    path = _write(tmp_path / "table.csv", [*rows, {"who": "p3", "picture": "", "text": "Clear."}])
+    outcome = deidentify(path, tmp_path / "out", lambda columns: roles_of(columns, person="who"), key=KEY)
+    assert outcome.files == 0
+    assert [n for n in outcome.notes if n.startswith("picture seems to name files, which were not copied")]
+    assert "who seems" not in outcome.text()
+    assert "text seems" not in outcome.text()
+    assert "a stranger's rare name" in outcome.text()

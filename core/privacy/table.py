@@ -15,6 +15,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from core.atomic import replace_folder
@@ -22,7 +23,7 @@ from core.cells import check_file, locate, split_files
 from core.errors import ConfigError, FileError
 from core.privacy.audio import TimedWord
 from core.privacy.cells import clean_cell, is_age, learn_cell
-from core.privacy.columns import Roles
+from core.privacy.columns import Role, Roles
 from core.privacy.dates import is_day_first
 from core.privacy.files import Files, Written
 from core.privacy.outcome import REJECTED, Counts, Outcome
@@ -35,6 +36,7 @@ from core.table import StringTable
 TABLE, REPORT, FILES = "table.csv", "deidentified.json", "files"
 
 LISTENED = 16000  # Hz
+_LOOKED_AT = 20  # cells of a column
 
 
 @dataclass
@@ -228,7 +230,13 @@ def _write(run: Run, out: Path) -> None:
 
 def _notes(run: Run, pixels: bool, hears: bool) -> list[str]:
     kinds = set(run.roles.files.values())
-    notes = []
+    notes = [
+        f"{c} seems to name files, which were not copied: say what they are (--image, --volume, --audio) to have them "
+        "cleaned too"
+        for c in _unnamed_files(run)
+    ]
+    if Role.TEXT in run.roles.roles.values():
+        notes.append("not found in texts: a stranger's rare name that nothing announces; read some of them")
     if kinds & {Modality.IMAGE, Modality.VOLUME}:
         notes.append("not changed: the shape of a face that a scan of the head may show")
         notes += [] if pixels else ["not looked for: text burned into pixels"]
@@ -236,6 +244,24 @@ def _notes(run: Run, pixels: bool, hears: bool) -> list[str]:
         notes.append("not changed: the voice itself, by which a person may be known")
         notes += ["words of recordings were recognised, and what was not heard was not silenced"] if hears else []
     return notes
+
+
+def _unnamed_files(run: Run) -> list[str]:
+    """Columns read as texts whose first cells name files that are there."""
+    found = []
+    for column, role in run.roles.roles.items():
+        cells = (c for chunk in run.table.column(column) for c in chunk if c.strip()) if role is Role.TEXT else ()
+        names = [name for cell in islice(cells, _LOOKED_AT) for name in split_files(cell)]
+        if names and all(_is_file(run.root, name) for name in names):
+            found.append(column)
+    return found
+
+
+def _is_file(root: Path, name: str) -> bool:
+    try:
+        return locate(name, root).is_file()
+    except OSError:  # a text longer than any name
+        return False
 
 
 def _remove(path: Path) -> None:
