@@ -20,7 +20,9 @@ from domains.customer_service.routing import RoutingTable
 
 _NAME = "routing.toml"
 _ANSWERS = ("intent", "urgency", "out_of_scope", "confidence")
-_WIDTHS = {"name": 150, "queue": 90, "priority": 65, "intent": 200, "urgency": 70, "out_of_scope": 95, "confidence": 85}
+_WIDTHS = {
+    "name": 185, "queue": 95, "priority": 90, "intent": 185, "urgency": 100, "out_of_scope": 125, "confidence": 120,
+}  # fmt: skip
 
 
 def show() -> None:
