@@ -16,6 +16,10 @@ from core.table import StringTable
 LOOKED_AT = 20_000  # cells of a column
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}")
 _FILE = re.compile(r"[^|\n]{1,300}\.[A-Za-z0-9]{2,5}(\.gz)?( *\|.*)?")
+_ENDINGS = (
+    ".png", ".jpg", ".jpeg", ".dcm", ".nii", ".nii.gz", ".mha", ".nrrd", ".zip", ".wav", ".flac", ".ogg", ".mp3",
+    ".m4a", ".mp4", ".webm", ".mkv", ".mov", ".avi",
+)  # fmt: skip
 _TABULAR = {"numbers": "number", "quantities": "quantity"}
 _FITS = {  # what a column that holds the key may be used as without a question
     "number": {"number", "quantity", "target", "special"},
@@ -89,7 +93,7 @@ _PLURAL = {
 def guess(filled: Sequence[str]) -> str:
     """What the cells that are not blank hold: that of which at least 95 in 100 are.
 
-    >>> guess(["1", "2.5", "3"]), guess(["a.png", "b.png"]), guess(["red", "blue", "red", "red"])
+    >>> guess(["1", "2.5", "3"]), guess(["a.png", "my b.png|c.png"]), guess(["red", "blue", "red", "red"])
     ('number', 'file', 'category')
     """
     if not filled:
@@ -101,7 +105,7 @@ def guess(filled: Sequence[str]) -> str:
         return "number"
     if _most(filled, lambda c: _DATE.fullmatch(c) is not None):
         return "date"
-    if _most(filled, lambda c: _FILE.fullmatch(c) is not None and " " not in c.split("|")[0].strip()):
+    if _most(filled, lambda c: _FILE.fullmatch(c) is not None and _is_file_name(c.split("|")[0].strip())):
         return "file"
     words = sum(len(c.split()) for c in filled) / len(filled)
     if words < 5 and _most(filled, lambda c: c[0].isdigit() and getattr(parse_quantity(c), "kind", "") != ""):
@@ -111,6 +115,11 @@ def guess(filled: Sequence[str]) -> str:
     if words < 1.5 and len(values) > 0.9 * len(filled):
         return "identifier"
     return "text" if words >= 3 else "category"
+
+
+def _is_file_name(name: str) -> bool:
+    """A name with spaces needs an ending of the known ones; a sentence may end in any."""
+    return " " not in name or name.lower().endswith(_ENDINGS)
 
 
 def _most(cells: Sequence[str], holds: Callable[[str], bool]) -> bool:
