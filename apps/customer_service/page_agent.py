@@ -16,7 +16,7 @@ from domains.customer_service import starter
 from domains.customer_service.intent import DOUBTFUL
 
 _STYLE = """<style>
-[class*=st-key-reply_], .st-key-route {padding: .6rem .8rem !important}
+[class*=st-key-reply_], .st-key-route {padding: .45rem .8rem !important}
 [class*=st-key-reply_] button {min-height: 2rem; padding: .1rem .6rem}
 .st-key-conversation_box [data-testid=stChatMessage] {padding: .5rem}
 </style>"""
