@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from education_samples import prepare
 from prepared import prepared
+from streamlit.testing.v1 import AppTest
 from test_app_education import GROUP, fine, page, words
 
 from domains.education import course_marks, starter
@@ -35,31 +36,20 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CourseFolder]:
     os.environ.update(before)
 
 
-def warned(name: str, course: CourseFolder) -> str:
-    at = fine(page(name, course=str(course.folder), group=GROUP))
-    return " ".join(w.value for w in at.warning)
+def warned(at: AppTest) -> str:
+    return " ".join(w.value for w in fine(at).warning)
 
 
-def test_pages_say_that_the_models_learned_from_the_sample(own: CourseFolder) -> None:
-    for name in ("grading", "risk"):
-        assert "learned from the generated sample course" in warned(name, own)
-        sample = starter.ready()
-        assert sample is not None
-        assert warned(name, sample) == ""
+def test_grading_says_that_its_model_learned_from_the_sample_and_trains_one_of_the_course(own: CourseFolder) -> None:
+    at = page("grading", course=str(own.folder), group=GROUP)
+    assert "learned from the generated sample course" in warned(at)
+    assert not at.button(key="train_again").disabled  # though nothing is decided yet
 
 
 def test_answers_are_graded_where_the_course_lacks_columns_of_the_model(own: CourseFolder) -> None:
     grader = Grader.load(starter.GRADING.ensure())
     assert {"split", "group"} <= course_marks.columns_of(grader)
     assert len(course_marks.propose(own, grader)) == starter.UNMARKED == len(course_marks.without_mark(own))
-
-
-def test_a_model_of_the_course_can_be_trained_before_anything_is_decided(own: CourseFolder) -> None:
-    at = fine(page("grading", course=str(own.folder), group=GROUP))
-    assert not at.button(key="train_again").disabled
-    sample = starter.ready()
-    assert sample is not None
-    assert page("grading", course=str(sample.folder), group=GROUP).button(key="train_again").disabled
 
 
 def test_mastery_is_a_share_of_the_points_until_it_is_traced(own: CourseFolder) -> None:
@@ -78,7 +68,8 @@ def test_weeks_that_no_record_covers_cannot_be_chosen(own: CourseFolder, tmp_pat
         assert table is not None
         table["group"] = ""  # as most platforms write it
         store(running, name, table[table["time"] < "2024-10-23"])  # the group began on 30 September
-    at = fine(page("risk", course=str(running.folder), group=GROUP))
+    at = page("risk", course=str(running.folder), group=GROUP)
+    assert "learned from the generated sample course" in warned(at)
     assert (at.slider(key="week").max, at.slider(key="week").value) == (3, 3)
     shutil.rmtree(running.folder)
 
@@ -86,8 +77,8 @@ def test_weeks_that_no_record_covers_cannot_be_chosen(own: CourseFolder, tmp_pat
 def test_models_that_learned_from_the_course_are_opened_with_it(own: CourseFolder) -> None:
     trained = starter.RISK_WITHOUT.ensure().parent
     shutil.copytree(trained, starter.home() / "My-course-risk-anonymous-0a1b2c")
-    assert warned("risk", own) == ""
     at = page("risk", course=str(own.folder), group=GROUP)
+    assert warned(at) == ""
     assert (
         Path(at.session_state["model-education-sample-risk-anonymous"][0]).parent.name
         == "My-course-risk-anonymous-0a1b2c"

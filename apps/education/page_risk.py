@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ _COLUMNS = {
     "clicks_so_far": "clicks so far", "clicks_7_days": "clicks in 7 days", "days_since_active": "days since last seen",
     "rank_clicks": "rank by clicks", "missed": "quizzes missed", "mean_percent": "mean score %",
     "handed_in": "quizzes handed in", "prior_statistics": "prior statistics", "study_mode": "study mode",
-    "age_band": "age", "earned_share": "share of points", "active_7_days": "active days in the last 7",
+    "age_band": "age", "earned_share": "share of points", "active_7_days": "active days of 7",
     "missed_weight": "points missed", "due_weight": "points due", "clicks_28_days": "clicks in 28 days",
     "min_percent": "lowest score %", "last_percent": "last score %", "weighted_percent": "weighted score %",
     "rank_percent": "rank by score", "registered_day": "day registered", "mean_lead_days": "days handed in early",
@@ -180,8 +181,8 @@ def _one(model: EarlyWarning, row: dict[str, str], learner: str, record: Record)
     why.disagreement(found, studios.name)
     why.shares(found, studios.name)
     parts_of = why.explained(model.predictor, case, found.label, (learner, tuple(case.items())))
-    weighed = [p for e in parts_of.values() for p in e.parts]
-    values = {c: v for m in given.values.values() for c, v in m.items()}
+    weighed = [replace(p, name=_called(p.name)) for e in parts_of.values() for p in e.parts]
+    values = {_called(c): _short(v) for m in given.values.values() for c, v in m.items()}
     ui.chart(*parts.columns(weighed, values), "risk_columns")
 
 
@@ -217,10 +218,16 @@ def _reasons(strongest: str) -> str:
     for part in strongest.split("; "):
         column, _, rest = part.partition(" = ")
         value, _, change = rest.rpartition(" (")
-        try:
-            value = f"{float(value):.3g}"
-        except ValueError:
-            value = value.strip()
-        words = _COLUMNS.get(column, column.replace("_", " "))
-        told.append(f"{words}: {value} {'↑' if change.startswith('+') else '↓'}")
+        told.append(f"{_called(column)}: {_short(value)} {'↑' if change.startswith('+') else '↓'}")
     return ", ".join(told)
+
+
+def _called(column: str) -> str:
+    return _COLUMNS.get(column, column.replace("_", " "))
+
+
+def _short(value: str) -> str:
+    try:
+        return f"{float(value):.3g}"
+    except ValueError:
+        return value.strip()
