@@ -16,7 +16,6 @@ from core.config import ExperimentConfig
 from core.errors import ConfigError
 from core.experiment import Experiment
 from core.explanation.explain import DEFAULTS, METHODS, explain
-from core.explanation.gradients import unexplained
 from core.explanation.occlusion import losses
 from core.explanation.parts import places_of
 from core.explanation.planted import COLUMNS, is_planted, make_planted
@@ -94,20 +93,6 @@ def test_shares_of_integrated_gradients_add_up_over_all_columns(planted: Callabl
     assert sum(p.share for p in parts) == pytest.approx(
         losses(predictor, row, "tabular", [everything])[0], rel=0.1, abs=0.05
     )
-
-
-def test_shares_of_sound_add_up_where_eight_points_on_the_path_are_too_few(tmp_path: Path) -> None:
-    path, _ = make_planted(tmp_path / "audio", Modality.AUDIO, 100)
-    look = {"encoder": "conv_speech", "options": {"widths": [8, 16, 24], "size": 48, "time_blocks": 1},
-            "preprocess": {"mels": 20, "trim": False, "rate": 8000, "normalise": "mean"}}  # fmt: skip
-    settings = ExperimentConfig.from_json({
-        "modalities": [{"name": "audio", "kind": "audio", "columns": ["audio"], "views": [look]}],
-        "target": {"column": "label"}, "width": 32, "floor": False,
-        "training": {"epochs": 12, "batch_size": 16, "learning_rate": 0.01, "augment": False},
-    })  # fmt: skip
-    manifest = Manifest.open(path, settings)
-    predictor = Predictor(Experiment(manifest, settings).combine())
-    assert max(unexplained(predictor, manifest.row(i), "audio") for i in range(4)) <= 0.1
 
 
 def test_words_are_marked_in_the_text_as_it_was_written(planted: Callable[[str], Any]) -> None:

@@ -1,7 +1,10 @@
 """What within a modality an answer rests on, by gradients: a few passes, however many parts there are.
 
 Integrated gradients (Sundararajan, Taly, Yan, "Axiomatic Attribution for Deep Networks", 2017) along the straight path
-from an empty sample to the real one; the shares of one modality add up to what it gives, but for ``_ENOUGH``.
+from an empty sample to the real one; the shares of one modality add up to what it gives, to the accuracy of ``STEPS``.
+For sound through a convolutional network they do not (58 % is left in ``benchmarks/faithfulness.py audio``); 128 points
+add up, but then the planted second is found in 7 % of the cases where 8 points find 93 % and occlusion, the default
+there, all: the path begins in silence, where the normalisation of levels is probably too steep.
 Grad-CAM (Selvaraju et al., 2017) multiplies the last maps of a convolutional network with their gradients; its shares
 rank places and are no log-odds. Both by captum, on copies of the networks, so that answers meanwhile meet no hook.
 """
@@ -24,8 +27,7 @@ from core.predict import Predictor
 from core.schema import Encoded, Modality, Row, TargetKind
 from core.view import View
 
-STEPS = (8, 32, 128)  # points on the path of integrated gradients; more where shares do not add up with fewer, which
-_ENOUGH = 0.05, 0.01  # is by this part of what the modality gives, or log-odds: 8 do, but for sound through a CNN
+STEPS = 8  # points on the path of integrated gradients
 _MOST = 2**19  # values of the points that are looked at together: a scan of many slices goes point by point
 
 
@@ -46,11 +48,7 @@ def integrated_gradients(predictor: Predictor, row: Row, modality: str, *, label
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Multiple layers")  # none of them depends on another
         rule = LayerIntegratedGradients(answer, layers)
-    gives = _gives(answer, samples, empty)
-    for steps in STEPS:
-        found = rule.attribute(samples, empty, n_steps=steps, internal_batch_size=most)
-        if abs(sum(float(f.sum()) for f in found) - gives) <= max(_ENOUGH[0] * abs(gives), _ENOUGH[1]):
-            break
+    found = rule.attribute(samples, empty, n_steps=STEPS, internal_batch_size=most)
     names, spans = zip(*places_of(views[0], cell, ready[0]))
     total = torch.zeros(len(names), dtype=torch.float64)
     for (place, layer), values in zip(answer.layers, found):
@@ -62,14 +60,11 @@ def integrated_gradients(predictor: Predictor, row: Row, modality: str, *, label
 def unexplained(predictor: Predictor, row: Row, modality: str) -> float:
     """How far the shares of ``integrated_gradients`` are from what the whole modality gives, as a part of that."""
     answer, ready, samples = _answer(predictor, row, modality, None)
-    gives = _gives(answer, samples, [emptied(v, row.values[modality], r)[None] for v, r in zip(answer.views, ready)])
+    empty = (emptied(v, row.values[modality], r)[None] for v, r in zip(answer.views, ready))
+    with torch.no_grad():
+        gives = float(answer(*samples) - answer(*empty))
     shares = sum(p.share for p in integrated_gradients(predictor, row, modality))
     return abs(shares - gives) / max(abs(gives), 1e-6)
-
-
-@torch.no_grad()
-def _gives(answer: _Answer, samples: Sequence[Tensor], empty: Sequence[Tensor]) -> float:
-    return float(answer(*samples) - answer(*empty))
 
 
 def grad_cam(predictor: Predictor, row: Row, modality: str, *, label: str | None = None) -> list[Part]:
