@@ -24,6 +24,7 @@ from core.errors import ConfigError, Fault, FileError, TableError
 from core.schema import Modality, Row
 from core.table import StringTable
 from core.table_faults import (
+    SPLIT_WORDS,
     SPLITS,
     Case,
     agreement_faults,
@@ -259,15 +260,15 @@ class Manifest:
         name = said.get(t.id or "", "" if t.id in self.table.columns else str(row))
         if not name:
             faults.append(Fault(row, t.id or "", "", "the id is blank"))
-        split = said.get(t.split or "", "").lower() or None
-        if self._need_target and t.split in said and split not in SPLITS:
+        split = SPLIT_WORDS.get(said.get(t.split or "", "").lower())
+        if self._need_target and t.split in said and split is None:
             faults.append(Fault(row, t.split or "", said[t.split or ""], f"a split is one of {', '.join(SPLITS)}"))
         fault = target_fault(row, said.get(target.column, ""), target)
         if fault and self._need_target and target.column in said:
             faults.append(fault)
         value = None if fault else parse_target(said.get(target.column, ""), target)
         group = said.get(t.group or "") or None
-        return Case(row, name, _one(value), _one(group), _one(split) if split in SPLITS else None), faults
+        return Case(row, name, _one(value), _one(group), split), faults
 
     def _together(self, cases: Sequence[Case]) -> list[Fault]:
         return together_faults(cases, self.config, self._need_target and self._for_training and not self._lacking)

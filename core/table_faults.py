@@ -17,6 +17,7 @@ from core.numbers import parse_number
 from core.schema import Modality, TargetKind
 
 SPLITS = ("train", "val", "test")
+SPLIT_WORDS = dict(zip(SPLITS, SPLITS)) | {"valid": "val", "validation": "val", "dev": "val", "training": "train"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,13 @@ def test_targets_by_kind(tmp_path: Path) -> None:
     assert [f.row for f in number.faults] == [2, 3, 4, 5]
 
 
+def test_other_words_for_a_split_are_understood(tmp_path: Path) -> None:
+    rows = [f"x,,,{word},{label}" for word in ("training", "Validation", "valid", "dev", "test") for label in "ab"]
+    found = Manifest.open(write(tmp_path, *rows, header="history,exam,who,part,label"), config(NOTE, split="part"))
+    assert not found.faults
+    assert found.splits[::2] == ["train", "val", "val", "val", "test"]
+
+
 def test_splits_and_groups(tmp_path: Path) -> None:
     header = "history,exam,who,part,label"
     rows = ["x,,g1,train,a", "x,,g1,test,a", "x,,g2,Val,b", "x,,,holdout,b", "x,,g2,,b", "x,,,train,b"]
