@@ -114,8 +114,8 @@ def test_evaluate_a_saved_model(folder: Path, manifest: Manifest) -> None:
     settings = change(config("text", "tabular"), epochs=3)
     run = Experiment(manifest, settings, cache=FeatureCache(folder / "cache"))
     bundle = run.run()
-    figures = evaluate(bundle, manifest)
-    assert figures.cases == 100
+    figures = evaluate(bundle, manifest, "all")
+    assert (figures.cases, figures.seen) == (100, 100 - len(run.rows["test"]))
     assert figures.confusion is not None
     assert sum(map(sum, figures.confusion)) == 100
     hits = figures.confusion[0][0] + figures.confusion[1][1]
@@ -125,8 +125,9 @@ def test_evaluate_a_saved_model(folder: Path, manifest: Manifest) -> None:
     assert sum(p["cases"] for p in figures.by_pattern.values()) == 100
     assert "text + tabular" in figures.by_pattern
     assert "100 cases" in figures.text()
-    part = evaluate(bundle, manifest.select(run.rows["test"]))
-    for name in ("accuracy", "f1", "auroc"):
-        assert part.metrics[name] == pytest.approx(bundle.facts["test"][name])
+    for part in (evaluate(bundle, manifest.select(run.rows["test"])), evaluate(bundle, manifest)):  # its own test rows
+        assert part.seen == 0
+        for name in ("accuracy", "f1", "auroc"):
+            assert part.metrics[name] == pytest.approx(bundle.facts["test"][name])
     with pytest.raises(ConfigError, match="the table names no splits; leave --split out"):
-        evaluate(bundle, manifest, split="test")
+        evaluate(bundle, manifest.select(range(50)), split="test")
