@@ -58,7 +58,8 @@ def show(
     for fault in faults:
         st.error(ui.escape(fault), icon=":material/error:")
     if not faults:
-        st.success(f"{len(entries)} entries, as they were written.", icon=":material/check_circle:")
+        told = "entry" if len(entries) == 1 else "entries"
+        st.success(f"{len(entries)} {told}, as they were written.", icon=":material/check_circle:")
     st.dataframe(
         [_row(e, words, case or _case) for e in entries[: -_SHOWN - 1 : -1]], hide_index=True,
         alt="The record, the newest first",
