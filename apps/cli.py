@@ -68,7 +68,7 @@ def _parser() -> _Parser:
     add("stress", measure.stress, words, bundle, cases, measure.stress_options)
     words = "Answer every case of a table with a saved model, as JSON lines."
     add("predict", predict.predict, words, bundle, predict.predict_options)
-    words = "Write each case's result as PDF, FHIR report or DICOM structured report (medical)."
+    words = "Write each case's result as PDF, FHIR report or DICOM structured report."
     add("document", record.document, words, bundle, cases, record.document_options)
     add("info", record.info, "Say what a saved model is: its card.", bundle, record.info_options)
     words = "What was answered and decided: list it, check it, make training rows of it."

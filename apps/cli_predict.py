@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -82,7 +81,7 @@ def _review(domain: str | None) -> Any:
     """A domain's own look at an explained answer; refused where the domain has none."""
     if domain is None:
         return None
-    found = getattr(importlib.import_module(f"domains.{cli_spec.known_domain(domain)}"), "review", None)
+    found = cli_spec.of_domain(domain, "review")
     if found is None:
         raise ConfigError(f"domain {domain!r} has no look at answers of its own; leave --domain out")
     return found
@@ -91,13 +90,11 @@ def _review(domain: str | None) -> Any:
 def _keep(options: argparse.Namespace, predictor: Predictor, windows: Windows, lines: Iterable[str]) -> None:
     """Write into ``--record`` that somebody had these cases answered: an entry each, without any text of them."""
     from core.record import LOCAL, PREDICTION, Record, input_hash
+    from core.record_asked import told
 
     def entries() -> Iterator[Any]:
         rows = (window.row(i) for window in (windows[k] for k in range(len(windows.sizes))) for i in range(len(window)))
         for row, line in zip(rows, lines, strict=True):
-            found = json.loads(line)
-            answer = {k: found[k] for k in ("label", "value", "probabilities", "refer", "missing")}
-            answer |= {"possible": found["conformal_set"]} | ({"labels": found["labels"]} if found["labels"] else {})
-            yield {"case_id": row.id}, answer, {}, input_hash(row.values)
+            yield {"case_id": row.id}, told(json.loads(line)), {}, input_hash(row.values)
 
     Record(options.record).extend(PREDICTION, entries(), predictor.bundle.fingerprint, options.by or LOCAL)

@@ -153,8 +153,13 @@ def beside(options: argparse.Namespace, config: ExperimentConfig) -> Any:
     Raises:
         TableError: with all faults of what is learned besides.
     """
-    found = options.domain and getattr(importlib.import_module(f"domains.{options.domain}"), "Beside", None)
+    found = of_domain(options.domain, "Beside") if options.domain else None
     return found.read(options.table, config.target) if found else None
+
+
+def of_domain(name: str, part: str) -> Any:
+    """What a domain adds to a command, such as its ``review`` of answers; None where it adds nothing."""
+    return getattr(importlib.import_module(f"domains.{known_domain(name)}"), part, None)
 
 
 def known_domain(name: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import importlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,7 +48,7 @@ def check(options: argparse.Namespace, progress: Progress) -> Done:
 
 def _screened(domain: str | None, manifest: Any) -> tuple[dict[str, Any], list[str]]:
     """What a domain itself looks at in a table, such as reports that name the answer; as JSON and in words."""
-    look = domain and getattr(importlib.import_module(f"domains.{domain}"), "screen", None)
+    look = cli_spec.of_domain(domain, "screen") if domain else None
     return look(manifest) if look else ({}, [])
 
 

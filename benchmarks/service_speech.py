@@ -107,7 +107,12 @@ def alone(root: Path, target: str) -> dict:
     truth = table.iloc[rows["test"]]
     right = pd.Series(label == truth[target].to_numpy(), index=truth["group"].to_numpy())
     by_voice = right.groupby(level=0).mean()
-    return {
+    scope = bundle.scope
+    outside = {} if scope is None else {
+        "stated_false_alarms": scope.false_alarm,
+        "called_out_of_scope": float((scope.scores(bundle.ensemble.target, answers) > scope.threshold).mean()),
+    }  # fmt: skip
+    return outside | {
         "accuracy": float(right.mean()),
         "majority": float(truth[target].value_counts(normalize=True).iloc[0]),
         "worst_group": {str(by_voice.idxmin()): float(by_voice.min())},

@@ -13,7 +13,7 @@ from core.config import ExperimentConfig, ModalityConfig
 from core.errors import Fault, FileError
 from core.manifest import Manifest
 from core.preprocess.decode import DECODERS, check_scan
-from core.preprocess.volume import scans
+from core.preprocess.volume import VolumePreprocessor, scans
 from core.progress import Progress, silent
 from core.sandbox import Sandbox
 from core.schema import Modality, TargetKind
@@ -87,10 +87,10 @@ def _open(sandbox: Sandbox, m: ModalityConfig, cell: tuple[Path, ...], wanted: d
     if m.kind is not Modality.VOLUME:
         sandbox.call(DECODERS[m.kind], *cell)
         return
-    chosen = {"on_defect": "refuse", "allow_modality": ["CT"]} | m.views[0].preprocess | wanted
+    reader = VolumePreprocessor(**m.views[0].preprocess | wanted)
     for scan in scans(cell):
-        options = {k: chosen[k] for k in ("on_defect", "allow_modality")}
-        sandbox.call(check_scan, *(scan if isinstance(scan, list) else [scan]), **options)
+        files = scan if isinstance(scan, list) else [scan]
+        sandbox.call(check_scan, *files, on_defect=reader.on_defect, allow_modality=reader.allow_modality)
 
 
 def _warnings(

@@ -20,15 +20,18 @@ def keep_asked(record: Record, bundle: Bundle, asked: Iterable[Asked], who: str 
     Raises:
         FileError: if the record, or a file that the model was given, cannot be read.
     """
-    entries: Iterable[Given] = ((case, told(found), {}, input_hash(row.values)) for case, row, found in asked)
+    entries: Iterable[Given] = ((case, told(vars(found)), {}, input_hash(row.values)) for case, row, found in asked)
     return record.extend(PREDICTION, entries, bundle.fingerprint, who)
 
 
-def told(found: Prediction) -> dict[str, Any]:
-    """An answer as a record keeps it: what was said, how sure, what else was possible and why a person should look."""
+def told(found: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer as a record keeps it: what was said, how sure, what else was possible and why a person should look.
+
+    ``found``: the fields of a ``Prediction``.
+    """
     answer: dict[str, Any] = {
-        "label": found.label, "value": found.value,
-        "probabilities": {k: round(v, 4) for k, v in found.probabilities.items()},
-        "possible": list(found.conformal_set), "refer": list(found.refer), "missing": list(found.missing),
+        "label": found["label"], "value": found["value"],
+        "probabilities": {k: round(v, 4) for k, v in found["probabilities"].items()},
+        "possible": list(found["conformal_set"]), "refer": list(found["refer"]), "missing": list(found["missing"]),
     }  # fmt: skip
-    return answer | ({"labels": list(found.labels)} if found.labels else {})
+    return answer | ({"labels": list(found["labels"])} if found["labels"] else {})

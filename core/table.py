@@ -83,6 +83,10 @@ class StringTable:
         found = self._columns[batch]
         return {c: found[c][within].as_py() for c in (self.columns if columns is None else columns)}
 
+    def frame(self) -> pd.DataFrame:
+        """The whole table in memory, every cell a string."""
+        return pd.DataFrame({c: [cell for part in self.column(c) for cell in part] for c in self.columns}, dtype=str)
+
     def column(self, name: str, chunk: int = 8192) -> Iterator[list[str]]:
         """All cells of one column, in order, a list of up to ``chunk`` at a time.
 

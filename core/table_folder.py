@@ -14,18 +14,11 @@ from itertools import groupby
 from pathlib import Path
 
 from core.config import ExperimentConfig
+from core.endings import ENDINGS
 from core.errors import FileError
 from core.schema import Modality
 from core.table import StringTable
 from core.table_faults import named_columns
-
-ENDINGS: dict[Modality, tuple[str, ...]] = {
-    Modality.AUDIO: (".wav", ".flac", ".ogg", ".opus", ".mp3"),
-    Modality.IMAGE: (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"),
-    Modality.VIDEO: (".mp4", ".mkv", ".mov", ".avi", ".webm"),
-    Modality.VOLUME: (".nii", ".nii.gz", ".mha", ".nrrd"),
-    Modality.TEXT: (".txt",),
-}
 
 
 def folder_table(folder: Path, config: ExperimentConfig) -> StringTable:

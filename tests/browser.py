@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import pytest
 
@@ -25,13 +24,6 @@ FLAGS = [
     "--disable-sync", "--autoplay-policy=no-user-gesture-required",
 ]  # fmt: skip
 needs_chromium = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="no Chromium: apt-get install chromium")
-
-
-@contextmanager
-def environment_kept() -> Iterator[None]:
-    """What a preparation sets in the environment goes again."""
-    with mock.patch.dict(os.environ):
-        yield
 
 
 @contextmanager

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from filelock import FileLock
@@ -13,8 +15,14 @@ from filelock import FileLock
 Prepare = Callable[[Path], dict[str, str]]
 
 
-def prepared(prepare: Prepare, factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment that the app needs to open a copy of what ``prepare`` makes; it is set, too."""
+@contextmanager
+def prepared(prepare: Prepare, factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment that the app needs to open a copy of what ``prepare`` makes; it is set, and goes again."""
+    with mock.patch.dict(os.environ):
+        yield _copied(prepare, factory)
+
+
+def _copied(prepare: Prepare, factory: pytest.TempPathFactory) -> dict[str, str]:
     place = factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else factory.getbasetemp()
     made, own = place / f"made-{prepare.__module__}", factory.mktemp("own") / "sample"
     names = made.with_suffix(".env")

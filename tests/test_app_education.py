@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,10 +26,8 @@ GROUP = "2024-autumn"
 
 @pytest.fixture(scope="module", autouse=True)
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    before = dict(os.environ)
-    yield prepared(prepare, tmp_path_factory)
-    os.environ.clear()
-    os.environ.update(before)
+    with prepared(prepare, tmp_path_factory) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

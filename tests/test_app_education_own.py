@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,25 +14,22 @@ from test_app_education import GROUP, fine, page, words
 
 from domains.education import course_marks, starter
 from domains.education.course_folder import CourseFolder
-from domains.education.course_import import store
 from domains.education.grading import Grader
 
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CourseFolder]:
     """The sample's lecture and learners as a teacher would import them: without split, mastery or a word on origin."""
-    before = dict(os.environ)
-    prepared(prepare, tmp_path_factory)
-    sample, course = starter.ready(), CourseFolder(starter.home() / "courses" / "My course")
-    assert sample is not None
-    shutil.copytree(sample.folder / "lectures", course.folder / "lectures")
-    for name in ("questions", "answers", "events", "enrolments", "scores", "work"):
-        table = sample.table(name)
-        assert table is not None
-        store(course, name, table.drop(columns=["split", "group"] if name == "answers" else ["split"], errors="ignore"))
-    yield course
-    os.environ.clear()
-    os.environ.update(before)
+    with prepared(prepare, tmp_path_factory):
+        sample, course = starter.ready(), CourseFolder(starter.home() / "courses" / "My course")
+        assert sample is not None
+        shutil.copytree(sample.folder / "lectures", course.folder / "lectures")
+        for name in ("questions", "answers", "events", "enrolments", "scores", "work"):
+            table = sample.table(name)
+            assert table is not None
+            gone = ["split", "group"] if name == "answers" else ["split"]
+            course.store(name, table.drop(columns=gone, errors="ignore"))
+        yield course
 
 
 def warned(at: AppTest) -> str:
@@ -67,7 +63,7 @@ def test_weeks_that_no_record_covers_cannot_be_chosen(own: CourseFolder, tmp_pat
         table = own.table(name)
         assert table is not None
         table["group"] = ""  # as most platforms write it
-        store(running, name, table[table["time"] < "2024-10-23"])  # the group began on 30 September
+        running.store(name, table[table["time"] < "2024-10-23"])  # the group began on 30 September
     at = page("risk", course=str(running.folder), group=GROUP)
     assert "learned from the generated sample course" in warned(at)
     assert (at.slider(key="week").max, at.slider(key="week").value) == (3, 3)

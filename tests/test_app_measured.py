@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -19,12 +18,9 @@ from domains.medical import starter
 
 
 @pytest.fixture(scope="module", autouse=True)
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    before = dict(os.environ)
-    prepared(prepare, tmp_path_factory)
-    yield
-    os.environ.clear()
-    os.environ.update(before)
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    with prepared(prepare, tmp_path_factory) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -32,10 +31,8 @@ APP = Path(__file__).parents[1] / "apps" / "medical" / "streamlit_app.py"
 
 @pytest.fixture(scope="module", autouse=True)
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    before = dict(os.environ)
-    yield prepared(prepare, tmp_path_factory)
-    os.environ.clear()
-    os.environ.update(before)
+    with prepared(prepare, tmp_path_factory) as found:
+        yield found
 
 
 def app() -> AppTest:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -35,10 +34,8 @@ PRIVATE = ("07700 900123", "Carla Hughes", "carla.hughes@example.com")
 
 @pytest.fixture(scope="module", autouse=True)
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    before = dict(os.environ)
-    yield prepared(prepare, tmp_path_factory)
-    os.environ.clear()
-    os.environ.update(before)
+    with prepared(prepare, tmp_path_factory) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,10 +21,8 @@ from domains.customer_service import starter
 
 @pytest.fixture(scope="module", autouse=True)
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    before = dict(os.environ)
-    yield prepared(prepare, tmp_path_factory)
-    os.environ.clear()
-    os.environ.update(before)
+    with prepared(prepare, tmp_path_factory) as found:
+        yield found
 
 
 def own_table(folder: Path) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import chromium, environment_kept, needs_chromium, served, visit
+from browser import chromium, needs_chromium, served, visit
 from education_samples import prepare
 from prepared import prepared
 
@@ -17,10 +17,8 @@ pytestmark = needs_chromium
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with environment_kept():
-        environment = prepared(prepare, tmp_path_factory)
-        with served("apps/education", environment) as url:
-            yield url
+    with prepared(prepare, tmp_path_factory) as environment, served("apps/education", environment) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

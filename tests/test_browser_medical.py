@@ -11,7 +11,7 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
-from browser import chromium, environment_kept, listening, needs_chromium, served, visit
+from browser import chromium, listening, needs_chromium, served, visit
 from ct_phantom import Phantom
 from medical_samples import FINDINGS, phantom, prepare
 from prepared import prepared
@@ -27,10 +27,9 @@ def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory, uploads: Path) -> Iterator[str]:
-    with environment_kept():
-        environment = prepared(prepare, tmp_path_factory) | {"TMPDIR": str(uploads)}
-        with served("apps/medical", environment, "--server.disconnectedSessionTTL=1") as url:
-            yield url
+    how = "apps/medical", {"TMPDIR": str(uploads)}, "--server.disconnectedSessionTTL=1"
+    with prepared(prepare, tmp_path_factory), served(*how) as url:
+        yield url
     assert [p.name for p in uploads.iterdir() if p.name.startswith("polyfuse")] == []
 
 
@@ -50,7 +49,6 @@ def page(browser: Any, address: str) -> Iterator[Any]:
 def open_sample(page: Any) -> None:
     page.get_by_role("button", name="Open case").first.click()
     page.get_by_role("button", name="Result as JSON").wait_for()
-    page.get_by_test_id("stStatusWidget").wait_for(state="hidden")  # a key on a page that is drawn anew is lost
 
 
 def upload(page: Any, *files: Path) -> None:
@@ -105,6 +103,7 @@ def test_the_download_equals_the_answer_of_the_api(page: Any) -> None:
 
 def test_the_arrow_key_moves_a_slice(page: Any) -> None:
     open_sample(page)
+    page.get_by_text("How it was found").first.wait_for()  # the scan is then at its strongest slice
     slider = page.get_by_role("slider", name="Slice")
     caption = page.get_by_text(" of 16, z = ").first.inner_text()
     before = int(caption.split()[1])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import ROOT, chromium, environment_kept, listening, needs_chromium, served, visit
+from browser import ROOT, chromium, listening, needs_chromium, served, visit
 from prepared import prepared
 from service_samples import SAMPLES, prepare
 
@@ -17,8 +17,8 @@ pytestmark = needs_chromium
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    with environment_kept():
-        yield prepared(prepare, tmp_path_factory)
+    with prepared(prepare, tmp_path_factory) as environment:
+        yield environment
 
 
 @pytest.fixture(scope="module")

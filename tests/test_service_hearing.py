@@ -58,8 +58,8 @@ def test_calls_become_turns_with_their_dialogue_and_what_cannot_be_heard_is_set_
     found = hear_folder(calls, tmp_path / "turns", Caller())
     assert (found.recordings, found.turns) == (2, 2)
     table = pd.read_csv(found.table, dtype=str, keep_default_na=False)
-    assert table.turn_id.tolist() == ["two.flac", "monday/one.wav-2"]
-    assert table.dialogue.tolist() == ["", "agent: my number is [NUMBER_1]"]
+    assert table.turn_id.tolist() == ["monday/one.wav-2", "two.flac"]
+    assert table.dialogue.tolist() == ["agent: my number is [NUMBER_1]", ""]
     left = pd.read_csv(tmp_path / "turns" / "left_out.csv")
     assert left.file.tolist() == ["empty.wav", "text.wav"]
     assert left.reason[0] == "no speech found; record it again, or leave it out"
@@ -92,8 +92,8 @@ def test_a_stopped_run_goes_on_and_another_way_of_hearing_is_refused(calls: Path
     (out / "heard.jsonl").write_text(cut, encoding="utf-8")
     again = Caller()
     assert hear_folder(calls, out, again).table.read_bytes() == whole
-    assert json.loads(log[-1])["file"] == "monday/one.wav"
-    assert again.heard == 2  # both sides of that call
+    assert json.loads(log[-1])["file"] == "two.flac"
+    assert again.heard == 1  # that one alone
     with pytest.raises(ConfigError, match="was heard in another way"):
         hear_folder(calls, out, Caller(), private=False)
 

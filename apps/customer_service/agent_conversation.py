@@ -16,9 +16,10 @@ from core.answer import label
 from core.preprocess.decode import decode_sounds
 from core.table import StringTable
 from domains.customer_service import recipe
+from domains.customer_service.hearing import SOUNDS
 
 _WAYS = {"Type": ":material/keyboard:", "Record": ":material/mic:", "Upload": ":material/upload_file:"}
-_TYPES = ["wav", "flac", "ogg", "opus", "mp3", "m4a", "aac", "webm"]
+_TYPES = [ending[1:] for ending in SOUNDS]
 _UPLOAD = (
     "The customer's turn, or a call with the customer on the first channel and the agent on the second. It stays on "
     "this machine, in a folder of this session that is deleted with it."

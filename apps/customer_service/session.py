@@ -11,7 +11,7 @@ import streamlit as st
 
 from core.cells import locate
 from core.numbers import number_or_none
-from core.privacy.text import PLACEHOLDER, Masked, Masker
+from core.privacy.text import Masker
 from domains.customer_service import recipe
 
 
@@ -65,7 +65,8 @@ class Conversation:
         """A further text, such as a reply, with the placeholders of the conversation; what is hidden there is here."""
         masker, hidden = Masker(), dict[str, str]()
         for _, said in self._said():
-            hidden |= _placeholders(masker.mask(said))
+            found = masker.mask(said)
+            hidden |= dict(zip((span.text for span in found.spans), found.placeholders))
         told = masker.mask(text).text
         for private in sorted(hidden, key=len, reverse=True):  # what announced it may not be in this text
             told = re.sub(rf"(?<!\w){re.escape(private)}(?!\w)", hidden[private], told)
@@ -132,16 +133,6 @@ def behave(behaviour: Mapping[str, str]) -> None:
     assert found is not None
     if dict(behaviour) != dict(found.behaviour):
         _keep(replace(found, behaviour=dict(behaviour)))
-
-
-def _placeholders(found: Masked) -> dict[str, str]:
-    """What was masked, with its placeholder."""
-    named, shift = dict[str, str](), 0
-    for span in found.spans:
-        if place := PLACEHOLDER.match(found.text, span.start + shift):
-            named[span.text] = place.group()
-            shift += len(place.group()) - (span.end - span.start)
-    return named
 
 
 def _line(message: Message | None) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from apps.education.pages import PAGES
 from apps.ui import parts, why
 from apps.ui.record import who
 from core import answer
+from core.numbers import number_or_none
 from core.predict import as_row
 from core.record import Record, input_hash
 from core.record_asked import told
@@ -196,7 +197,9 @@ def _decide(model: EarlyWarning, found: Prediction, given: Row, case: str, recor
             if st.button(words, key=f"{how}_{case}", icon=_ICONS[how]):
                 decided = {"decided": how} | ({"note": note.strip()} if note.strip() else {})
                 hashed = input_hash(given.values)
-                record.append(DECIDED, {CASE: case}, told(found), decided, model.bundle.fingerprint, who(), hashed)
+                record.append(
+                    DECIDED, {CASE: case}, told(vars(found)), decided, model.bundle.fingerprint, who(), hashed
+                )
                 st.rerun()
 
 
@@ -227,7 +230,4 @@ def _called(column: str) -> str:
 
 
 def _short(value: str) -> str:
-    try:
-        return f"{float(value):.3g}"
-    except ValueError:
-        return value.strip()
+    return value.strip() if (number := number_or_none(value)) is None else f"{number:.3g}"

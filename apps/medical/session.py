@@ -12,6 +12,7 @@ import streamlit as st
 from apps.medical.studio import STUDIO
 from core.cells import check_file, locate, split_files
 from core.config import ModalityConfig
+from core.endings import ENDINGS
 from core.errors import ConfigError
 from core.preprocess.volume_io import is_series
 from core.schema import Modality, Prediction
@@ -19,7 +20,7 @@ from domains.medical import viewer
 from domains.medical.diagnosis import Diagnosis
 
 PICTURES = (".png", ".jpg", ".jpeg")
-SOUNDS = (".wav", ".mp3", ".flac", ".ogg", ".m4a")
+SOUNDS = ENDINGS[Modality.AUDIO]
 
 
 @dataclass(frozen=True)

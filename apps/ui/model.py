@@ -17,7 +17,7 @@ from core.estimator import Estimator
 from core.evaluation.evaluate import Figures
 from core.schema import TargetKind
 
-_ROWS = {"": "the model's own test rows, or all of another table"} | {p: p for p in ("all", "test", "val", "train")}
+_ROWS = {"": "its test rows, or a new table's"} | {p: p for p in ("all", "test", "val", "train")}
 _SHOWN = {"accuracy": "Accuracy", "f1": "Macro F1", "auroc": "AUROC", "r2": "R²", "neg_rmse": "−RMSE"}
 
 

@@ -29,8 +29,7 @@ class Source:
 
     def frame(self) -> pd.DataFrame:
         """The table as strings, blanks kept as text."""
-        table = StringTable.open(self.path)
-        return pd.DataFrame({c: [cell for part in table.column(c) for cell in part] for c in table.columns})
+        return StringTable.open(self.path).frame()
 
 
 Change: TypeAlias = Callable[[pd.DataFrame], pd.DataFrame]  # to a table before it is trained on

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from core.evaluation.intervals import resamples, share_interval
+from core.evaluation.intervals import ends_of, resamples, share_interval
 from core.schema import Prediction
 
 SHARES = np.linspace(0.05, 1.0, 20)  # of the cases that are answered, along the curve
@@ -64,7 +64,7 @@ def abstention_figures(
     named["area"] = curves.mean(axis=1).tolist()
     known = {name: np.array(values) for name, values in named.items() if np.isfinite(values[0])}
     low, high = np.quantile(curves[1:], [0.025, 0.975], axis=0)  # (shares,)
-    ends = {name: np.nanquantile(values[1:], [0.025, 0.975]).tolist() for name, values in known.items()}
+    ends = {name: list(ends_of(values[1:])) for name, values in known.items()}
     counted = {"answered": ~referred, "error": wrong[~referred], "error_of_all": wrong}
     for name, hits in counted.items():
         if name in known and known[name][0] in (0, 1):  # no resample can tell how far this could be off

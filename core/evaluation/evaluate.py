@@ -61,10 +61,9 @@ class Figures:
 
     def text(self) -> str:
         """The figures for people."""
-        known = f"; the model was trained or chosen on {self.seen} of these rows: no figures of new cases" * bool(
-            self.seen
-        )
-        lines = [f"{self.cases} cases{known}"]
+        lines = [f"{self.cases} cases"]
+        if self.seen:
+            lines.append(f"  the model was trained or chosen on {self.seen} of these rows: no figures of new cases")
         for name, value in self.metrics.items():
             ends = self.intervals.get(name)
             lines.append(f"  {name:20} {value:.4f}" + (f"  ({ends[0]:.4f} to {ends[1]:.4f})" if ends else ""))

@@ -1,7 +1,7 @@
 """How far a case's text is from the nearest training case in frozen pretrained features: what no class score can tell.
 
 Text alone, since sound is near to the sound of one voice and room, whatever is said: by the distance of Whisper's
-features 28 % of barista's turns in new voices were called outsiders where 5 % were stated, by the answer alone 2 %.
+features 28 % of barista's turns in new voices were called outsiders where 5 % were stated.
 
 Letters as in ``core.schema``. Cosine distance of mean features (Sun et al., "Out-of-Distribution Detection with Deep
 Nearest Neighbors", 2022).

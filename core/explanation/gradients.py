@@ -3,8 +3,8 @@
 Integrated gradients (Sundararajan, Taly, Yan, "Axiomatic Attribution for Deep Networks", 2017) along the straight path
 from an empty sample to the real one; the shares of one modality add up to what it gives, to the accuracy of ``STEPS``.
 For sound through a convolutional network they do not (58 % is left in ``benchmarks/faithfulness.py audio``); 128 points
-add up, but then the planted second is found in 7 % of the cases where 8 points find 93 % and occlusion, the default
-there, all: the path begins in silence, where the normalisation of levels is probably too steep.
+add up, but then the planted second was found in 7 % of the cases where 8 points find 93 % and occlusion, the default
+there, all.
 Grad-CAM (Selvaraju et al., 2017) multiplies the last maps of a convolutional network with their gradients; its shares
 rank places and are no log-odds. Both by captum, on copies of the networks, so that answers meanwhile meet no hook.
 """

@@ -28,6 +28,7 @@ class Masked:
 
     text: str
     spans: tuple[Span, ...]
+    placeholders: tuple[str, ...] = ()  # of a ``Masker``: what stands in ``text`` in place of each span
 
 
 class Masker:
@@ -51,11 +52,12 @@ class Masker:
         for kind, number in re.findall(r"\[([A-Z]+)_(\d{1,6})\]", text):
             self._used[kind] = max(self._used[kind], int(number))
         spans = self.find(text)
+        placeholders = tuple(map(self._placeholder, spans))
         out, end = [], 0
-        for span in spans:
-            out += [text[end : span.start], self._placeholder(span)]
+        for span, placeholder in zip(spans, placeholders):
+            out += [text[end : span.start], placeholder]
             end = span.end
-        return Masked("".join(out) + text[end:], tuple(spans))
+        return Masked("".join(out) + text[end:], tuple(spans), placeholders)
 
     def find(self, text: str) -> list[Span]:
         """Where personal data is, in order; nothing is found in placeholders, nor in parts overwritten with NUL."""

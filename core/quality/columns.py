@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 from core.config import ExperimentConfig
+from core.endings import ENDINGS
 from core.numbers import number_or_none
 from core.preprocess.quantity import parse_quantity
 from core.schema import Modality, TargetKind
@@ -16,10 +17,7 @@ from core.table import StringTable
 LOOKED_AT = 20_000  # cells of a column
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}")
 _FILE = re.compile(r"[^|\n]{1,300}\.[A-Za-z0-9]{2,5}(\.gz)?( *\|.*)?")
-_ENDINGS = (
-    ".png", ".jpg", ".jpeg", ".dcm", ".nii", ".nii.gz", ".mha", ".nrrd", ".zip", ".wav", ".flac", ".ogg", ".mp3",
-    ".m4a", ".mp4", ".webm", ".mkv", ".mov", ".avi",
-)  # fmt: skip
+_ENDINGS = (*chain(*(ENDINGS[m] for m in ENDINGS if m.is_file)), ".dcm", ".zip")
 _TABULAR = {"numbers": "number", "quantities": "quantity"}
 _FITS = {  # what a column that holds the key may be used as without a question
     "number": {"number", "quantity", "target", "special"},

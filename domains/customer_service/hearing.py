@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import soundfile
 
+from core.endings import ENDINGS
 from core.errors import ConfigError, FileError
 from core.preprocess.audio_io import channel_count, read_audio
 from core.privacy.text import Masker
 from core.progress import Progress, silent
 from core.recognition import Recogniser
+from core.schema import Modality
 from domains.customer_service.call import RATE, discreet, read_call
 
-ENDINGS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac", ".webm", ".amr")
+SOUNDS = (*ENDINGS[Modality.AUDIO], ".webm")
 _COLUMNS = (
     "turn_id", "dialogue_id", "audio", "recognised", "recognised_confidence", "dialogue", "turn_number", "t_seconds",
     "gap_seconds",
@@ -62,9 +62,9 @@ def hear_folder(
     folder, out = folder.absolute().resolve(), out.absolute().resolve()
     if out.is_relative_to(folder):
         raise ConfigError(f"{out}: lies within {folder}, so its sound would be heard as well; choose another place")
-    files = [file for file in _files(folder) if file.suffix.lower() in ENDINGS]
+    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SOUNDS and file.is_file())
     if not files:
-        raise FileError(f"{folder}: no recording is there; looked for {', '.join(ENDINGS)}")
+        raise FileError(f"{folder}: no recording is there; looked for {', '.join(SOUNDS)}")
     kept = out / "heard.jsonl"
     known = _known(kept, {"recogniser": recogniser.name, "private": private})
     with kept.open("a", encoding="utf-8") as log:
@@ -133,12 +133,6 @@ def _known(kept: Path, how: dict[str, Any]) -> dict[str, dict[str, Any]]:
     whole = [line for line in lines if line.endswith("\n")]
     kept.write_text("".join(whole), encoding="utf-8")  # a line that a kill cut off is heard again
     return {found.pop("key"): found for found in map(json.loads, whole[1:])}
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    for place, folders, names in os.walk(folder):
-        folders.sort()
-        yield from (Path(place) / name for name in sorted(names))
 
 
 def _write(path: Path, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:

@@ -84,6 +84,13 @@ class CourseFolder:
         own = (_of(table, members) for table in named)
         return Course(self.lectures(), questions, *own)
 
+    def store(self, name: str, table: pd.DataFrame) -> None:
+        """Write a table of the course in place of the one it has."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        part = self.folder / f"{name}.part"
+        table.to_csv(part, index=False)
+        part.replace(self.folder / f"{name}.csv")
+
     def names(self) -> dict[str, str]:
         """The names of learners by id, where the enrolments have a column ``name``."""
         enrolled = self.table("enrolments")

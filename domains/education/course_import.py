@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from core.errors import Fault, FileError, TableError
+from core.errors import Fault, TableError
+from core.table import StringTable
 from domains.education.assignments import Assignments
 from domains.education.assignments_history import HISTORY, with_history
 from domains.education.assignments_read import open_csv
@@ -35,12 +36,12 @@ def add_answers(course: CourseFolder, found: Assignments) -> str:
         merged = (new if old is None else pd.concat([old, new])).fillna("").drop_duplicates("answer_id", keep="last")
         rows = merged.drop(columns=[c for c in HISTORY if c in merged]).to_dict("records")
         table = pd.DataFrame(with_history(rows), dtype=str)
-        store(course, "answers", table if "grade" in table else table.assign(grade=""))  # a blank one waits for a mark
+        course.store("answers", table if "grade" in table else table.assign(grade=""))  # a blank one waits for a mark
         (course.folder / "mastery.csv").unlink(missing_ok=True)
         replaced = 0 if old is None else len(old) + len(new) - len(merged)
         told = f"{len(new)} answers" + (f", {replaced} of them in place of older ones" if replaced else "")
     asked = questions_of(course.table("questions"), found.questions, new)
-    store(course, "questions", asked)
+    course.store("questions", asked)
     return f"Added {told}. The course has {len(asked)} questions on {asked['concept'].nunique()} concepts."
 
 
@@ -73,7 +74,7 @@ def add_records(course: CourseFolder, found: Imported) -> dict[str, int]:
                 new = with_facts(new, [Path(source) for source, kind in found.kinds.items() if kind == name])
             merged = new if old is None else _together(old, new, _KEY if name == "enrolments" else [])
             added[name] = len(merged) - (0 if old is None else len(old))
-            store(course, name, merged)
+            course.store(name, merged)
     return added
 
 
@@ -89,7 +90,7 @@ def _together(old: pd.DataFrame, new: pd.DataFrame, key: list[str]) -> pd.DataFr
 def with_facts(enrolments: pd.DataFrame, files: Sequence[Path]) -> pd.DataFrame:
     """Enrolments with what else the files tell of a learner, such as the name, and an id for each."""
     for file in files:
-        told = read_table(file).drop_duplicates(_KEY)
+        told = StringTable.open(file).frame().drop_duplicates(_KEY)
         more = [c for c in told if c not in enrolments]
         enrolments = enrolments.merge(told[[*_KEY, *more]], on=_KEY, how="left").fillna("")
     if "enrolment_id" not in enrolments:
@@ -115,35 +116,12 @@ def add_calendar(course: CourseFolder, file: Path) -> int:
     Raises:
         TableError: for a column that is missing, a due date that is none, or a weight that is no number.
     """
-    table = read_table(file)
+    table = StringTable.open(file).frame()
     if lacking := [c for c in CALENDAR if c not in table]:
         raise TableError(file.name, [Fault(0, c, "", f"is missing; it has {', '.join(table)}") for c in lacking])
     if "group" not in table:
         table = table.merge(pd.DataFrame({"group": course.groups()}), how="cross")
     if faults := list(cells("work", table)):
         raise TableError(file.name, faults)
-    store(course, "work", table)
+    course.store("work", table)
     return len(table)
-
-
-def read_table(file: Path) -> pd.DataFrame:
-    """A CSV file as text cells, also with semicolons.
-
-    Raises:
-        FileError: if it is not UTF-8, or a row has more or fewer cells than the header.
-    """
-    columns, rows = open_csv(file, "utf-8-sig")
-    whole = []
-    for line, row in rows:
-        if len(row) != len(columns):
-            raise FileError(f"{file.name}: line {line} has {len(row)} cells, the header has {len(columns)}; correct it")
-        whole.append(row)
-    return pd.DataFrame(whole, columns=columns, dtype=str)
-
-
-def store(course: CourseFolder, name: str, table: pd.DataFrame) -> None:
-    """Write a table of the course."""
-    course.folder.mkdir(parents=True, exist_ok=True)
-    part = course.folder / f"{name}.part"
-    table.to_csv(part, index=False)
-    part.replace(course.folder / f"{name}.csv")

@@ -26,7 +26,7 @@ def trace(course: CourseFolder, progress: Progress = silent, options: NetOptions
     if (learners := marked["student_id"].nunique()) < FOLDS:
         raise ConfigError(f"tracing mastery needs marks of at least {FOLDS} learners, found {learners}")
     table = Mastery(options=options, folds=FOLDS, networks=1).fit(marked, progress=progress).table(answers)
-    table.to_csv(course.folder / "mastery.csv", index=False)
+    course.store("mastery", table)
     return table
 
 

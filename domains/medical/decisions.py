@@ -63,7 +63,7 @@ def keep_decision(
     said = {target: decided, "decided": decision} | ({"note": note} if note else {})
     kept = {k: v for k, v in (cells or {}).items() if k not in said and v.strip()}
     hashed = input_hash(_row(diagnosis, given).values)
-    return record.append(KIND, {CASE: case} | kept, told(found), said, diagnosis.bundle.fingerprint, who, hashed)
+    return record.append(KIND, {CASE: case} | kept, told(vars(found)), said, diagnosis.bundle.fingerprint, who, hashed)
 
 
 def _said(found: Prediction) -> str:
