@@ -77,6 +77,6 @@ def summary(runs: list[Comparison]) -> dict:
 if __name__ == "__main__":
     medical = public_data("medical")
     seeds = range(int(sys.argv[2]) if len(sys.argv) > 2 else 3)
-    wanted = [t for t in TASKS if len(sys.argv) < 2 or sys.argv[1] in t]
-    figures = {task: measure(medical, *TASKS[task], seeds) for task in wanted}
-    save("medpix" if len(wanted) == len(TASKS) else f"medpix_{wanted[0].split(',')[0].replace(' ', '_')}", figures)
+    for task in (t for t in TASKS if len(sys.argv) < 2 or sys.argv[1] in t):
+        name = task.split(" + ")[0].replace(",", "").replace(" ", "_")  # such as disease_masked_text
+        save(f"medpix_{name}", {task: measure(medical, *TASKS[task], seeds)})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,6 +140,28 @@ class Collate:
         lengths = torch.tensor([0 if t is None else len(t) for t in found])
         padded = pad_sequence(items, batch_first=True)  # (B, T, *shape)
         return Encoded(padded, torch.arange(padded.shape[1])[None] < lengths[:, None])  # mask (B, T)
+
+
+def to_device(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
+    """The batches on a device. A GPU computes on one while the next is read; a CPU would only share its cores."""
+    if device.type == "cpu":
+        yield from batches
+        return
+    source = iter(batches)
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(_read, source, device)
+        while (batch := coming.result()) is not None:
+            coming = reader.submit(_read, source, device)
+            yield batch.to(device, non_blocking=True)
+
+
+def _read(batches: Iterator[Batch], device: torch.device) -> Batch | None:
+    """The next batch, for CUDA in memory that it copies from while it computes; None after the last."""
+    batch = next(batches, None)
+    if batch is None or device.type != "cuda":
+        return batch
+    with torch.cuda.device(device):  # a thread begins on the first one
+        return batch.pin_memory()
 
 
 class Batches:

@@ -11,6 +11,7 @@ A sample, what a preprocessor makes of one cell, is always (T, *shape). Absent i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -91,11 +92,18 @@ class Batch:
     weight: Tensor  # (B,) float; 0 for rows that only fill up a process's share
     index: Tensor  # (B,) long: the row's number in the dataset
 
-    def to(self, device: Any) -> Batch:
+    def to(self, device: Any, non_blocking: bool = False) -> Batch:
         """The same batch on another device."""
-        move = {k: Encoded(v.tokens.to(device), v.mask.to(device)) for k, v in self.inputs.items()}
-        target = None if self.target is None else self.target.to(device)
-        return Batch(self.ids, move, target, self.weight.to(device), self.index)
+        return self._each(lambda t: t.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Batch:
+        """The same batch in memory from which a GPU copies while it computes."""
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        inputs = {k: Encoded(change(v.tokens), change(v.mask)) for k, v in self.inputs.items()}
+        target = None if self.target is None else change(self.target)
+        return Batch(self.ids, inputs, target, change(self.weight), self.index)
 
 
 @dataclass(frozen=True)

@@ -254,6 +254,16 @@ test_evaluation_is_deterministic = every(again)
 test_gradients_reach_input_and_parameters = every(learns)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU: compares its tokens with the CPU's")
+@every
+def test_same_on_cpu_and_gpu(model: nn.Module, given: list[Tensor]) -> None:
+    x = collate(given)
+    with torch.no_grad(), torch.backends.cudnn.flags(allow_tf32=False):
+        on_cpu, on_gpu = model(*x), model.cuda()(x.tokens.cuda(), x.mask.cuda())
+    for a, b in zip(real(on_cpu), real(Encoded(on_gpu.tokens.cpu(), on_gpu.mask.cpu()))):
+        torch.testing.assert_close(b, a, rtol=1e-3, atol=1e-3)  # attention on a GPU adds in another order
+
+
 @pytest.mark.parametrize("name", encoders.names())
 def test_state_goes_through_safetensors(name: str, tmp_path: Path) -> None:
     for kind, signature, options in settings(name):

@@ -60,7 +60,7 @@ class SentencePair(nn.Module):
         self.sentences = Pretrained(ids, None, model, weights=weights)
         self.compared, self.size = whole("compared", compared), self.sentences.width
         self.project, self.width = to_width(2 * self.size + _NUMBERS * (_TIMES + compared), width)
-        self._known: OrderedDict[bytes, _Text] = OrderedDict()
+        self._known: OrderedDict[tuple[str, bytes], _Text] = OrderedDict()  # by device and token ids
 
     def save_assets(self, folder: Path) -> None:
         """Write what rebuilds the network without weights."""
@@ -79,7 +79,7 @@ class SentencePair(nn.Module):
         return [[c[c[:, 2] == n, 0] for n in c[:, 2].unique().tolist()] for c in columns]
 
     def _encode(self, texts: list[Tensor]) -> Iterator[_Text]:
-        keys = [t.cpu().numpy().tobytes() for t in texts]
+        keys = [(str(t.device), t.cpu().numpy().tobytes()) for t in texts]
         new = {k: t for k, t in zip(keys, texts) if k not in self._known}
         known = {k: self._known[k] for k in keys if k in self._known}
         if new:

@@ -19,6 +19,7 @@ from core.schema import Batch, TargetKind
 from core.targets import Target
 
 STRENGTHS = (0.3, 2.0, 12.0, 60.0)  # inverse, as scikit-learn's C
+DENSE = 25_000_000  # cells of a table that may be held as 64-bit numbers: 200 MB
 MANY = 20  # of more classes the weakest strength is not tried, and each on one fold: a fit takes long
 
 
@@ -108,7 +109,30 @@ def unscale(target: Target, found: np.ndarray) -> np.ndarray:
 
 
 def _solve(target: Target, rows: sp.csr_matrix, y: np.ndarray, strength: float) -> tuple[np.ndarray, np.ndarray]:
-    """Weights (columns, outputs) and bias (outputs,)."""
+    """Weights (columns, outputs) and bias (outputs,).
+
+    Shrunken weights are sums of rows (the representer theorem), so of few rows with many columns the same problem is
+    solved in coordinates along the rows.
+    """
+    if 2 * rows.shape[0] < rows.shape[1] and rows.shape[0] * rows.shape[1] <= DENSE:
+        short, back = _along_rows(rows)
+        weight, bias = _solve_short(target, short, y, strength)
+        return back @ weight, bias
+    return _solve_short(target, rows, y, strength)
+
+
+def _along_rows(rows: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (N, columns) as coordinates (N, R) on an orthonormal basis of their span, and the basis (columns, R)."""
+    dense = rows.toarray().astype(np.float64)
+    values, vectors = np.linalg.eigh(dense @ dense.T)
+    kept = values > values[-1] * 1e-10
+    length = np.sqrt(values[kept])
+    return vectors[:, kept] * length, dense.T @ (vectors[:, kept] / length)
+
+
+def _solve_short(
+    target: Target, rows: sp.csr_matrix | np.ndarray, y: np.ndarray, strength: float
+) -> tuple[np.ndarray, np.ndarray]:
     if target.kind is TargetKind.NUMBER:
         model = Ridge(alpha=1 / strength, solver="lsqr").fit(rows, y)
         return model.coef_[:, None], np.array([model.intercept_])
@@ -127,7 +151,7 @@ def _solve(target: Target, rows: sp.csr_matrix, y: np.ndarray, strength: float) 
     return weight, bias
 
 
-def _solve_two(rows: sp.csr_matrix, y: np.ndarray, strength: float) -> tuple[np.ndarray, float]:
+def _solve_two(rows: sp.csr_matrix | np.ndarray, y: np.ndarray, strength: float) -> tuple[np.ndarray, float]:
     if len(np.unique(y)) == 1:
         return np.zeros(rows.shape[1]), 20.0 if y[0] else -20.0
     model = LogisticRegression(C=strength, max_iter=300).fit(rows, y)

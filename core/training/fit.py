@@ -6,7 +6,7 @@ Not promised: bit-equal results on another machine, another number of processes 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 
 from core.atomic import recover
 from core.config import TrainingConfig
-from core.dataset import Batches, CaseDataset, Collate
+from core.dataset import Batches, CaseDataset, Collate, to_device
 from core.errors import ConfigError, unknown
 from core.metrics import METRICS, known_metric, score
 from core.model import FusionModel
@@ -102,7 +102,7 @@ class Trainer:
             self.private = PrivateSteps(self.optimizer, config, self.batches, steps * self.epochs)
         if config.compile:
             for part in (*self.model.encoders.values(), self.model.fusion):
-                part.compile(dynamic=True)
+                part.compile()  # what changes between batches is made dynamic when it does; image sizes stay constants
         step: nn.Module = _Step(self.model, self.loss, config)
         self.losses = self.accelerator.prepare_model(step) if self.accelerator.num_processes > 1 else step
 
@@ -131,13 +131,14 @@ class Trainer:
         generator = torch.Generator().manual_seed(self._number(epoch, self.accelerator.process_index))
         torch.manual_seed(generator.initial_seed())  # dropout: an epoch after a kill is the epoch without one
         total, seen = torch.zeros((), device=self.device), list[tuple[Tensor, Tensor, Tensor]]()
-        for i, batch in enumerate(self._loader(self.job.train, self.batches)):
+        for i, batch in enumerate(self._loaded(self.job.train, self.batches)):
+            assert batch.target is not None
             first = i - i % group
             cases = sum(sizes[first : first + group])  # of the whole optimiser step, over all processes
             last = i % group == group - 1 or i == len(sizes) - 1
-            loss, logits = self.step(batch.to(self.device), cases, generator, last)
+            loss, logits = self.step(batch, cases, generator, last)
             total += loss
-            seen.append((logits.cpu(), batch.target, batch.weight))
+            seen.append((logits, batch.target, batch.weight))  # fetched at the end: a GPU is not waited for
         self._share_buffers()
         logits, targets, weight = self._gathered(seen)
         mean = float(self.accelerator.reduce(total)) / sum(sizes)
@@ -187,17 +188,18 @@ class Trainer:
         self.model.eval()
         found: list[tuple[Tensor, Tensor, Tensor]] = []
         with torch.inference_mode(), self.accelerator.autocast():
-            for batch in self._loader(self.job.plain, self._batches(rows, shuffle=False)):
-                logits = self.model(batch.to(self.device).inputs).float().cpu()
-                found.append((batch.index, logits, batch.target))
+            for batch in self._loaded(self.job.plain, self._batches(rows, shuffle=False)):
+                assert batch.target is not None
+                found.append((batch.index, self.model(batch.inputs).float(), batch.target))
         index, logits, targets = self._gathered(found)
         place = {int(row): i for i, row in enumerate(index)}  # rows that fill up a share are met twice
         order = torch.tensor([place[int(row)] for row in rows])
         return logits[order], targets[order]
 
     def _gathered(self, found: list[tuple[Tensor, Tensor, Tensor]]) -> list[Tensor]:
-        """The batches of all processes joined, each of the three kinds of tensor."""
-        everywhere = gather_object(found) if self.accelerator.num_processes > 1 else found
+        """The batches of all processes joined on the CPU, each of the three kinds of tensor."""
+        own = [torch.cat([f[k] for f in found]).cpu() for k in (0, 1, 2)]
+        everywhere = gather_object([own]) if self.accelerator.num_processes > 1 else [own]
         return [torch.cat([f[k] for f in everywhere]) for k in (0, 1, 2)]
 
     def _share_buffers(self) -> None:
@@ -223,8 +225,11 @@ class Trainer:
         rank, of = self.accelerator.process_index, self.accelerator.num_processes
         return Batches(rows, self.config.batch_size, shuffle=shuffle, seed=self.job.seed, rank=rank, of=of)
 
-    def _loader(self, data: CaseDataset, batches: Batches) -> DataLoader[Any]:
-        return DataLoader(data, batch_sampler=batches, collate_fn=self.collate, num_workers=self.config.workers)
+    def _loaded(self, data: CaseDataset, batches: Batches) -> Iterator[Batch]:
+        loader: DataLoader[Any] = DataLoader(
+            data, batch_sampler=batches, collate_fn=self.collate, num_workers=self.config.workers
+        )
+        return to_device(loader, self.device)
 
     def _stalled(self, history: list[dict[str, float]]) -> bool:
         values = [h[f"val_{self.metric}"] for h in history]
