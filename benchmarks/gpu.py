@@ -191,18 +191,17 @@ def main(cases: int) -> None:
             command = [sys.executable, "-m", "benchmarks.gpu", str(cases), scratch, part]
             return json.loads(subprocess.run(command, env=own, stdout=subprocess.PIPE, check=True).stdout)
 
-        gpu, cpu = (measured("plain", gpu=on) for on in (True, False))
-        drawn, curves = ([torch.tensor(found.pop(k)) for found in (gpu, cpu)] for k in ("logits", "curve"))
-        same = {"largest_logit_difference": (drawn[0] - drawn[1]).abs().max()}
-        same |= dict(zip(CURVE, (curves[0] - curves[1]).abs().amax(dim=0)))
-        figures: dict[str, Any] = {
-            "cases": cases,
-            "processors": os.cpu_count(),
-            "apart": {k: float(v) for k, v in same.items()},
-            "curves": {"columns": CURVE, "gpu": curves[0].tolist(), "cpu": curves[1].tolist()},
-            "gpu": gpu,
-            "cpu": cpu,
-        }
+        gpu = measured("plain", gpu=True)
+        drawn, curves = [torch.tensor(gpu.pop("logits"))], [torch.tensor(gpu.pop("curve"))]
+        figures: dict[str, Any] = {"cases": cases, "processors": os.cpu_count(), "gpu": gpu}
+        save("gpu", figures)
+        cpu = measured("plain", gpu=False)
+        drawn.append(torch.tensor(cpu.pop("logits")))
+        curves.append(torch.tensor(cpu.pop("curve")))
+        apart = dict(zip(CURVE, (curves[0] - curves[1]).abs().amax(dim=0).tolist()))
+        apart["logit"] = float((drawn[0] - drawn[1]).abs().max())
+        curve_of = {"columns": CURVE, "gpu": curves[0].tolist(), "cpu": curves[1].tolist()}
+        figures |= {"largest_difference": apart, "curves": curve_of, "cpu": cpu}
         save("gpu", figures)
         for precision in ("float32", "bf16"):
             figures["gpu"] |= {f"{k} compiled": v for k, v in measured(precision, gpu=True).items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -279,6 +280,32 @@ def test_a_lecture_is_imported_by_its_path_and_a_fault_is_told(environment: dict
     at.run()
     assert "**1** lectures, **0** questions" in at.caption[1].value
     assert at.button(key="open_course").disabled
+    assert at.button(key="take_out").disabled
+    at.checkbox(key="sure lecture-3").check().run()
+    at.button(key="take_out").click().run()
+    assert "lecture-3 is no part of the course any more" in fine(at).success[0].value
+    assert "**0** lectures" in at.caption[1].value
+    assert "take_out" not in [b.key for b in fine(at.run()).button]
+    assert (Path(environment["POLYFUSE_SAMPLES"]) / "lectures/lecture-3.mp4").is_file()  # not the course's own
+
+
+def test_a_lecture_takes_its_uploaded_video_along_but_not_one_that_another_plays(
+    folder: CourseFolder, tmp_path: Path
+) -> None:
+    course = CourseFolder(tmp_path / "course")
+    (course.folder / "videos").mkdir(parents=True)
+    video = course.folder / "videos" / "talk.mp4"
+    video.write_bytes(b"a video")
+    for name in ("one", "two"):
+        shutil.copytree(folder.lectures()[0], course.folder / "lectures" / name)
+        file = course.folder / "lectures" / name / "lecture.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"video": str(video)}))
+    course.remove_lecture("one")
+    assert video.is_file()
+    course.remove_lecture("two")
+    assert not video.exists()
+    with pytest.raises(ConfigError, match="unknown lecture 'two'"):
+        course.remove_lecture("two")
 
 
 def test_the_sample_course_is_not_written_over() -> None:

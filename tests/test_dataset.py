@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,10 @@ from PIL import Image
 from small import config, experiment, table
 
 from core.cache import FeatureCache
-from core.dataset import Batches, CaseDataset, Collate
+from core.dataset import Batches, CaseDataset, Collate, to_device
 from core.errors import FileError
 from core.manifest import Manifest
+from core.schema import Batch, Encoded
 from core.view import build_views
 
 
@@ -125,3 +127,26 @@ def test_an_unreadable_file_is_named_with_its_case_and_never_replaced(tmp_path: 
         CaseDataset(manifest, views)[2]
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(path.parent / "00002.png")
     assert CaseDataset(manifest, views)[2].views["image"].shape == (1, 1, 16, 16)
+
+
+def test_reading_ahead_keeps_the_order_and_the_error() -> None:
+    """A device that is no CPU is read for in a thread; the meta device stands for a GPU, it holds shapes alone."""
+
+    def batches() -> Iterator[Batch]:
+        for i in range(5):
+            yield Batch(
+                [str(i)],
+                {"x": Encoded(torch.zeros(1, i + 1), torch.ones(1, i + 1))},
+                None,
+                torch.ones(1),
+                torch.ones(1),
+            )
+        raise FileError("case 'five', image: cannot be read")
+
+    found = to_device(batches(), torch.device("meta"))
+    met = [next(found) for _ in range(4)]
+    assert [b.ids for b in met] == [["0"], ["1"], ["2"], ["3"]]
+    assert [tuple(b.inputs["x"].tokens.shape) for b in met] == [(1, 1), (1, 2), (1, 3), (1, 4)]
+    assert met[0].inputs["x"].tokens.device.type == "meta"
+    with pytest.raises(FileError, match="case 'five', image: cannot be read"):
+        list(found)

@@ -43,6 +43,7 @@ def show() -> None:
     lectures, answers, records = st.tabs(["1 · Lectures", "2 · Questions and answers", "3 · Records"])
     with lectures, PAGES.boundary():
         _lecture(folder)
+        _take_out(folder)
     with answers, PAGES.boundary():
         _answers(folder)
     with records, PAGES.boundary():
@@ -108,6 +109,20 @@ def _lecture(folder: CourseFolder) -> None:
         st.caption(f":material/info: {ui.escape(note)}")
     if rejected is not None and rejected.is_file():
         _aside(pd.read_csv(rejected, dtype=str, keep_default_na=False))
+
+
+def _take_out(folder: CourseFolder) -> None:
+    """Lectures of the course, to be deleted."""
+    names = [f.name for f in folder.lectures()]
+    if not names:
+        return
+    with st.expander("Take a lecture out", icon=":material/delete:"):
+        left, right = st.columns([2, 1], vertical_alignment="bottom")
+        name = left.selectbox("Lecture", names, key="lecture_out")
+        sure = left.checkbox("Delete its index, and its video where it was uploaded here", key=f"sure {name}")
+        if right.button("Take it out", disabled=not sure, key="take_out"):
+            folder.remove_lecture(name)
+            st.success(ui.escape(f"{name} is no part of the course any more; records of it stay."))
 
 
 def _keep(folder: CourseFolder, video: Any) -> Path:

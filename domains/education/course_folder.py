@@ -8,6 +8,7 @@ course.json                  what is to be told of it: whether it is synthetic, 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,10 @@ from typing import Any
 
 import pandas as pd
 
-from core.errors import FileError
+from core.errors import FileError, unknown
 from domains.education.course import Course
 from domains.education.join_tables import SHARES
+from domains.education.lecture import Lecture
 from domains.education.review_queue import ReviewQueue
 
 TABLES = ("questions", "answers", "events", "enrolments", "work", "scores")
@@ -37,6 +39,21 @@ class CourseFolder:
     def lectures(self) -> list[Path]:
         """The indexed lectures in order of their names."""
         return sorted(f.parent for f in self.folder.glob("lectures/*/lecture.json"))
+
+    def remove_lecture(self, name: str) -> None:
+        """Delete the index of a lecture and, where it was uploaded to this course, its video; records of it stay.
+
+        Raises:
+            ConfigError: if the course has no lecture of that name.
+        """
+        place = next((f for f in self.lectures() if f.name == name), None)
+        if place is None:
+            raise unknown("lecture", name, [f.name for f in self.lectures()])
+        video, own = Lecture.open(place).video, (self.folder / "videos").resolve()
+        shutil.rmtree(place)
+        shared = any(Lecture.open(other).video == video for other in self.lectures())
+        if video.parent == own and not shared:
+            video.unlink(missing_ok=True)
 
     def table(self, name: str) -> pd.DataFrame | None:
         """A table, every cell as text; None where the course has none."""

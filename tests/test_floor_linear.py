@@ -1,14 +1,15 @@
-"""The floor's inner folds keep groups whole, so that strength and tree input are judged on new groups."""
+"""The linear floor: its inner folds keep groups whole, and few rows are solved as many are."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import scipy.sparse as sp
 
 from core.config import TargetConfig
 from core.floor.features import Block
 from core.floor.linear import Linear, inner_folds
-from core.schema import Signature
+from core.schema import Signature, TargetKind
 from core.targets import Target
 
 
@@ -39,3 +40,22 @@ def test_what_only_names_the_group_asks_for_a_weaker_model() -> None:
     blocks = [Block("table", 0, Signature((60,)))]
     known, new = (Linear.fit(target, blocks, rows, y, groups=g) for g in (None, groups))
     assert new.strength < known.strength
+
+
+@pytest.mark.parametrize("kind", list(TargetKind))
+def test_few_rows_with_many_columns_give_what_the_whole_problem_gives(kind: TargetKind) -> None:
+    """The same minimum in coordinates along the rows: optimality checked on the gradient of the whole problem."""
+    draw = np.random.default_rng(1)
+    rows = sp.csr_matrix(draw.normal(size=(30, 200)) / 14)
+    told = {
+        TargetKind.LABEL: [("a", "b", "c")[v] for v in draw.integers(0, 3, 30)],
+        TargetKind.LABELS: [("a", "b") if v else ("b",) for v in draw.integers(0, 2, 30)],
+        TargetKind.GRADE: [str(v) for v in draw.integers(0, 3, 30)],
+        TargetKind.NUMBER: [float(v) for v in draw.normal(size=30)],
+    }[kind]
+    target = Target.fit(TargetConfig("y", kind), told)
+    model = Linear.fit(target, [Block("x", 0, Signature((199,)))], rows, target.encode(told).numpy(), strength=2.0)
+    wide = sp.vstack([rows] * 8).tocsr()  # eight times the rows: too many for the short way, each an eighth as strong
+    y = np.concatenate([target.encode(told).numpy()] * 8)
+    whole = Linear.fit(target, model.blocks, wide, y, strength=2.0 / 8)
+    np.testing.assert_allclose(model.scores(rows), whole.scores(rows), atol=2e-3)
