@@ -90,8 +90,8 @@ def check_modality(found: str, allowed: Sequence[str] | None, where: str) -> Non
     """
     if allowed is not None and found not in allowed:
         raise FileError(
-            f"{where}: the DICOM tag Modality says {found or 'nothing'}, expected {' or '.join(allowed)}; "
-            f"give such a scan, or name {found or 'it'} in allow_modality to read its values as they are"
+            f"{where}: the DICOM tag Modality says {found or 'nothing'}, expected {' or '.join(allowed)}, whose values "
+            f"mean something else; give such a scan (a model trained with others in allow_modality reads those)"
         )
 
 
