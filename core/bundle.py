@@ -34,6 +34,7 @@ from core.evaluation.patterns import Calibration, apply_temperatures
 from core.evaluation.scope import Scope
 from core.floor.fit import floor_blocks, floor_views
 from core.floor.forest import Forest
+from core.floor.late import Late
 from core.floor.linear import Linear
 from core.floor.trees import Trees
 from core.schema import TargetKind
@@ -42,7 +43,7 @@ from core.targets import Target
 from core.view import View, build_views
 
 FORMAT = 1
-_FLOORS: dict[str, type[Linear] | type[Trees] | type[Forest]] = {c.kind: c for c in (Linear, Trees, Forest)}
+_FLOORS: dict[str, type[Linear | Trees | Forest | Late]] = {c.kind: c for c in (Linear, Trees, Forest, Late)}
 _ALLOWED = {".json", ".safetensors", ".md", ".txt", ".csv"}
 
 

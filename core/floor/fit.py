@@ -13,6 +13,7 @@ from core.config import ExperimentConfig, ViewConfig
 from core.dataset import CaseDataset, Collate
 from core.floor.features import Block, blocks_of, matrix
 from core.floor.forest import Forest
+from core.floor.late import Late
 from core.floor.linear import Linear, unscale
 from core.floor.tree_input import TreeInput
 from core.floor.trees import Trees
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 50_000  # the floor holds its rows in memory, so a larger table is sampled
 MOST_CLASSES = 20  # a tree for each class and round, a value for each class and leaf: more takes too long
-Floor = Linear | Trees | Forest
+Floor = Linear | Trees | Forest | Late
 _Held: TypeAlias = tuple[np.ndarray, list[tuple[Floor, np.ndarray]]]
 
 
@@ -54,7 +55,10 @@ def floor_blocks(config: ExperimentConfig, views: dict[str, View]) -> list[Block
 
 
 def fit_floor(experiment: Experiment) -> list[FittedFloor]:
-    """Linear, boosted and forest floor, each with its answers on the held-out rows; none without readable views."""
+    """Linear, boosted, forest and, of few rows, late floor, each with its answers on the held-out rows.
+
+    None without readable views.
+    """
     blocks = floor_blocks(experiment.config, experiment.views)
     if not blocks:
         return []
@@ -87,7 +91,7 @@ def _out_of_fold(
         experiment.config.seed,
     )
     outputs = len(experiment.target.classes) or 1
-    held: list[_Held] = [(np.full((len(experiment.held), outputs), np.nan), []) for _ in range(3)]
+    held: list[_Held] = [(np.full((len(experiment.held), outputs), np.nan), []) for _ in range(4)]
     for f, (a, b) in enumerate(parts):
         experiment.progress("floor", f, len(parts))
         at = np.array([place[rows[r]] for r in b])
@@ -136,11 +140,14 @@ def _fit(
         return [linear]
     reads = TreeInput.choose(linear, x[1])
     rows = reads.join(x[1], reads.out_of_fold(x[0], y, seed, groups))
-    return [linear, Trees.fit(target, reads, rows, y, seed), Forest.fit(target, reads, rows, y, seed)]
+    found: list[Floor] = [linear, Trees.fit(target, reads, rows, y, seed), Forest.fit(target, reads, rows, y, seed)]
+    if Late.suits(target, blocks, len(experiment.fitted_on)):
+        found.append(Late.fit(target, blocks, x[0], y, seed, groups))
+    return found
 
 
 def _scores(model: Floor, x: tuple[sp.csr_matrix, sp.csr_matrix]) -> np.ndarray:
-    if isinstance(model, Linear):
+    if isinstance(model, Linear | Late):
         return model.scores(x[0])
     return model.scores(model.reads.join(x[1], model.reads.linear.scores(x[0])))
 

@@ -115,7 +115,7 @@ print(model.evaluate(table, root=TABLE.parent, split="test").text())
 ## 4. Fused against each kind of data alone
 
 The test rows are few, so the whole study is done three times, on thirds of the patients that the models did not see.
-All variants answer the same cases; the last column is paired. The floor (linear, trees, forest) sees the same features
+All variants answer the same cases; the last column is paired. The floor (cheap models) sees the same features
 of all kinds and costs seconds. Where it wins, use it: `fit(out=folder)` saves it too, as `floor/`.
 """
 
