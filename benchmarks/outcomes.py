@@ -40,4 +40,5 @@ def measure(folder, target: str) -> dict:
 
 if __name__ == "__main__":
     medical = public_data("medical")
-    save("outcomes", {target: measure(medical, target) for target in sys.argv[1:] or ["survival", "went_icu"]})
+    for target in sys.argv[1:] or ["survival", "went_icu"]:
+        save(f"outcomes_{target}", {target: measure(medical, target)})
