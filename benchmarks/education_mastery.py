@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks.report import public_data, save, timed
 from core.evaluation.calibration import expected_calibration_error
-from core.evaluation.intervals import resamples
+from core.evaluation.intervals import Resamples
 from core.progress import silent
 from domains.education.mastery import EXPERTS, Mastery
 from domains.education.mastery_net import NetOptions
@@ -65,7 +65,7 @@ def _say(stage: str, done: int, total: int, told: dict | None = None) -> None:
 
 
 def figures(y: np.ndarray, p: np.ndarray, students: list[str], each: np.ndarray) -> dict[str, object]:
-    drawn = [roc_auc_score(y[s], p[s]) for s in resamples(len(y), students, 200)]
+    drawn = [roc_auc_score(y[s], p[s]) for s in Resamples(len(y), students, 200)]
     return {
         "answers": len(y),
         "auc": round(float(roc_auc_score(y, p)), 4),

@@ -22,7 +22,7 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks.report import RESULTS, public_data, save
 from core.evaluation.calibration import expected_calibration_error
-from core.evaluation.intervals import resamples
+from core.evaluation.intervals import Resamples
 from core.progress import silent
 from domains.education import risk_recipe
 from domains.education.risk import EarlyWarning, by_time, read_tables
@@ -65,7 +65,7 @@ def floor(folder: Path, day: int, ids: pd.Series) -> np.ndarray:
 
 
 def measures(y: np.ndarray, risk: np.ndarray) -> dict[str, object]:
-    drawn = [roc_auc_score(y[s], risk[s]) for s in resamples(len(y), None, 300)]
+    drawn = [roc_auc_score(y[s], risk[s]) for s in Resamples(len(y), None, 300)]
     return {
         "learners": len(y),
         "auc": round(float(roc_auc_score(y, risk)), 4),

@@ -20,7 +20,7 @@ from benchmarks.report import public_data, save, timed
 from core.bundle import Bundle
 from core.config import ExperimentConfig, TableConfig, TargetConfig
 from core.dataset import CaseDataset, Collate
-from core.evaluation.intervals import resamples
+from core.evaluation.intervals import Resamples
 from core.experiment import Experiment
 from core.manifest import Manifest
 from core.recipes import Columns, build_config
@@ -79,7 +79,7 @@ def digits(seeds: int) -> dict[str, Any]:
 
 def _told(found: dict[str, np.ndarray]) -> dict[str, Any]:
     """Accuracy with 6 … 1 views, its mean as the area, and the paired interval of the area's lead over "nothing"."""
-    samples = resamples(found["nothing"].shape[1], None, 300)
+    samples = Resamples(found["nothing"].shape[1], None, 300)
     base = found["nothing"].mean(axis=0)  # (N,)
     told = {}
     for name, hits in found.items():

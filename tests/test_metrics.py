@@ -11,7 +11,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 from core.errors import ConfigError
 from core.evaluation.calibration import expected_calibration_error, fit_temperature, temper
 from core.evaluation.conformal import fit_threshold, prediction_set
-from core.evaluation.intervals import interval, resamples
+from core.evaluation.intervals import Resamples, interval
 from core.metrics import score, scores
 from core.schema import TargetKind
 
@@ -126,7 +126,7 @@ def test_conformal_sets_cover_as_promised(coverage: float) -> None:
 @given(st.integers(1, 30), st.integers(1, 5))
 def test_groups_are_drawn_whole(cases: int, groups: int) -> None:
     names = [f"g{i % groups}" if i % 3 else None for i in range(cases)]
-    for rows in resamples(cases, names, 5):
+    for rows in Resamples(cases, names, 5):
         for name in {n for n in names if n}:
             members = [i for i, n in enumerate(names) if n == name]
             counts = {int((rows == i).sum()) for i in members}
@@ -142,3 +142,13 @@ def test_intervals_hold_the_figure_and_a_paired_difference_is_narrow() -> None:
     assert low < score(LABEL, "accuracy", y, answers) < high
     assert 0.05 < high - low < 0.15
     assert interval(LABEL, "accuracy", y, answers, against=answers) == (0, 0)
+
+
+def test_resamples_are_drawn_alike_each_time_and_the_whole_comes_first() -> None:
+    for groups in (None, ["a", "b", "b", None, "c"]):
+        drawn = Resamples(5, groups, 4, seed=3, whole=True)
+        first, again = list(drawn), list(drawn)
+        assert len(first) == len(drawn) == 5
+        assert all((a == b).all() for a, b in zip(first, again))
+        assert first[0].tolist() == [0, 1, 2, 3, 4]
+        assert not all((a == first[1]).all() for a in first[2:] if len(a) == len(first[1]))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from core.evaluation.intervals import ends_of, resamples, share_interval
+from core.evaluation.intervals import Resamples, ends_of, share_interval
 from core.schema import Prediction
 
 SHARES = np.linspace(0.05, 1.0, 20)  # of the cases that are answered, along the curve
@@ -56,7 +56,7 @@ def abstention_figures(
     if not len(y):
         return {}
     sure, wrong = answers.max(axis=1), (answers.argmax(axis=1) != y).astype(float)
-    drawn = [np.arange(len(y)), *resamples(len(y), groups, _TIMES)]
+    drawn = Resamples(len(y), groups, _TIMES, whole=True)
     curves = np.array([_curve(sure[rows], wrong[rows]) for rows in drawn])  # (R, shares)
     named = {"answered": [1 - referred[rows].mean() for rows in drawn]}
     named["error"] = [_mean(wrong[rows][~referred[rows]]) for rows in drawn]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -10,16 +10,36 @@ from core.metrics import score
 from core.schema import TargetKind
 
 
-def resamples(cases: int, groups: Sequence[str | None] | None, times: int, seed: int = 0) -> list[np.ndarray]:
-    """Row numbers of each bootstrap sample; rows of a group come together, rows without one alone."""
-    rng = np.random.default_rng(seed)
-    if groups is None or all(g is None for g in groups):
-        return [rng.integers(0, cases, cases).astype(np.int32) for _ in range(times)]  # half the memory of a long table
-    members: dict[object, list[int]] = {}
-    for i, group in enumerate(groups):
-        members.setdefault(i if group is None else group, []).append(i)
-    blocks = [np.asarray(rows, dtype=np.int32) for rows in members.values()]
-    return [np.concatenate([blocks[b] for b in rng.integers(0, len(blocks), len(blocks))]) for _ in range(times)]
+class Resamples:
+    """Row numbers of each of ``times`` bootstrap samples; rows of a group come together, rows without one alone.
+
+    They are drawn anew, and alike, whenever they are gone through: of a long table they are not held at once. With
+    ``whole`` all rows as they are come first, one more.
+    """
+
+    def __init__(
+        self, cases: int, groups: Sequence[str | None] | None, times: int, seed: int = 0, whole: bool = False
+    ) -> None:
+        self.cases, self.times, self.seed, self.whole = cases, times, seed, whole
+        self.blocks: list[np.ndarray] = []
+        if groups is not None and any(g is not None for g in groups):
+            members: dict[object, list[int]] = {}
+            for i, group in enumerate(groups):
+                members.setdefault(i if group is None else group, []).append(i)
+            self.blocks = [np.asarray(rows, dtype=np.int32) for rows in members.values()]
+
+    def __len__(self) -> int:
+        return self.times + self.whole
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        rng, many = np.random.default_rng(self.seed), len(self.blocks)
+        if self.whole:
+            yield np.arange(self.cases)
+        for _ in range(self.times):
+            if many:
+                yield np.concatenate([self.blocks[b] for b in rng.integers(0, many, many)])
+            else:
+                yield rng.integers(0, self.cases, self.cases)
 
 
 def ends_of(drawn: Sequence[float] | np.ndarray) -> tuple[float, float]:
@@ -46,7 +66,7 @@ def interval(
 ) -> tuple[float, float]:
     """The 95 % interval of a metric, or with ``against`` of its lead over a second model on the same cases (paired)."""
     found = []
-    for rows in resamples(len(y), groups, times):
+    for rows in Resamples(len(y), groups, times):
         value = score(kind, metric, y[rows], answers[rows])
         found.append(value if against is None else value - score(kind, metric, y[rows], against[rows]))
     return ends_of(found)

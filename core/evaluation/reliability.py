@@ -14,11 +14,12 @@ Letters: N cases, k probabilities judged a case, n = N k, R resamples; row 0 of 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from core.evaluation.intervals import resamples, share_interval
+from core.evaluation.intervals import Resamples, share_interval
 from core.schema import TargetKind
 
 BINS, FINE, TIMES = 10, 15, 200  # bins of the diagram and of the calibration error, resamples
@@ -39,11 +40,11 @@ def calibration_figures(
     if kind is TargetKind.NUMBER or not len(y):
         return {}
     top, odds, squares = _answered(kind, y, answers), _recalibrated(kind, y, answers), _squares(kind, y, answers)
-    drawn = [np.arange(len(y)), *resamples(len(y), groups, TIMES)]
+    drawn = iter(Resamples(len(y), groups, TIMES, whole=True))
     step = max(_AT_ONCE // max(len(top[0]), 1), 1)
     parts: dict[str, list[np.ndarray]] = {}
-    for start in range(0, len(drawn), step):
-        weight = np.stack([np.bincount(rows, minlength=len(y)) for rows in drawn[start : start + step]])  # (R, N)
+    while some := [np.bincount(rows, minlength=len(y)) for rows in islice(drawn, step)]:
+        weight = np.stack(some)  # (R, N)
         for name, values in _figures(weight.astype(float), top, odds, squares).items():
             parts.setdefault(name, []).append(values)
     all_of = {name: np.concatenate(values) for name, values in parts.items()}

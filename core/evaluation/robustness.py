@@ -21,7 +21,7 @@ from core.damage import Damage, check_names, damages_of
 from core.damage.apply import Surroundings, damaged
 from core.errors import ConfigError, unknown
 from core.evaluation.curves import FUSED, Missing, Ruler, Stress
-from core.evaluation.intervals import interval, resamples
+from core.evaluation.intervals import Resamples, interval
 from core.evaluation.probe import Probe, Views
 from core.manifest import Manifest
 from core.metrics import known_metric, score
@@ -72,7 +72,7 @@ def stress(
     plan = [(m.name, d) for m in bundle.config.modalities for d in damages_of(m.kind, damages)]
     clean, hurt = run.ask(plan, progress)
     y = bundle.ensemble.target.decoded(bundle.ensemble.target.encode([manifest.targets[i] for i in rows]))
-    samples = resamples(len(rows), [manifest.groups[i] for i in rows], TIMES, seed)
+    samples = Resamples(len(rows), [manifest.groups[i] for i in rows], TIMES, seed)
     ruler = Ruler(kind, name, y, samples)
     curves = []
     for (modality, damage), found in zip(plan, hurt):
