@@ -66,7 +66,6 @@ def blank(x: Tensor, mask: Tensor) -> Tensor:
     return x.masked_fill(~mask.reshape(*mask.shape, *[1] * (x.ndim - 2)), 0)
 
 
-@torch.compiler.disable  # how many are real is known only when it runs: compiled networks stop around it
 def scatter(items: Tensor, mask: Tensor) -> Tensor:
     """Features of the N real items (N, …) to their places in (B, T, …); zeros elsewhere."""
     return items.new_zeros((*mask.shape, *items.shape[1:])).index_put((mask,), items)

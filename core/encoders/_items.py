@@ -42,7 +42,6 @@ def colour_channels(name: str, signature: Signature) -> int:
     return channels
 
 
-@torch.compiler.disable  # as in core.nn.scatter
 def real_items(x: Tensor, mask: Tensor, dims: int) -> Tensor:
     """(B, T, C, *space), (B, T) -> (N * S, C, *space) without padding; slices become items where space has one more."""
     items = x[mask]  # (N, C, *space)
@@ -61,7 +60,6 @@ def in_chunks(network: Callable[[Tensor], Tensor], items: Tensor, size: int = 32
     return torch.cat([network(part) for part in items.split(size)])
 
 
-@torch.compiler.disable
 def to_tokens(maps: Tensor, mask: Tensor, tokens: str = "pooled") -> Encoded:
     """Maps (N * S, D, *grid) of real items to tokens (B, T * S, D), their mean, or every cell (B, T * S * G, D)."""
     flat = maps.flatten(2).transpose(1, 2) if maps.ndim > 2 else maps[:, None]  # (N * S, G, D)
