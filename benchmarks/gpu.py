@@ -4,7 +4,7 @@
 
 same     one model's logits on both devices, and the curve of one run of training on both (no dropout, no tf32)
 small    the preset ``fast`` over image, volume, text, sound and a table
-large    VGG16, a 3D ResNet-10 and a Transformer trained from scratch on the same cases
+large    VGG16, a 3D ResNet-18 and a Transformer trained from scratch on the same cases
 frozen   features of a VGG16 that is not trained, as a first run computes them
 
 Without a GPU it says so and measures nothing. CPU figures are of the same machine, all its cores, in a process of its
@@ -43,10 +43,11 @@ from core.training.fit import Job, Trainer
 KINDS = ("image", "volume", "text", "audio", "tabular")
 LARGE = {
     "image": ViewConfig("vgg16", {"pool": True, "batch_norm": True}, {"size": 128}),
-    "volume": ViewConfig("monai_net", {"architecture": "resnet10"}, {"size": [32, 64, 64], "spacing": None}),
-    "text": ViewConfig("transformer", {"layers": 2}, {"tokens": "words"}),
+    "volume": ViewConfig("monai_net", {"architecture": "resnet18"}, {"size": [32, 64, 64], "spacing": None}),
+    "text": ViewConfig("transformer", {"layers": 4}, {"tokens": "words"}),
 }
 CURVE = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
+ROWS_ON_CPU = {"small": 448, "large": 64}  # of an epoch: enough to see its speed
 MEMORY = 2**34  # every case stays in memory: the devices are compared, not the disk
 
 
@@ -169,15 +170,15 @@ def on_this_device(folder: Path, cases: int, part: str) -> dict[str, Any]:
         found |= {"logits": logits(one), "curve": curve(one)}
         torch.backends.cudnn.allow_tf32 = True  # torch's default
         found["frozen"] = frozen(folder)
-    for size in ("small", "large") if part == "plain" else ("large",):
+    ways = [("large", part)]  # networks and precisions
+    if part == "plain":
+        ways = [(size, precision) for size in ROWS_ON_CPU for precision in ("float32", "bf16")[: 1 + gpu]]
+    for size, precision in ways:
         one = experiment(folder, cases, size)
-        data, rows = CaseDataset(one.manifest, one.views, memory=MEMORY), {"small": 448, "large": 64}[size]
-        for precision in (
-            ("float32", "bf16") if gpu and part == "plain" else ("float32",) if part == "plain" else (part,)
-        ):
-            options = {"precision": precision, "compile": part != "plain"}
-            speed = train_speed(one, data, 640, 6, **options) if gpu else train_speed(one, data, rows, 1, **options)
-            found[f"{size} {precision}"] = speed
+        data = CaseDataset(one.manifest, one.views, memory=MEMORY)
+        rows, epochs = (640, 6) if gpu else (ROWS_ON_CPU[size], 1)
+        speed = train_speed(one, data, rows, epochs, precision=precision, compile=part != "plain")
+        found[f"{size} {precision}"] = speed
     return found
 
 

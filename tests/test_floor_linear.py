@@ -44,7 +44,7 @@ def test_what_only_names_the_group_asks_for_a_weaker_model() -> None:
 
 @pytest.mark.parametrize("kind", list(TargetKind))
 def test_few_rows_with_many_columns_give_what_the_whole_problem_gives(kind: TargetKind) -> None:
-    """The same minimum in coordinates along the rows: optimality checked on the gradient of the whole problem."""
+    """The same rows eight times over, each an eighth as strong, have the same minimum and are solved the long way."""
     draw = np.random.default_rng(1)
     rows = sp.csr_matrix(draw.normal(size=(30, 200)) / 14)
     told = {
@@ -55,7 +55,7 @@ def test_few_rows_with_many_columns_give_what_the_whole_problem_gives(kind: Targ
     }[kind]
     target = Target.fit(TargetConfig("y", kind), told)
     model = Linear.fit(target, [Block("x", 0, Signature((199,)))], rows, target.encode(told).numpy(), strength=2.0)
-    wide = sp.vstack([rows] * 8).tocsr()  # eight times the rows: too many for the short way, each an eighth as strong
+    wide = sp.vstack([rows] * 8).tocsr()
     y = np.concatenate([target.encode(told).numpy()] * 8)
     whole = Linear.fit(target, model.blocks, wide, y, strength=2.0 / 8)
     np.testing.assert_allclose(model.scores(rows), whole.scores(rows), atol=2e-3)

@@ -56,11 +56,13 @@ def abstention_figures(
     if not len(y):
         return {}
     sure, wrong = answers.max(axis=1), (answers.argmax(axis=1) != y).astype(float)
-    drawn = Resamples(len(y), groups, _TIMES, whole=True)
-    curves = np.array([_curve(sure[rows], wrong[rows]) for rows in drawn])  # (R, shares)
-    named = {"answered": [1 - referred[rows].mean() for rows in drawn]}
-    named["error"] = [_mean(wrong[rows][~referred[rows]]) for rows in drawn]
-    named["error_of_all"] = [wrong[rows].mean() for rows in drawn]
+    drawn, named = list[np.ndarray](), {name: list[float]() for name in ("answered", "error", "error_of_all")}
+    for rows in Resamples(len(y), groups, _TIMES, whole=True):
+        drawn.append(_curve(sure[rows], wrong[rows]))
+        named["answered"].append(1 - referred[rows].mean())
+        named["error"].append(_mean(wrong[rows][~referred[rows]]))
+        named["error_of_all"].append(wrong[rows].mean())
+    curves = np.array(drawn)  # (R, shares)
     named["area"] = curves.mean(axis=1).tolist()
     known = {name: np.array(values) for name, values in named.items() if np.isfinite(values[0])}
     low, high = np.quantile(curves[1:], [0.025, 0.975], axis=0)  # (shares,)
