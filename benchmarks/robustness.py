@@ -79,7 +79,7 @@ def digits(seeds: int) -> dict[str, Any]:
 
 def _told(found: dict[str, np.ndarray]) -> dict[str, Any]:
     """Accuracy with 6 … 1 views, its mean as the area, and the paired interval of the area's lead over "nothing"."""
-    samples = list(Resamples(found["nothing"].shape[1], None, 300))
+    samples = Resamples(found["nothing"].shape[1], None, 300)
     base = found["nothing"].mean(axis=0)  # (N,)
     told = {}
     for name, hits in found.items():

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from core.evaluation.intervals import ends_of
+from core.evaluation.intervals import Resamples, ends_of
 from core.metrics import score
 from core.schema import TargetKind
 
@@ -102,7 +102,7 @@ class Stress:
 class Ruler:
     """Measures answers on the same rows and the same bootstrap ``samples`` of them; what was measured once is kept."""
 
-    def __init__(self, kind: TargetKind, metric: str, y: np.ndarray, samples: Sequence[np.ndarray]) -> None:
+    def __init__(self, kind: TargetKind, metric: str, y: np.ndarray, samples: Resamples | Sequence[np.ndarray]) -> None:
         self.kind, self.metric, self.y, self.samples = kind, metric, y, samples
         self._known: dict[int, tuple[np.ndarray, float, np.ndarray]] = {}  # by array, which is kept with its figures
 

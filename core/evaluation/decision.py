@@ -70,11 +70,11 @@ def decision_curves(
         return []
     wanted = range(1, 2) if len(target.classes) == 2 and y.ndim == 1 else range(len(target.classes))
     truth = y == 1 if y.ndim == 2 else y[:, None] == np.arange(len(target.classes))  # (N, labels)
-    samples = list(Resamples(len(y), groups, TIMES))  # gone through for every label
+    samples = Resamples(len(y), groups, TIMES)
     return [_curve(target.classes[k], truth[:, k], answers[:, k], samples) for k in wanted]
 
 
-def _curve(label: str, truth: np.ndarray, p: np.ndarray, samples: Sequence[np.ndarray]) -> DecisionCurve:
+def _curve(label: str, truth: np.ndarray, p: np.ndarray, samples: Resamples) -> DecisionCurve:
     t = np.array(THRESHOLDS)
     worth = np.where(truth[:, None], 1.0, -t / (1 - t))  # (N, thresholds): of acting on a case
     acted = np.where(p[:, None] >= t, worth, 0.0)  # (N, thresholds)

@@ -9,12 +9,14 @@ import numpy as np
 from core.metrics import score
 from core.schema import TargetKind
 
+HELD = 2_000_000  # row numbers
+
 
 class Resamples:
     """Row numbers of each of ``times`` bootstrap samples; rows of a group come together, rows without one alone.
 
-    They are drawn anew, and alike, whenever they are gone through: of a long table they are not held at once. With
-    ``whole`` all rows as they are come first, one more.
+    Those of a long table are not held: they are drawn anew, and alike, whenever they are gone through. With ``whole``
+    all rows as they are come first, one more.
     """
 
     def __init__(
@@ -27,11 +29,19 @@ class Resamples:
             for i, group in enumerate(groups):
                 members.setdefault(i if group is None else group, []).append(i)
             self.blocks = [np.asarray(rows, dtype=np.int32) for rows in members.values()]
+        self._held: list[np.ndarray] | None = None
 
     def __len__(self) -> int:
         return self.times + self.whole
 
     def __iter__(self) -> Iterator[np.ndarray]:
+        if self.cases * len(self) > HELD:
+            return self._drawn()
+        if self._held is None:
+            self._held = list(self._drawn())
+        return iter(self._held)
+
+    def _drawn(self) -> Iterator[np.ndarray]:
         rng, many = np.random.default_rng(self.seed), len(self.blocks)
         if self.whole:
             yield np.arange(self.cases)
@@ -39,7 +49,7 @@ class Resamples:
             if many:
                 yield np.concatenate([self.blocks[b] for b in rng.integers(0, many, many)])
             else:
-                yield rng.integers(0, self.cases, self.cases)
+                yield rng.integers(0, self.cases, self.cases, dtype=np.int32)
 
 
 def ends_of(drawn: Sequence[float] | np.ndarray) -> tuple[float, float]:

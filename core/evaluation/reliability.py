@@ -24,7 +24,7 @@ from core.schema import TargetKind
 
 BINS, FINE, TIMES = 10, 15, 200  # bins of the diagram and of the calibration error, resamples
 _STEPS, _STEEPEST = 30, 50.0  # of Newton's method; a slope beyond is that of cases which are told apart completely
-_AT_ONCE = 2_000_000  # numbers of one (R, n) array
+_AT_ONCE = 250_000  # numbers of one (R, n) array
 Judged: TypeAlias = tuple[np.ndarray, np.ndarray]  # how sure and whether right, (n,) each
 
 

@@ -72,7 +72,7 @@ def stress(
     plan = [(m.name, d) for m in bundle.config.modalities for d in damages_of(m.kind, damages)]
     clean, hurt = run.ask(plan, progress)
     y = bundle.ensemble.target.decoded(bundle.ensemble.target.encode([manifest.targets[i] for i in rows]))
-    samples = list(Resamples(len(rows), [manifest.groups[i] for i in rows], TIMES, seed))
+    samples = Resamples(len(rows), [manifest.groups[i] for i in rows], TIMES, seed)
     ruler = Ruler(kind, name, y, samples)
     curves = []
     for (modality, damage), found in zip(plan, hurt):

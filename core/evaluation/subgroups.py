@@ -88,7 +88,7 @@ def subgroups(
     least: int = LEAST,
 ) -> list[Subgroup]:
     """The groups of every column in ``by``, the lowest first figure first; ``y`` and ``answers`` are of these rows."""
-    samples = list(Resamples(len(rows), [manifest.groups[i] for i in rows], TIMES))
+    samples = Resamples(len(rows), [manifest.groups[i] for i in rows], TIMES)
     found = []
     for one in by:
         named = np.array(_named(_cells(manifest, one.column, rows), one.cuts), dtype=object)
@@ -140,7 +140,7 @@ def _measured(
     kind: TargetKind,
     y: np.ndarray,
     answers: np.ndarray,
-    samples: Sequence[np.ndarray],
+    samples: Resamples,
     column: str,
     group: str,
     inside: np.ndarray,

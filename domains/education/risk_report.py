@@ -27,7 +27,7 @@ def at_capacity(y: np.ndarray, risk: np.ndarray, capacities: Sequence[int], time
     Each with a 95 % bootstrap interval over learners: ``precision_low``…; ``chance`` is the share of all at risk.
     """
     rows = []
-    samples = list(Resamples(len(y), None, times))
+    samples = Resamples(len(y), None, times)
     for capacity in capacities:
         drawn = np.array([_called(y[s], risk[s], capacity) for s in samples])  # (times, 2)
         low, high = np.nanquantile(drawn, [0.025, 0.975], axis=0)
@@ -63,7 +63,7 @@ def by_group(
 
 
 def _figures(y: np.ndarray, risk: np.ndarray, called: np.ndarray, times: int = 300) -> dict[str, float]:
-    samples = list(Resamples(len(y), None, times))
+    samples = Resamples(len(y), None, times)
     found: dict[str, float] = {}
     for name, measure in _MEASURES.items():
         found[name] = measure(y, risk, called)
