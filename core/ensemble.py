@@ -25,6 +25,8 @@ from core.targets import Target
 
 Pattern: TypeAlias = tuple[bool, ...]  # which modalities are present, in the order of the ensemble's
 
+PULL = 8.0  # of the weights towards equal ones, in the unit of the summed log loss
+
 
 class Expert(Protocol):
     """A trained model that answers with any subset of modalities."""
@@ -116,9 +118,11 @@ class Ensemble:
 
 
 def learn_weights(kind: TargetKind, y: np.ndarray, answers: Sequence[np.ndarray]) -> np.ndarray:
-    """Weights ≥ 0 that add up to 1 and minimise the loss of the averaged held-out answers (E arrays (N, classes)).
+    """Weights ≥ 0 that add up to 1, for the averaged held-out answers (E arrays (N, classes)) to have the least loss.
 
-    Log loss for probabilities, squared error for numbers (stacking: Wolpert 1992, Breiman 1996).
+    Stacking (Wolpert 1992, Breiman 1996) with a pull towards equal weights, which is worth as much as some rows: few
+    rows prefer one expert by chance, and a network whose last epoch they chose. The loss is log loss; of numbers, that
+    of a normal error.
     """
     stack = np.stack(answers)  # (E, N, classes)
     experts = len(stack)
@@ -126,12 +130,7 @@ def learn_weights(kind: TargetKind, y: np.ndarray, answers: Sequence[np.ndarray]
     def loss(z: np.ndarray) -> float:
         w = np.exp(z - z.max())
         joint = np.tensordot(w / w.sum(), stack, axes=1)  # (N, classes)
-        if kind is TargetKind.NUMBER:
-            return float(((y - joint[:, 0]) ** 2).mean() / (y.var() or 1.0))
-        joint = joint.clip(1e-9, 1 - 1e-9)
-        if kind is TargetKind.LABELS:
-            return float(-(y * np.log(joint) + (1 - y) * np.log(1 - joint)).mean())
-        return float(-np.log(joint[np.arange(len(y)), y]).mean())
+        return _loss(kind, y, joint) + PULL * float((z**2).sum())
 
     if experts == 1:
         return np.ones(1)
@@ -139,3 +138,13 @@ def learn_weights(kind: TargetKind, y: np.ndarray, answers: Sequence[np.ndarray]
     w = np.exp(z - z.max())
     w[w / w.sum() < 0.01] = 0.0  # an expert that adds nothing is not asked
     return w / w.sum()
+
+
+def _loss(kind: TargetKind, y: np.ndarray, joint: np.ndarray) -> float:
+    """Summed log loss of (N, classes) probabilities, or of numbers (N, 1) with a normal error."""
+    if kind is TargetKind.NUMBER:
+        return float(len(y) / 2 * np.log(((y - joint[:, 0]) ** 2).mean() / (y.var() or 1.0) + 1e-12))
+    joint = joint.clip(1e-9, 1 - 1e-9)
+    if kind is TargetKind.LABELS:
+        return float(-(y * np.log(joint) + (1 - y) * np.log(1 - joint)).sum())
+    return float(-np.log(joint[np.arange(len(y)), y]).sum())

@@ -191,6 +191,8 @@ def test_whom_a_teacher_calls_is_kept_and_shown(folder: CourseFolder) -> None:
     assert kept.decision == {"decided": "call", "note": "phone on Monday"}
     assert kept.input in {e.input for e in asked if e.case == kept.case}
     assert at.dataframe[0].value["decided"].iloc[0] == "Call"
+    shown = fine(page("record")).dataframe[0].value
+    assert set(shown.loc[shown["case"] == name, "answer"]) == {"at risk"}
 
 
 def test_proposals_are_kept_and_only_the_unsure_wait(folder: CourseFolder) -> None:
@@ -301,8 +303,12 @@ def test_a_lecture_takes_its_uploaded_video_along_but_not_one_that_another_plays
         file = course.folder / "lectures" / name / "lecture.json"
         file.write_text(json.dumps(json.loads(file.read_text()) | {"video": str(video)}))
     course.remove_lecture("one")
+    course.drop_video(video)  # two still plays it
     assert video.is_file()
     course.remove_lecture("two")
+    assert not video.exists()
+    video.write_bytes(b"a video that could not be indexed")
+    course.drop_video(video)
     assert not video.exists()
     with pytest.raises(ConfigError, match="unknown lecture 'two'"):
         course.remove_lecture("two")

@@ -16,7 +16,7 @@ from apps import ui
 from apps.education import session
 from apps.education.pages import PAGES
 from core import recognition
-from core.errors import ConfigError
+from core.errors import ConfigError, PolyfuseError
 from core.preprocess.decode import decode_videos
 from domains.education import course_import, starter
 from domains.education.assignments import Assignments, read_assignments
@@ -101,7 +101,11 @@ def _lecture(folder: CourseFolder) -> None:
         mine = chosen == "whisper" and captions is None
         heard = recognition.build("whisper", model=model) if mine else chosen or None
         out = folder.folder / "lectures" / name
-        found = Lecture.index(source, beside, heard, out, steps, encoding=encoding, rejected=rejected)
+        try:
+            found = Lecture.index(source, beside, heard, out, steps, encoding=encoding, rejected=rejected)
+        except PolyfuseError:
+            folder.drop_video(source.resolve())
+            raise
     method = found.found["slides"]["method"]
     told = f"{name}: {len(found.segments)} segments in {len(found.topics)} topics; slides by {method!r}."
     st.success(ui.escape(told), icon=":material/check_circle:")

@@ -29,12 +29,18 @@ def show() -> None:
     record.sign()
     begin = "grade answers or look at who is at risk, and every answer and decision stands here."
     training = functools.partial(_training, queue.target)
-    record.show(queue.record, begin, _WORDS, training, _hidden if session.hidden() else None)
+    record.show(queue.record, begin, _WORDS, training, _hidden if session.hidden() else None, _answer)
 
 
 def _hidden(entry: Entry) -> str:
     """Ids of answers and enrolments tell whose they are."""
     return ""
+
+
+def _answer(entry: Entry) -> str:
+    """Early warning knows its answers as 1 and 0."""
+    found = record.said(entry)
+    return risk.ANSWERS.get(found, found) if risk.CASE in entry.case else found
 
 
 def _training(target: str, entries: Sequence[Entry]) -> None:

@@ -24,7 +24,7 @@ from core.record_asked import told
 from core.schema import Prediction, Row
 from domains.education import course_risk, starter
 from domains.education.course_folder import CourseFolder
-from domains.education.risk import CASE, DECIDED, DECISIONS, EarlyWarning
+from domains.education.risk import ANSWERS, CASE, DECIDED, DECISIONS, EarlyWarning
 from domains.education.risk_features import snapshots
 from domains.education.starter import RISK_DAYS
 
@@ -175,7 +175,7 @@ def _one(model: EarlyWarning, row: dict[str, str], learner: str, record: Record)
     modalities = model.bundle.config.modalities
     case = {c: row.get(c, "") for m in modalities for c in m.columns}
     found = model.predictor.predict(case)
-    st.markdown(f"**{ui.escape(session.who(learner))}** · {'at risk' if found.label == '1' else 'not at risk'}")
+    st.markdown(f"**{ui.escape(session.who(learner))}** · {ANSWERS[found.label or '0']}")
     st.caption(ui.escape(_SURE.get(found.conformal_set, answer.how_sure(found))))
     given = as_row(case, modalities)
     _decide(model, found, given, row["case_id"], record)

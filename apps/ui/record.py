@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -40,6 +41,7 @@ def show(
     words: Mapping[str, str],
     training: Callable[[Sequence[Entry]], None],
     case: Callable[[Entry], str] | None = None,
+    answer: Callable[[Entry], str] | None = None,
 ) -> None:
     """The page below its head.
 
@@ -49,7 +51,9 @@ def show(
         words: kinds of entries and of decisions as people of the field call them.
         training: draws what decided entries come to as rows to train on.
         case: how an entry's case is named; None: by its id.
+        answer: how an entry's answer is told; None: as the model named it.
     """
+    row = functools.partial(_row, words=words, case=case or _case, answer=answer or said)
     entries = record.rows()
     if not entries:
         st.info(f"Nothing is kept yet: {begin}", icon=":material/history:")
@@ -60,14 +64,11 @@ def show(
     if not faults:
         told = "entry" if len(entries) == 1 else "entries"
         st.success(f"{len(entries)} {told}, as they were written.", icon=":material/check_circle:")
-    st.dataframe(
-        [_row(e, words, case or _case) for e in entries[: -_SHOWN - 1 : -1]], hide_index=True,
-        alt="The record, the newest first",
-    )  # fmt: skip
+    st.dataframe([row(e) for e in entries[: -_SHOWN - 1 : -1]], hide_index=True, alt="The record, the newest first")
     if len(entries) > _SHOWN:
         st.caption(f"The newest {_SHOWN} of {len(entries)} are shown; the CSV holds all.")
     with st.container(horizontal=True):
-        download("Record as CSV", lambda: _all_of(entries, words, case or _case), "record.csv")
+        download("Record as CSV", lambda: _all_of(map(row, entries)), "record.csv")
         training(entries)
     st.caption(
         f"Kept in {ui.escape(str(record.path))}. It is only ever added to. A row without a decision is an answer "
@@ -80,13 +81,23 @@ def download(name: str, text: str | Callable[[], str], file: str) -> None:
     st.download_button(name, text, file, "text/csv", icon=":material/download:", on_click="ignore", key=file)
 
 
-def _row(entry: Entry, words: Mapping[str, str], case: Callable[[Entry], str]) -> dict[str, Any]:
+def said(entry: Entry) -> str:
+    """What the answer of an entry was."""
+    found = next((entry.answer[k] for k in _SAID if entry.answer.get(k) not in (None, "", [])), "")
+    if isinstance(found, list):
+        return ", ".join(map(str, found))
+    return f"{found:.4g}" if isinstance(found, float) else str(found)
+
+
+def _row(
+    entry: Entry, words: Mapping[str, str], case: Callable[[Entry], str], answer: Callable[[Entry], str]
+) -> dict[str, Any]:
     how = next((str(entry.decision[k]) for k in _HOW if entry.decision.get(k)), "")
-    said = [v for k, v in entry.decision.items() if k not in _BESIDE and v not in ("", None)]
+    chosen = [v for k, v in entry.decision.items() if k not in _BESIDE and v not in ("", None)]
     return {
         "entry": entry.id, "time (UTC)": entry.time[:19].replace("T", " "), "who": entry.who, "case": case(entry),
-        "kind": words.get(entry.kind, entry.kind), "answer": _said(entry.answer), "decided": words.get(how, how),
-        "as": ", ".join(map(str, said)), "note": entry.decision.get("note", ""), "model": entry.bundle,
+        "kind": words.get(entry.kind, entry.kind), "answer": answer(entry), "decided": words.get(how, how),
+        "as": ", ".join(map(str, chosen)), "note": entry.decision.get("note", ""), "model": entry.bundle,
         "input": entry.input[:12],
     }  # fmt: skip
 
@@ -95,15 +106,6 @@ def _case(entry: Entry) -> str:
     return next((str(v) for k, v in entry.case.items() if k == "id" or k.endswith("_id")), "")
 
 
-def _said(answer: Mapping[str, Any]) -> str:
-    said = next((answer[k] for k in _SAID if answer.get(k) not in (None, "", [])), "")
-    return (
-        ", ".join(map(str, said)) if isinstance(said, list) else f"{said:.4g}" if isinstance(said, float) else str(said)
-    )
-
-
-def _all_of(entries: Sequence[Entry], words: Mapping[str, str], case: Callable[[Entry], str]) -> str:
-    """The entries as CSV for people, no cell of which is a formula."""
-    return pd.DataFrame([{k: safe_cell(str(v)) for k, v in _row(e, words, case).items()} for e in entries]).to_csv(
-        index=False
-    )
+def _all_of(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Rows as CSV for people, no cell of which is a formula."""
+    return pd.DataFrame([{k: safe_cell(str(v)) for k, v in row.items()} for row in rows]).to_csv(index=False)

@@ -49,10 +49,14 @@ class CourseFolder:
         place = next((f for f in self.lectures() if f.name == name), None)
         if place is None:
             raise unknown("lecture", name, [f.name for f in self.lectures()])
-        video, own = Lecture.open(place).video, (self.folder / "videos").resolve()
+        video = Lecture.open(place).video
         shutil.rmtree(place)
-        shared = any(Lecture.open(other).video == video for other in self.lectures())
-        if video.parent == own and not shared:
+        self.drop_video(video)
+
+    def drop_video(self, video: Path) -> None:
+        """Delete a video that was uploaded to this course, unless a lecture plays it."""
+        played = any(Lecture.open(f).video == video for f in self.lectures())
+        if video.parent == (self.folder / "videos").resolve() and not played:
             video.unlink(missing_ok=True)
 
     def table(self, name: str) -> pd.DataFrame | None:

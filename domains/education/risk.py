@@ -34,6 +34,7 @@ from domains.education.risk_features import RiskTables, snapshots
 
 CASE, DECIDED = "case_id", "at_risk"  # names a row in a record, and the kind of an entry that a teacher decided on
 DECISIONS = {"call": "Call", "leave": "Not now"}
+ANSWERS = {"1": "at risk", "0": "not at risk"}  # in words
 
 
 class EarlyWarning(Estimator):
