@@ -1,8 +1,7 @@
 """Six views of handwritten digits, some of them missing: accuracy of the default fusion and of the best view alone.
 
 Multiple Features (UCI). Views are removed at random with the given share, at least one is kept; three splits.
-``missing_views best``: of the preset best; ``missing_views svm``: a support-vector machine a view (scikit-learn), the
-log-probabilities of present ones added.
+``missing_views svm``: instead a support-vector machine a view (scikit-learn), log-probabilities of present ones added.
 """
 
 import dataclasses
@@ -46,13 +45,13 @@ def removed(plain: pd.DataFrame, shares: tuple[float, float], seed: int) -> pd.D
     return table
 
 
-def measure(plain: pd.DataFrame, shares: tuple[float, float], seed: int, preset: str) -> dict[str, float]:
-    """The default fusion: of three seeds (``default``), or of five folds and stacked with the floors (``best``)."""
+def measure(plain: pd.DataFrame, shares: tuple[float, float], seed: int) -> dict[str, float]:
+    """The default fusion."""
     table = removed(plain, shares, seed)
     columns = {v: columns_of(table, v) for v in VIEWS}
     named = {v: Columns(Modality.TABULAR, c, c) for v, c in columns.items()}
-    config = build_config(named, TargetConfig("digit"), TableConfig(split="split"), preset, seed=seed)
-    config = dataclasses.replace(config, floor=config.stack)
+    config = build_config(named, TargetConfig("digit"), TableConfig(split="split"), "default", seed=seed)
+    config = dataclasses.replace(config, floor=False)
     seconds: dict[str, float] = {}
     with timed(seconds, "seconds"):
         bundle = Experiment(Manifest.open(table, config), config).combine()
@@ -80,13 +79,10 @@ def columns_of(table: pd.DataFrame, view: str) -> tuple[str, ...]:
 
 if __name__ == "__main__":
     digits = pd.read_csv(public_data("engine") / "digits_six_views.csv.gz", dtype=str, keep_default_na=False)
-    how = sys.argv[1] if len(sys.argv) > 1 else "default"
-    name = "missing_views" + ("" if how == "default" else f"_{how}")
+    run, name = (machines, "missing_views_svm") if "svm" in sys.argv else (measure, "missing_views")
     figures = {}
     for shares in SHARES:
-        runs = [
-            machines(digits, shares, seed) if how == "svm" else measure(digits, shares, seed, how) for seed in range(3)
-        ]
+        runs = [run(digits, shares, seed) for seed in range(3)]
         figures[f"{shares[0]}/{shares[1]}"] = {"accuracy": float(np.mean([r["accuracy"] for r in runs])), "runs": runs}
         print(shares, figures[f"{shares[0]}/{shares[1]}"], flush=True)
-        save(name, figures)
+    save(name, figures)
