@@ -13,8 +13,7 @@ from apps.education.pages import PAGES
 from domains.education.advice import clock
 from domains.education.course import Course
 from domains.education.lecture import Lecture
-
-_PLAYED = (".mp4", ".webm", ".m4v", ".ogv")
+from domains.education.playing import playable
 
 
 def show() -> None:
@@ -52,11 +51,14 @@ def _player(lecture: Lecture) -> None:
     if not lecture.video.is_file():
         st.warning(f"{lecture.video.name} has moved: index the lecture again.", icon=":material/videocam_off:")
         return
-    if lecture.video.suffix.lower() not in _PLAYED:
-        st.caption(f"A browser may not play {lecture.video.suffix}; convert the lecture to mp4 to watch it here.")
+    with st.spinner("Making the video ready for the browser; once for each lecture", show_time=True):
+        video = playable(lecture.video, lecture.folder)
+    if video is None:
+        st.caption(f"No browser plays what is in {lecture.video.name}; convert the lecture to mp4 to watch it here.")
+        return
     with st.container(key=f"player_{at.jump}"):
         st.video(
-            str(lecture.video), start_time=math.ceil(at.second), autoplay=at.jump > 0, subtitles=_subtitles(lecture),
+            str(video), start_time=math.ceil(at.second), autoplay=at.jump > 0, subtitles=_subtitles(lecture),
             alt=f"Lecture {lecture.name}",
         )  # fmt: skip
 
