@@ -1,11 +1,15 @@
 """Six views of handwritten digits, some of them missing: accuracy of the default fusion and of the best view alone.
 
 Multiple Features (UCI). Views are removed at random with the given share, at least one is kept; three splits.
-``missing_views svm``: instead a support-vector machine a view (scikit-learn), log-probabilities of present ones added.
+
+    python -m benchmarks.missing_views default           # three seeds of the default fusion
+    python -m benchmarks.missing_views best 0.8/0.8      # five folds of it, stacked with the floors; one pair of shares
+    python -m benchmarks.missing_views svm               # a support-vector machine a view, log-probabilities added
 """
 
 import dataclasses
 import sys
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,17 +49,17 @@ def removed(plain: pd.DataFrame, shares: tuple[float, float], seed: int) -> pd.D
     return table
 
 
-def measure(plain: pd.DataFrame, shares: tuple[float, float], seed: int) -> dict[str, float]:
-    """The default fusion."""
+def measure(plain: pd.DataFrame, shares: tuple[float, float], seed: int, preset: str) -> dict[str, Any]:
+    """The default fusion in a preset."""
     table = removed(plain, shares, seed)
     columns = {v: columns_of(table, v) for v in VIEWS}
     named = {v: Columns(Modality.TABULAR, c, c) for v, c in columns.items()}
-    config = build_config(named, TargetConfig("digit"), TableConfig(split="split"), "default", seed=seed)
-    config = dataclasses.replace(config, floor=False)
+    config = build_config(named, TargetConfig("digit"), TableConfig(split="split"), preset, seed=seed)
+    config = dataclasses.replace(config, floor=config.stack)
     seconds: dict[str, float] = {}
     with timed(seconds, "seconds"):
         bundle = Experiment(Manifest.open(table, config), config).combine()
-    return {"accuracy": bundle.facts["test"]["accuracy"]} | seconds
+    return {"accuracy": bundle.facts["test"]["accuracy"], "experts": bundle.facts["expert_weights"]} | seconds
 
 
 def machines(plain: pd.DataFrame, shares: tuple[float, float], seed: int) -> dict[str, float]:
@@ -79,10 +83,15 @@ def columns_of(table: pd.DataFrame, view: str) -> tuple[str, ...]:
 
 if __name__ == "__main__":
     digits = pd.read_csv(public_data("engine") / "digits_six_views.csv.gz", dtype=str, keep_default_na=False)
-    run, name = (machines, "missing_views_svm") if "svm" in sys.argv else (measure, "missing_views")
+    how, *asked = sys.argv[1:] or ["default"]
+    name = "_".join(["missing_views", *([] if how == "default" else [how]), *(a.replace("/", "_") for a in asked)])
     figures = {}
     for shares in SHARES:
-        runs = [run(digits, shares, seed) for seed in range(3)]
+        if asked and f"{shares[0]}/{shares[1]}" not in asked:
+            continue
+        runs: list[dict[str, Any]] = []
+        for seed in range(3):
+            runs.append(machines(digits, shares, seed) if how == "svm" else measure(digits, shares, seed, how))
+            print(shares, seed, runs[-1], flush=True)
         figures[f"{shares[0]}/{shares[1]}"] = {"accuracy": float(np.mean([r["accuracy"] for r in runs])), "runs": runs}
-        print(shares, figures[f"{shares[0]}/{shares[1]}"], flush=True)
-    save(name, figures)
+        save(name, figures)

@@ -14,8 +14,9 @@ from small import config, experiment, table
 from core.bundle import Bundle
 from core.config import TargetConfig
 from core.floor.features import Block
-from core.floor.late import MOST_ROWS, Late
+from core.floor.late import MOST_ROWS, Late, Part
 from core.floor.linear import Linear
+from core.floor.smooth import Smooth
 from core.schema import Signature, TargetKind
 from core.targets import Target
 
@@ -23,9 +24,9 @@ TWO = Target.fit(TargetConfig("y"), ["no", "yes"] * 10)
 BLOCKS = [Block("a", 0, Signature((1,))), Block("b", 1, Signature((1,)))]
 
 
-def linear(block: Block, weight: float) -> Linear:
+def linear(block: Block, weight: float) -> Part:
     """A model that reads one number x as the log-odds ``weight`` · x."""
-    return Linear(TWO, [block], np.ones(2), np.array([[-weight / 2, weight / 2], [0.0, 0.0]]), np.zeros(2))
+    return Part(Linear(TWO, [block], np.ones(2), np.array([[-weight / 2, weight / 2], [0.0, 0.0]]), np.zeros(2)))
 
 
 def odds(model: Late, *row: float) -> float:
@@ -59,6 +60,31 @@ def test_a_weak_view_of_many_columns_does_not_drown_a_strong_one() -> None:
     right = [(p.argmax(1) == y[100:]).mean() for p in (both.scores(rows[100:]), alone.scores(rows[100:, :9]))]
     assert right[0] > right[1] - 0.01
     assert right[1] > 0.85
+
+
+def test_a_smooth_model_of_a_table_learns_what_is_not_linear_from_rows_that_have_it() -> None:
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(500, 2))
+    y = (np.hypot(*x.T) > 1.2).astype(int)
+    here = (draw.random(500) < 0.8)[:, None].astype(float)
+    rows, block = sp.csr_matrix(np.hstack([x * here, here])), Block("t", 0, Signature((2,)), is_table=True)
+    known, prior = here[:300, 0] > 0, np.log([0.5, 0.5])
+    model, unseen = Smooth.fit(TWO, block, rows[:300], y[:300], prior)
+    new = here[300:, 0] > 0
+    assert (model.scores(rows[300:])[new].argmax(1) == y[300:][new]).mean() > 0.9
+    assert (unseen[known].argmax(1) == y[:300][known]).mean() > 0.9
+    np.testing.assert_allclose(unseen[~known], 0.5)
+    assert (
+        Linear.fit(TWO, [block], rows[:300], y[:300]).scores(rows[300:])[new].argmax(1) == y[300:][new]
+    ).mean() < 0.7
+
+
+def test_a_smooth_model_is_for_tables_that_enough_rows_have() -> None:
+    table, rows, y = Block("t", 0, Signature((1,)), is_table=True), sp.csr_matrix(np.ones((40, 2))), np.arange(40) % 2
+    assert Smooth.suits(table, rows, y)
+    assert not Smooth.suits(BLOCKS[0], rows, y)  # features of a file or text
+    assert not Smooth.suits(table, rows[:10], y[:10])
+    assert not Smooth.suits(table, rows, np.zeros(40, dtype=int))
 
 
 def test_it_is_for_labels_in_few_rows_of_several_views() -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 from torch import Tensor
 
-from core.schema import Batch, Encoded, Signature
+from core.schema import Batch, Encoded, Modality, Signature
+from core.view import View
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Block:
     view: str
     place: int
     signature: Signature
+    is_table: bool = False  # columns that a user named, not features of a file or text
 
     @property
     def is_sparse(self) -> bool:
@@ -93,6 +95,10 @@ def block_scales(rows: sp.csr_matrix, blocks: Sequence[Block]) -> np.ndarray:
     return np.concatenate(scales).astype(np.float32)
 
 
-def blocks_of(signatures: Mapping[str, Signature], places: Mapping[str, int]) -> list[Block]:
-    """The blocks of all views that the floor can read; ``places`` gives each view's modality column."""
-    return [Block(v, places[v], s) for v, s in signatures.items() if usable(s)]
+def blocks_of(views: Mapping[str, View], places: Mapping[str, int]) -> list[Block]:
+    """The blocks of all views that the floor can read; ``places`` gives the column of each modality."""
+    return [
+        Block(name, places[v.modality.name], v.signature, v.modality.kind is Modality.TABULAR)
+        for name, v in views.items()
+        if usable(v.signature)
+    ]

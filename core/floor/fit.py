@@ -51,7 +51,7 @@ def floor_views(config: ExperimentConfig, cache: FeatureCache) -> dict[str, View
 def floor_blocks(config: ExperimentConfig, views: dict[str, View]) -> list[Block]:
     """What the floor reads of the views."""
     places = {m.name: i for i, m in enumerate(config.modalities)}
-    return blocks_of({n: v.signature for n, v in views.items()}, {n: places[v.modality.name] for n, v in views.items()})
+    return blocks_of(views, places)
 
 
 def fit_floor(experiment: Experiment) -> list[FittedFloor]:
