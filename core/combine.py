@@ -36,7 +36,8 @@ MOST_JUDGED = 5000  # held-out rows that the detector of outsiders is fitted on
 def combine(experiment: Experiment, used: Sequence[Held], measured: Sequence[Held], command: str) -> Bundle:
     """One calibrated ensemble of the ``used`` groups; ``measured`` ones stand beside it in its facts."""
     kind = experiment.target.kind
-    shares = learn_weights(kind, experiment.held_y, [g.answers for g in used])
+    groups = [experiment.manifest.groups[i] for i in experiment.held]
+    shares = learn_weights(kind, experiment.held_y, [g.answers for g in used], groups)
     weights = tuple(float(s) / len(g.experts) for s, g in zip(shares, used) for _ in g.experts)
     joint = np.tensordot(shares, np.stack([g.answers for g in used]), axes=1)
     temperature = fit_temperature(kind, experiment.held_y, joint)

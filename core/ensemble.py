@@ -25,7 +25,7 @@ from core.targets import Target
 
 Pattern: TypeAlias = tuple[bool, ...]  # which modalities are present, in the order of the ensemble's
 
-PULL = 8.0  # of the weights towards equal ones, in the unit of the summed log loss
+PULL = 0.5  # of the weights towards equal ones, in the unit of the summed log loss: their logarithms are near 0 ± 1
 
 
 class Expert(Protocol):
@@ -117,20 +117,24 @@ class Ensemble:
         return np.array([[self.temperatures.get(tuple(map(bool, row)), self.temperature)] for row in patterns])
 
 
-def learn_weights(kind: TargetKind, y: np.ndarray, answers: Sequence[np.ndarray]) -> np.ndarray:
+def learn_weights(
+    kind: TargetKind, y: np.ndarray, answers: Sequence[np.ndarray], groups: Sequence[str | None] | None = None
+) -> np.ndarray:
     """Weights ≥ 0 that add up to 1, for the averaged held-out answers (E arrays (N, classes)) to have the least loss.
 
-    Stacking (Wolpert 1992, Breiman 1996) with a pull towards equal weights, which is worth as much as some rows: few
-    rows prefer one expert by chance, and a network whose last epoch they chose. The loss is log loss; of numbers, that
-    of a normal error.
+    Stacking (Wolpert 1992, Breiman 1996) with a pull towards equal weights: few rows prefer one expert by chance. The
+    loss is log loss; of numbers, that of a normal error. Rows of a group repeat each other: N rows of G ``groups``
+    count as √(N·G), between all and one a group.
     """
     stack = np.stack(answers)  # (E, N, classes)
-    experts = len(stack)
+    experts, worth = len(stack), 1.0
+    if groups is not None:
+        worth = float(np.sqrt(len({i if g is None else g for i, g in enumerate(groups)}) / max(1, len(groups))))
 
     def loss(z: np.ndarray) -> float:
         w = np.exp(z - z.max())
         joint = np.tensordot(w / w.sum(), stack, axes=1)  # (N, classes)
-        return _loss(kind, y, joint) + PULL * float((z**2).sum())
+        return worth * _loss(kind, y, joint) + PULL * float((z**2).sum())
 
     if experts == 1:
         return np.ones(1)

@@ -25,11 +25,14 @@ def test_alike_experts_weigh_alike(kind: TargetKind) -> None:
 
 
 def test_few_rows_do_not_silence_an_expert_and_many_do() -> None:
-    """One expert is right with .9, the other one knows nothing."""
-    for rows, least, most in ((10, 0.5, 0.75), (40_000, 0.99, 1.0)):
+    """One expert is right with .9, the other one knows nothing; rows of one group say little more than one."""
+    for rows, groups, least, most in ((4, None, 0.5, 0.8), (4000, None, 0.99, 1.0), (4000, ["one"] * 4000, 0.8, 0.99)):
         (y, good), (_, idle) = labels(rows, 0.9), labels(rows, 0.5)
-        first = learn_weights(TargetKind.LABEL, y, [good, idle])[0]
-        assert least < first <= most
+        assert least < learn_weights(TargetKind.LABEL, y, [good, idle], groups)[0] <= most
+    np.testing.assert_array_equal(
+        learn_weights(TargetKind.LABEL, y, [good, idle], [None] * 4000),  # each a group of its own
+        learn_weights(TargetKind.LABEL, y, [good, idle]),
+    )
 
 
 def test_numbers_weigh_alike_in_any_unit() -> None:
