@@ -56,13 +56,13 @@ class Manifest:
         unknown = column_faults(table.columns, config, need_target, for_training)
         self._lacking = {f.column for f in unknown}
         taken = range(len(table)) if window is None else window
-        self._rows = self._gathered() if config.table.gather else [(i,) for i in taken]
+        self._gathered = self._gather() if config.table.gather else None  # the rows of each case; None: its number
         # a case's number in the whole table
-        self._number = np.arange(len(self._rows)) if config.table.gather else np.asarray(taken, dtype=int)
+        self._number = np.asarray(taken if self._gathered is None else range(len(self._gathered)), dtype=int)
         self._columns = list(dict.fromkeys(c for m in config.modalities for c in m.columns))
         self._blank = {c for c in self._columns if c not in table.columns}
         self._cases, self.faults, self._lists = list[Case](), list[Fault](unknown), dict[str, list[Any]]()
-        self.present = np.zeros((len(self._rows), len(config.modalities)), dtype=bool)  # (cases, modalities)
+        self.present = np.zeros((len(self), len(config.modalities)), dtype=bool)  # (cases, modalities)
         for i, (case, here, found) in enumerate(self._check_cases()):
             self._cases.append(case)
             self.present[i] = here
@@ -102,7 +102,7 @@ class Manifest:
         return cls(table, config, place, need_target, allow_outside, for_training=for_training)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._number)
 
     @property
     def ids(self) -> list[str]:
@@ -149,17 +149,21 @@ class Manifest:
 
     def row_numbers(self, index: int) -> tuple[int, ...]:
         """The rows of the table that make a case, counted from 1 below the header."""
-        return tuple(r + 1 for r in self._rows[index])
+        return tuple(r + 1 for r in self._rows(index))
+
+    def _rows(self, index: int) -> tuple[int, ...]:
+        """The rows of the table that make a case, counted from 0."""
+        return (int(self._number[index]),) if self._gathered is None else self._gathered[index]
 
     def select(self, indices: Iterable[int]) -> Self:
         """These cases alone, in this order: a view that shares the table."""
         chosen = [int(i) for i in indices]
         part = copy.copy(self)
-        part._rows = [self._rows[i] for i in chosen]
+        part._gathered = None if self._gathered is None else [self._gathered[i] for i in chosen]
         part._cases = [self._cases[i] for i in chosen]
         part._lists = {}
         part._number, part.present = self._number[chosen], self.present[chosen]
-        rows = {r + 1 for case in part._rows for r in case}
+        rows = {r for case in range(len(part)) for r in part.row_numbers(case)} if self.faults else set()
         part.faults = [f for f in self.faults if not f.row or f.row in rows]
         return part
 
@@ -179,7 +183,7 @@ class Manifest:
             TableError: if the fault is the whole table's, or no case is left.
             FileError: if ``rejected`` cannot be written.
         """
-        place = {row + 1: case for case, rows in enumerate(self._rows) for row in rows}
+        place = {row: case for case in range(len(self)) for row in self.row_numbers(case)}
         faults, bad = list(self.faults), set[int]()
         while True:
             bad |= {place[f.row] for f in faults if f.row}
@@ -210,13 +214,13 @@ class Manifest:
             with path.open("w", encoding="utf-8", newline="") as file:
                 writer = csv.writer(file)
                 writer.writerow(["row", "reasons", *self.table.columns])
-                for row in sorted(r for case in cases for r in self._rows[case]):
+                for row in sorted(r for case in cases for r in self._rows(case)):
                     why = reasons.get(row + 1, ["another row of this case is faulty"])
                     writer.writerow([row + 1, "; ".join(why), *self.table.row(row).values()])
         except OSError as error:
             raise FileError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
 
-    def _gathered(self) -> list[tuple[int, ...]]:
+    def _gather(self) -> list[tuple[int, ...]]:
         cases: dict[str, list[int]] = {}
         for row, name in enumerate(self._special(self.config.table.id)):
             cases.setdefault(name or f"\0{row}", []).append(row)  # a blank id joins nothing
@@ -230,9 +234,9 @@ class Manifest:
     def _cells(self, index: int, columns: Iterable[str] | None = None) -> list[dict[str, str]]:
         wanted = self._columns if columns is None else list(columns)
         if not self._blank:
-            return [self.table.row(r, wanted) for r in self._rows[index]]
+            return [self.table.row(r, wanted) for r in self._rows(index)]
         known, blank = [c for c in wanted if c not in self._blank], dict.fromkeys(wanted, "")
-        return [blank | self.table.row(r, known) for r in self._rows[index]]
+        return [blank | self.table.row(r, known) for r in self._rows(index)]
 
     def _check_cases(self) -> Iterator[tuple[Case, list[bool], list[Fault]]]:
         """Every case by its special columns, which modalities it has, and its faults."""
@@ -243,7 +247,7 @@ class Manifest:
         files = {m.columns[0]: m.kind for m in modalities if m.kind.is_file}
         tabular = [c for m in modalities if m.kind is Modality.TABULAR for c in m.columns]
         agreeing, numbers = [*tabular, *(c for c in special if c != t.id)], number_columns(self.config)
-        for index in range(len(self._rows)):
+        for index in range(len(self)):
             cells, rows = self._cells(index, wanted), self.row_numbers(index)
             here = [case_value(m, cells, self.root) is not None for m in modalities]
             case, faults = self._case(rows[0], {c: _first(cells, c) for c in special})
