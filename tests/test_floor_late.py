@@ -103,5 +103,7 @@ def test_it_joins_the_stack_and_comes_back_from_a_bundle(tmp_path: Path) -> None
     bundle.save(tmp_path / "bundle")
     again = Bundle.load(tmp_path / "bundle")
     assert [e.kind for e in again.ensemble.experts] == ["late"]
+    (late,) = again.ensemble.experts
+    assert {p.linear.blocks[0].view: p.smooth is not None for p in late.parts} == {"text": False, "tabular": True}  # type: ignore[attr-defined]
     rows = made.rows["test"]
     np.testing.assert_allclose(made.answers(again, rows), made.answers(bundle, rows), atol=1e-6)
