@@ -26,6 +26,7 @@ from core.quality.report import Quality, inspect
 from core.schema import TargetKind
 
 INTERACTION = 0.05  # bits a case, or of all the share: from here on a fusion must be able to express it
+_ADDITIVE = ("linear", "late")  # floors that add up what modalities say
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class _Judged:
 
     scores: dict[str, float]  # by floor
     bits: np.ndarray  # (N,) of the floor that tells most
-    additive: np.ndarray  # (N,) of the linear floor
+    additive: np.ndarray  # (N,) of the additive floor that tells most
     chance: float
     outcome: np.ndarray  # (N,)
 
@@ -107,8 +108,9 @@ def _judge(experiment: Experiment) -> _Judged | None:
     honest = {n: temper(kind, a, fit_temperature(kind, y, a)) for n, a in floors.items()}
     bits = {n: gains(kind, y, a, constant[0]) for n, a in honest.items()}
     most = max(bits.values(), key=lambda b: float(b.mean()))
+    additive = max((bits[n] for n in _ADDITIVE if n in bits), key=lambda b: float(b.mean()))
     scores = {name: score(kind, None, y, a) for name, a in floors.items()}
-    return _Judged(scores, most, bits["linear"], score(kind, None, y, constant), outcomes(kind, y))
+    return _Judged(scores, most, additive, score(kind, None, y, constant), outcomes(kind, y))
 
 
 def _constant(experiment: Experiment) -> np.ndarray:
