@@ -69,7 +69,7 @@ def test_a_smooth_model_of_a_table_learns_what_is_not_linear_from_rows_that_have
     here = (draw.random(500) < 0.8)[:, None].astype(float)
     rows, block = sp.csr_matrix(np.hstack([x * here, here])), Block("t", 0, Signature((2,)), is_table=True)
     known, prior = here[:300, 0] > 0, np.log([0.5, 0.5])
-    model, unseen = Smooth.fit(TWO, block, rows[:300], y[:300], prior)
+    model, unseen = Smooth.fit(rows[:300], y[:300], prior)
     new = here[300:, 0] > 0
     assert (model.scores(rows[300:])[new].argmax(1) == y[300:][new]).mean() > 0.9
     assert (unseen[known].argmax(1) == y[:300][known]).mean() > 0.9

@@ -24,7 +24,8 @@ def show() -> None:
     left, right = st.columns([1.3, 1], gap="medium")
     with left:
         lecture = _pick(course)
-        _player(lecture)
+        with PAGES.boundary():
+            _player(lecture)
         _timeline(course, lecture)
     with right, PAGES.boundary():
         _find(course, lecture)

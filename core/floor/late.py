@@ -53,8 +53,7 @@ class Part:
     @classmethod
     def load(cls, folder: Path, target: Target, blocks: Sequence[Block]) -> Part:
         """Rebuild; ``blocks`` are all that the bundle's views offer."""
-        smooth = Smooth.load(folder, target, blocks) if (folder / "smooth.json").exists() else None
-        return cls(Linear.load(folder, target, blocks), smooth)
+        return cls(Linear.load(folder, target, blocks), Smooth.load(folder))
 
 
 class Late:
@@ -141,7 +140,7 @@ def _part(
         p[b] = Linear.fit(target, [block], x[a], y[a], strength=line.strength).scores(x[b])
     if not Smooth.suits(block, x, y):
         return Part(line), p
-    smooth, q = Smooth.fit(target, block, x, y, prior, seed, groups)
+    smooth, q = Smooth.fit(x, y, prior, seed, groups)
     return Part(line, smooth), (p + q) / 2
 
 

@@ -8,8 +8,7 @@ support-vector machine would. One factor turns scores into probabilities, learne
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,20 +20,17 @@ from scipy.special import log_softmax, softmax
 
 from core.floor.features import Block
 from core.floor.linear import inner_folds
-from core.targets import Target
 
 FEATURES = 4096
 STRENGTHS = (0.003, 0.03, 0.3, 1.0)  # of the penalty; a row's features have length 1
 LEAST = 20  # rows that have the table
+FILE = "smooth.safetensors"
 
 
 class Smooth:
     """Mean and scale (F,), projection (F, R) and phase (R,) of the features, weight (R, classes), prior (classes,)."""
 
-    kind = "smooth"
-
-    def __init__(self, target: Target, block: Block, arrays: Mapping[str, np.ndarray]) -> None:
-        self.target, self.blocks = target, [block]
+    def __init__(self, arrays: Mapping[str, np.ndarray]) -> None:
         self.arrays = {name: a.astype(np.float32) for name, a in arrays.items()}
 
     @classmethod
@@ -46,8 +42,6 @@ class Smooth:
     @classmethod
     def fit(
         cls,
-        target: Target,
-        block: Block,
         rows: sp.csr_matrix,
         y: np.ndarray,
         prior: np.ndarray,
@@ -57,8 +51,6 @@ class Smooth:
         """Learn from the rows that have the table.
 
         Args:
-            target: of labels.
-            block: the table.
             rows: (N, F + 1), the last column says whether the table is there.
             y: (N,) class numbers.
             prior: (classes,) logarithms of the classes' shares, which scores are added to.
@@ -90,7 +82,7 @@ class Smooth:
         weight = factor * (features.T @ _ridge(kernel, truth - mean, strength))
         unseen = np.tile(softmax(prior), (len(here), 1))
         unseen[here] = softmax(prior + factor * scores, axis=1)
-        return cls(target, block, arrays | {"weight": weight, "prior": prior}), unseen
+        return cls(arrays | {"weight": weight, "prior": prior}), unseen
 
     def scores(self, rows: sp.csr_matrix) -> np.ndarray:
         """(N, F + 1) rows to probabilities (N, classes)."""
@@ -98,15 +90,13 @@ class Smooth:
         return softmax(self.arrays["prior"] + features @ self.arrays["weight"], axis=1)
 
     def save(self, folder: Path) -> None:
-        """Write ``smooth.safetensors`` and the view it reads."""
-        save_file({k: np.ascontiguousarray(v) for k, v in self.arrays.items()}, folder / "smooth.safetensors")
-        (folder / "smooth.json").write_text(json.dumps([b.view for b in self.blocks]))
+        """Write ``smooth.safetensors``."""
+        save_file({k: np.ascontiguousarray(v) for k, v in self.arrays.items()}, folder / FILE)
 
     @classmethod
-    def load(cls, folder: Path, target: Target, blocks: Sequence[Block]) -> Smooth:
-        """Rebuild; ``blocks`` are all that the bundle's views offer."""
-        (view,) = json.loads((folder / "smooth.json").read_text())
-        return cls(target, next(b for b in blocks if b.view == view), load_file(folder / "smooth.safetensors"))
+    def load(cls, folder: Path) -> Smooth | None:
+        """Rebuild; None where the folder holds none."""
+        return cls(load_file(folder / FILE)) if (folder / FILE).exists() else None
 
 
 def _present(rows: sp.csr_matrix) -> np.ndarray:
