@@ -67,42 +67,46 @@ def _no_bomb(path: Path, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Recor
 
 
 def _from_csv(path: Path, delimiter: str) -> Iterator[pa.RecordBatch]:
-    ragged: list[Fault] = []
     last = ""
     try:
         delimiter = _checked_head(path, delimiter)
-        for batch in _without_header(_csv_batches(path, delimiter, ragged)):
+        for batch in _without_header(_csv_batches(path, delimiter)):
             last = batch.columns[-1][-1].as_py()
             yield batch
     except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
+        if ragged := re.search(r"Expected (\d+) columns, got", str(error)):
+            raise TableError(path.name, _ragged(path, delimiter, int(ragged[1]))) from error
         raise _csv_error(path, str(error)) from error
     if "\n" in last and not _tail(path).rstrip().endswith(b'"'):  # Arrow ends an open quote without a word
         raise FileError(f"{path}: a quote is never closed; it swallows the rows from {last[:40]!r} on")
-    if ragged:
-        raise TableError(path.name, ragged)
 
 
-def _csv_batches(path: Path, delimiter: str, ragged: list[Fault]) -> Iterator[pa.RecordBatch]:
+def _csv_batches(path: Path, delimiter: str) -> Iterator[pa.RecordBatch]:
     """Batches with columns f0, f1, …; the header is their first row."""
-
-    def note(row: Any) -> str:
-        where = (row.number or 1) - 1
-        reason = (
-            f"{row.actual_columns} cells, the header has {row.expected_columns}; quote cells that hold {delimiter!r}"
-        )
-        if len(ragged) < _MOST_FAULTS:
-            ragged.append(Fault(where, "table", row.text[:60], reason))
-        return "skip"
-
     with pa.input_stream(str(path), compression="gzip" if path.suffix.lower() == ".gz" else None) as stream:
+        # No handler of invalid rows: Arrow's thread may let go of it while the program ends, which then aborts.
         reader = pa_csv.open_csv(
             stream,
             pa_csv.ReadOptions(block_size=_BLOCK, use_threads=False, autogenerate_column_names=True),
-            pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=note),
+            pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
             _as_text(),
         )
-        with reader:  # it reads ahead in a thread, which must have ended before the program does
+        with reader:
             yield from reader
+
+
+def _ragged(path: Path, delimiter: str, expected: int) -> list[Fault]:
+    """The rows that do not have as many cells as the header."""
+    faults: list[Fault] = []
+    csv.field_size_limit(_BLOCK)
+    with _open(path) as file, contextlib.suppress(csv.Error):  # an open quote ends the telling, not the program
+        lines = io.TextIOWrapper(file, "utf-8", "replace", newline="")
+        rows = (row for row in csv.reader(lines, delimiter=delimiter) if row)
+        for number, row in enumerate(rows):
+            if len(row) != expected and len(faults) < _MOST_FAULTS:
+                reason = f"{len(row)} cells, the header has {expected}; quote cells that hold {delimiter!r}"
+                faults.append(Fault(number, "table", delimiter.join(row)[:60], reason))
+    return faults
 
 
 def _checked_head(path: Path, delimiter: str) -> str:
