@@ -106,7 +106,7 @@ def linear_alone(experiment: Experiment, name: str, rows: dict[str, list[int]]) 
     config = experiment.config.only(name)
     views = {n: v for n, v in experiment.views.items() if v.modality.name == name}
     blocks = floor_blocks(config, views)
-    data, collate = CaseDataset(experiment.manifest, views, memory=0), Collate(views, None)
+    data, collate = CaseDataset(experiment.manifest, views, room=0), Collate(views, None)
 
     def x(wanted: list[int]) -> sp.csr_matrix:
         batches = (collate([data[i] for i in wanted[s : s + 256]]) for s in range(0, len(wanted), 256))

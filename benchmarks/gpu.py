@@ -48,7 +48,6 @@ LARGE = {
 }
 CURVE = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 ROWS_ON_CPU = {"small": 448, "large": 64}  # of an epoch: enough to see its speed
-MEMORY = 2**34  # every case stays in memory: the devices are compared, not the disk
 
 
 def experiment(folder: Path, cases: int, size: str) -> Experiment:
@@ -94,7 +93,7 @@ def logits(one: Experiment) -> list[list[float]]:
 
 def curve(one: Experiment, epochs: int = 6) -> list[list[float]]:
     """An epoch a row, columns as in ``CURVE``."""
-    run = trainer(one, CaseDataset(one.manifest, one.views, memory=MEMORY), one.rows["train"], epochs=epochs)
+    run = trainer(one, CaseDataset(one.manifest, one.views), one.rows["train"], epochs=epochs)
     found = [run.fit_epoch(e) | run.validate(e) for e in range(epochs)]
     return [[epoch[k] for k in CURVE] for epoch in found]
 
@@ -175,7 +174,7 @@ def on_this_device(folder: Path, cases: int, part: str) -> dict[str, Any]:
         ways = [(size, precision) for size in ROWS_ON_CPU for precision in ("float32", "bf16")[: 1 + gpu]]
     for size, precision in ways:
         one = experiment(folder, cases, size)
-        data = CaseDataset(one.manifest, one.views, memory=MEMORY)
+        data = CaseDataset(one.manifest, one.views)
         rows, epochs = (640, 6) if gpu else (ROWS_ON_CPU[size], 1)
         speed = train_speed(one, data, rows, epochs, precision=precision, compile=part != "plain")
         found[f"{size} {precision}"] = speed

@@ -49,7 +49,7 @@ def changed(config: ExperimentConfig, options: dict[str, Any]) -> ExperimentConf
 def right(bundle: Bundle, manifest: Manifest, rows: list[int], y: np.ndarray, seed: int) -> np.ndarray:
     """(V, N): whether a case is answered rightly with V … 1 of its views, drawn by ``seed``, alike for all models."""
     order = np.random.default_rng(seed).random((len(rows), len(VIEWS))).argsort(axis=1)  # (N, V)
-    data, collate = CaseDataset(manifest, bundle.views, memory=0), Collate(bundle.views, None)
+    data, collate = CaseDataset(manifest, bundle.views, room=0), Collate(bundle.views, None)
     batch = collate([data[i] for i in rows])
     keeps = [torch.from_numpy(order < kept) for kept in range(len(VIEWS), 0, -1)]
     return np.stack([a.argmax(axis=1) == y for a in bundle.ensemble.answers(batch, keeps)])

@@ -94,7 +94,7 @@ def _cut_down(
     place[some] = np.arange(len(some))
     by = [(e, place[at], w * s) for g, s in zip(used, shares) if s > 0 for e, at, w in g.by]
     rows = [experiment.held[i] for i in some]
-    every = CaseDataset(experiment.manifest, experiment.used_views(used), memory=0)
+    every = CaseDataset(experiment.manifest, experiment.used_views(used), room=0)
     found = cut_down([(e, at[at >= 0], w) for e, at, w in by], every, rows, patterns, len(experiment.target.nothing))
     return some, patterns, found
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from torch.utils.data import Dataset
 from core.errors import FileError, PolyfuseError
 from core.manifest import Manifest
 from core.schema import Batch, Encoded, Row
+from core.scratch import ROOM, Scratch
 from core.targets import Target
 from core.view import View
 
@@ -36,16 +36,16 @@ class Sample:
 class CaseDataset(Dataset[Sample]):
     """Cases of a manifest by their row number.
 
-    What a view prepared is kept in memory up to ``memory`` bytes; beyond, the least recently used is read again, so the
+    What a view prepared is kept on disk up to ``room`` bytes (``core.scratch``) and beyond prepared again, so the
     memory does not grow with the table. With ``augment``, randomness depends on seed, epoch and row alone.
     """
 
     def __init__(
-        self, manifest: Manifest, views: dict[str, View], augment: bool = False, seed: int = 0, memory: int = 2**28
+        self, manifest: Manifest, views: dict[str, View], augment: bool = False, seed: int = 0, room: int = ROOM
     ) -> None:
         self.manifest, self.views, self.augment, self.seed = manifest, views, augment, seed
         self.epoch = 0
-        self._kept = _Kept(memory)
+        self._kept = Scratch(len(manifest), room)
 
     def augmented(self, seed: int) -> CaseDataset:
         """The same cases with augmentation; both keep what they prepared in one place."""
@@ -65,32 +65,11 @@ class CaseDataset(Dataset[Sample]):
 
     def _prepared(self, index: int) -> tuple[Row, dict[str, Any]]:
         if (kept := self._kept.get(index)) is not None:
-            return kept
+            return self.manifest.case(index), kept
         row = self.manifest.row(index)
         prepared = prepare_row(row, self.views)
-        self._kept.put(index, Row(row.id, row.index, {}, row.target), prepared)
+        self._kept.put(index, prepared)
         return row, prepared
-
-
-class _Kept:
-    """The cases used last, up to so many bytes."""
-
-    def __init__(self, memory: int) -> None:
-        self._cases: OrderedDict[int, tuple[Row, dict[str, Any], int]] = OrderedDict()
-        self._room = memory
-
-    def get(self, index: int) -> tuple[Row, dict[str, Any]] | None:
-        if index not in self._cases:
-            return None
-        self._cases.move_to_end(index)
-        return self._cases[index][:2]
-
-    def put(self, index: int, row: Row, prepared: dict[str, Any]) -> None:
-        size = 512 + sum(_size(v) for v in prepared.values())
-        self._room -= size
-        self._cases[index] = (row, prepared, size)
-        while self._room < 0 and self._cases:
-            self._room += self._cases.popitem(last=False)[1][2]
 
 
 def prepare_row(row: Row, views: dict[str, View]) -> dict[str, Any]:
@@ -107,12 +86,6 @@ def prepare_row(row: Row, views: dict[str, View]) -> dict[str, Any]:
             except PolyfuseError as error:
                 raise FileError(f"case {row.id!r}, {view.modality.name}: {error}") from error
     return prepared
-
-
-def _size(value: Any) -> int:
-    if isinstance(value, Tensor):
-        return value.element_size() * value.nelement()
-    return value.nbytes if isinstance(value, np.ndarray) else 4 * len(value) if isinstance(value, str) else 1024
 
 
 class Collate:

@@ -12,6 +12,7 @@ import csv
 import hashlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -137,10 +138,14 @@ class Manifest:
 
     def row(self, index: int) -> Row:
         """One case. ``Row.index`` is its number in the whole table, also in a selection."""
-        cells, case = self._cells(index), self._cases[index]
+        cells = self._cells(index)
         found = {m.name: case_value(m, cells, self.root) for m in self.config.modalities}
-        values = {name: value for name, value in found.items() if value is not None}
-        return Row(case.id, int(self._number[index]), values, case.target, case.group, case.split)
+        return replace(self.case(index), values={name: value for name, value in found.items() if value is not None})
+
+    def case(self, index: int) -> Row:
+        """One case as ``row`` gives it, without its values: reads nothing."""
+        case = self._cases[index]
+        return Row(case.id, int(self._number[index]), {}, case.target, case.group, case.split)
 
     def cell(self, index: int, modality: str) -> Any:
         """What one modality of a case holds, or None; reads no other column."""

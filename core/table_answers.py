@@ -32,7 +32,7 @@ def table_answers(bundle: Bundle, manifest: Manifest, rows: Sequence[int], batch
     """A bundle's calibrated answers on rows of a table, read in batches: (N, classes) or (N, 1)."""
     if not len(rows):
         return np.zeros((0, len(bundle.ensemble.target.classes) or 1))
-    data, collate = CaseDataset(manifest, bundle.views, memory=0), Collate(bundle.views, None)
+    data, collate = CaseDataset(manifest, bundle.views, room=0), Collate(bundle.views, None)
     _warm(bundle, manifest, rows)
     return np.concatenate(
         [bundle.ensemble.answers(collate([data[i] for i in part]))[0] for part in _parts(rows, batch)]

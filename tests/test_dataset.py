@@ -82,22 +82,22 @@ def test_padding_and_mask(tmp_path: Path) -> None:
     assert alone.weight.tolist() == [0]
 
 
-def test_memory_stays_below_its_limit_and_the_latest_is_kept(tmp_path: Path) -> None:
-    run = experiment(tmp_path, config("image"), table(tmp_path, "image", cases=12, missing=0.0))
-    one = 512 + run.views["image"].prepare(run.manifest.row(0).values["image"]).nbytes
-    data = CaseDataset(run.manifest, run.views, memory=3 * one)
+def test_a_case_is_read_once_while_there_is_room(tmp_path: Path) -> None:
+    path = table(tmp_path, "image", "text", "tabular", cases=12, missing=0.4)
+    run = experiment(tmp_path, config("image", "text", "tabular"), path)
     read: list[int] = []
     original = run.manifest.row
     run.manifest.row = lambda i: (read.append(i), original(i))[1]  # type: ignore[method-assign]
-    for i in [0, 1, 2, 0, 1, 2, 3, 1]:
-        data[i]
-    assert read == [0, 1, 2, 3]
-    data[0]
-    assert read == [0, 1, 2, 3, 0]  # the least recently used was left out
-    nothing = CaseDataset(run.manifest, run.views, memory=0)
-    for i in range(12):
-        nothing[i]
-    assert nothing._kept.get(11) is None
+    data, nothing = CaseDataset(run.manifest, run.views), CaseDataset(run.manifest, run.views, room=0)
+    first, again, anew = ([found[i] for i in range(12)] for found in (data, data, nothing))
+    assert read == [*range(12)] * 2
+    for a, b, c in zip(first, again, anew):
+        assert (a.id, a.index, a.target) == (b.id, b.index, b.target) == (c.id, c.index, c.target)
+        assert a.views.keys() == b.views.keys()
+        for name in a.views:
+            assert a.views[name].dtype == b.views[name].dtype
+            assert torch.equal(a.views[name], b.views[name])
+            assert torch.equal(a.views[name], c.views[name])
 
 
 def test_augmentation_repeats_with_seed_and_epoch(tmp_path: Path) -> None:

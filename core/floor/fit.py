@@ -159,7 +159,7 @@ def _targets(experiment: Experiment, rows: Sequence[int]) -> np.ndarray:
 def _matrices(experiment: Experiment, rows: Sequence[int], blocks: list[Block]) -> tuple[sp.csr_matrix, sp.csr_matrix]:
     """One-hot rows for the linear model and coded rows for trees."""
     views = {b.view: experiment.views[b.view] for b in blocks}
-    data, collate = CaseDataset(experiment.manifest, views, memory=0), Collate(views, None)
+    data, collate = CaseDataset(experiment.manifest, views, room=0), Collate(views, None)
     batches = (collate([data[int(i)] for i in rows[s : s + 256]]) for s in range(0, len(rows), 256))
     found = [(matrix(b, blocks, None, one_hot=True), matrix(b, blocks, None, one_hot=False)) for b in batches]
     return sp.vstack([f[0] for f in found], format="csr"), sp.vstack([f[1] for f in found], format="csr")
