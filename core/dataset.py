@@ -147,27 +147,27 @@ class Batches:
     def __init__(
         self, rows: Sequence[int], size: int, *, shuffle: bool, seed: int = 0, rank: int = 0, of: int = 1
     ) -> None:
-        self.rows, self.size, self.shuffle, self.seed, self.rank, self.of = list(rows), size, shuffle, seed, rank, of
+        self.rows = np.asarray(rows, dtype=np.int64)
+        self.size, self.shuffle, self.seed, self.rank, self.of = size, shuffle, seed, rank, of
         self.epoch = 0
-
-    def _global(self) -> list[list[int]]:
-        order = np.asarray(self.rows)
-        if self.shuffle:
-            order = np.random.default_rng((self.seed, self.epoch)).permutation(order)
-        parts = [order[i : i + self.size].tolist() for i in range(0, len(order), self.size)]
-        if self.shuffle and len(parts) > 1 and len(parts[-1]) < 2 * self.of:  # batch norm needs more than one row
-            parts[-2:] = [parts[-2] + parts[-1]]
-        return parts
 
     def totals(self) -> list[int]:
         """Rows of each batch over all processes."""
-        return [len(part) for part in self._global()]
+        full, left = divmod(len(self.rows), self.size)
+        sizes = [self.size] * full + [left] * (left > 0)
+        if self.shuffle and len(sizes) > 1 and left and left < 2 * self.of:  # batch norm needs more than one row
+            sizes[-2:] = [sizes[-2] + sizes[-1]]
+        return sizes
 
     def __len__(self) -> int:
-        return len(self._global())
+        return len(self.totals())
 
     def __iter__(self) -> Iterator[list[tuple[int, float]]]:
-        for part in self._global():
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.rows) if self.shuffle else self.rows
+        end = 0
+        for total in self.totals():
+            start, end = end, end + total
+            part = order[start:end].tolist()
             share = [(row, 1.0) for row in part[self.rank :: self.of]]
             most = -(-len(part) // self.of)
             yield share + [(part[0], 0.0)] * (most - len(share))

@@ -1,8 +1,9 @@
 """A table of cases: which cells make a case, what is wrong with the table, and each case as a ``Row``.
 
-Small lists per case are kept in memory; cells are read from the table on disk when a row is asked for. The value of a
-modality in a ``Row``: TEXT a str (several columns, one a line); TABULAR and PAIR a dict of column to str; all others a
-tuple of absolute paths. A modality whose cells are all blank has no value. Files are checked to be there, not opened.
+Of a case its target, group and split are kept in memory; cells are read from the table on disk when a row is asked for.
+The value of a modality in a ``Row``: TEXT a str (several columns, one a line); TABULAR and PAIR a dict of column to
+str; all others a tuple of absolute paths. A modality whose cells are all blank has no value. Files are checked to be
+there, not opened.
 """
 
 from __future__ import annotations
@@ -62,13 +63,18 @@ class Manifest:
         self._number = np.asarray(taken if self._gathered is None else range(len(self._gathered)), dtype=int)
         self._columns = list(dict.fromkeys(c for m in config.modalities for c in m.columns))
         self._blank = {c for c in self._columns if c not in table.columns}
-        self._cases, self.faults, self._lists = list[Case](), list[Fault](unknown), dict[str, list[Any]]()
+        self.targets: list[Any] = []  # raw, of every case: str, tuple of str, or float; None where blank
+        self.groups: list[str | None] = []  # of every case; None where blank or no column is named
+        self.splits: list[str | None] = []  # train, val or test; None where no column is named
+        self.faults = list[Fault](unknown)
         self.present = np.zeros((len(self), len(config.modalities)), dtype=bool)  # (cases, modalities)
         for i, (case, here, found) in enumerate(self._check_cases()):
-            self._cases.append(case)
+            self.targets.append(case.target)
+            self.groups.append(case.group)
+            self.splits.append(case.split)
             self.present[i] = here
             self.faults += found
-        self.faults += self._together(self._cases)
+        self.faults += self._together(range(len(self)))
 
     @classmethod
     def open(
@@ -107,29 +113,8 @@ class Manifest:
 
     @property
     def ids(self) -> list[str]:
-        """The id of every case; the row's number where no id column is named."""
-        return self._listed("id")
-
-    @property
-    def targets(self) -> list[Any]:
-        """Raw targets: str, tuple of str, or float; None where blank."""
-        return self._listed("target")
-
-    @property
-    def groups(self) -> list[str | None]:
-        """The group of every case; None where blank or no column is named."""
-        return self._listed("group")
-
-    @property
-    def splits(self) -> list[str | None]:
-        """train, val or test of every case; None where no column is named."""
-        return self._listed("split")
-
-    def _listed(self, name: str) -> list[Any]:
-        """A field of every case; kept, since callers ask for it once a row."""
-        if name not in self._lists:
-            self._lists[name] = [getattr(case, name) for case in self._cases]
-        return self._lists[name]
+        """The id of every case, read from the table; the row's number where no id column is named."""
+        return [self._id(i) for i in range(len(self))]
 
     @property
     def fingerprint(self) -> str:
@@ -143,9 +128,9 @@ class Manifest:
         return replace(self.case(index), values={name: value for name, value in found.items() if value is not None})
 
     def case(self, index: int) -> Row:
-        """One case as ``row`` gives it, without its values: reads nothing."""
-        case = self._cases[index]
-        return Row(case.id, int(self._number[index]), {}, case.target, case.group, case.split)
+        """One case as ``row`` gives it, without its values: reads no more than the id."""
+        number = int(self._number[index])
+        return Row(self._id(index), number, {}, self.targets[index], self.groups[index], self.splits[index])
 
     def cell(self, index: int, modality: str) -> Any:
         """What one modality of a case holds, or None; reads no other column."""
@@ -165,8 +150,9 @@ class Manifest:
         chosen = [int(i) for i in indices]
         part = copy.copy(self)
         part._gathered = None if self._gathered is None else [self._gathered[i] for i in chosen]
-        part._cases = [self._cases[i] for i in chosen]
-        part._lists = {}
+        part.targets = [self.targets[i] for i in chosen]
+        part.groups = [self.groups[i] for i in chosen]
+        part.splits = [self.splits[i] for i in chosen]
         part._number, part.present = self._number[chosen], self.present[chosen]
         rows = {r for case in range(len(part)) for r in part.row_numbers(case)} if self.faults else set()
         part.faults = [f for f in self.faults if not f.row or f.row in rows]
@@ -195,7 +181,7 @@ class Manifest:
             good = [i for i in range(len(self)) if i not in bad]
             if any(not f.row for f in faults) or not good:
                 raise TableError(self.table.source, faults)
-            more = self._together([self._cases[i] for i in good])  # a label may be left with one case
+            more = self._together(good)  # a label may be left with one case
             if not more:
                 break
             faults += more
@@ -279,7 +265,15 @@ class Manifest:
         group = said.get(t.group or "") or None
         return Case(row, name, _one(value), _one(group), split), faults
 
-    def _together(self, cases: Sequence[Case]) -> list[Fault]:
+    def _id(self, index: int) -> str:
+        row, column = self._rows(index)[0], self.config.table.id
+        if column is None or column not in self.table.columns:
+            return str(row + 1)
+        return self.table.row(row, (column,))[column].strip()
+
+    def _together(self, indices: Iterable[int]) -> list[Fault]:
+        rows = ((i, self._rows(i)[0] + 1) for i in indices)
+        cases = [Case(row, self._id(i), self.targets[i], self.groups[i], self.splits[i]) for i, row in rows]
         return together_faults(cases, self.config, self._need_target and self._for_training and not self._lacking)
 
 
