@@ -86,12 +86,12 @@ if __name__ == "__main__":
     how, *asked = sys.argv[1:] or ["default"]
     name = "_".join(["missing_views", *([] if how == "default" else [how]), *(a.replace("/", "_") for a in asked)])
     figures = {}
-    for shares in SHARES:
-        if asked and f"{shares[0]}/{shares[1]}" not in asked:
-            continue
+    known = {f"{train:g}/{test:g}": (train, test) for train, test in SHARES}
+    for named in asked or known:
+        shares = known[named]
         runs: list[dict[str, Any]] = []
         for seed in range(3):
             runs.append(machines(digits, shares, seed) if how == "svm" else measure(digits, shares, seed, how))
             print(shares, seed, runs[-1], flush=True)
-        figures[f"{shares[0]}/{shares[1]}"] = {"accuracy": float(np.mean([r["accuracy"] for r in runs])), "runs": runs}
+        figures[named] = {"accuracy": float(np.mean([r["accuracy"] for r in runs])), "runs": runs}
         save(name, figures)
