@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.cells import named_series
 from core.errors import FileError
 
 
@@ -132,6 +133,8 @@ def content_key(cell: Any) -> str:
             if not isinstance(path, Path):  # a scan that is read already
                 digest.update(path.digest())
                 continue
+            path, series = named_series(path)
+            digest.update((series or "").encode())
             for file in sorted(f for f in path.rglob("*") if f.is_file()) if path.is_dir() else [path]:
                 try:
                     stat = file.stat()

@@ -27,6 +27,17 @@ def locate(name: str, root: Path) -> Path:
     return Path(os.path.normpath(root / name))
 
 
+def named_series(path: Path) -> tuple[Path, str | None]:
+    """The place of a scan, and which of the series there is meant where ``#`` and its number or identifier follow.
+
+    A place that is there by its whole name is that place, whatever its name holds.
+    """
+    place, mark, series = path.name.rpartition("#")
+    if not mark or not place or not series or path.exists():
+        return path, None
+    return path.with_name(place), series
+
+
 def check_file(name: str, root: Path, kind: Modality, allow_outside: bool = False) -> None:
     """Refuse a path that leads to nothing usable, or out of ``root`` unless that is allowed.
 
@@ -36,6 +47,8 @@ def check_file(name: str, root: Path, kind: Modality, allow_outside: bool = Fals
     path = locate(name, root)
     if not allow_outside and not path.is_relative_to(root):
         raise FileError(f"leads out of the folder {root}; move the file there, or allow files outside")
+    if kind is Modality.VOLUME:
+        path, _ = named_series(path)
     try:
         found = path.stat()
         if path.is_dir():

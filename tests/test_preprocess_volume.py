@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 import stat
 import warnings
 import zipfile
@@ -19,11 +20,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from core.cache import content_key
+from core.cells import check_file, locate
 from core.errors import ConfigError, FileError
 from core.preprocess.dicom_series import list_series
 from core.preprocess.geometry import GeometryError
 from core.preprocess.grid import AIR, canonical, resample
 from core.preprocess.volume import WINDOWS, VolumePreprocessor, read_volume
+from core.schema import Modality
 
 VOXELS = body((9, 12, 14))
 REVERSED = ((-1.0, 0.0, 0.0), (0.0, 1.0, 0.0))  # head to feet
@@ -187,6 +191,28 @@ def test_several_series_are_listed_and_one_is_chosen(tmp_path: Path) -> None:
     assert "notes.txt" in chosen.warnings[0]
     with pytest.raises(FileError, match="no series 7"):
         read_volume(tmp_path, choose=7)
+
+
+def test_a_series_is_named_by_a_cell(tmp_path: Path) -> None:
+    place = tmp_path / "both"
+    Phantom(VOXELS).write(place / "a", SeriesDescription="thin")
+    Phantom(VOXELS[:4]).write(place / "b", SeriesInstanceUID="1.2.3.5", SeriesDescription="thick")
+    second = locate("both#2", tmp_path)
+    check_file("both#2", tmp_path, Modality.VOLUME)
+    assert np.array_equal(read_volume(second).array, read_volume(place / "b").array)
+    assert np.array_equal(read_volume(locate("both#1.2.3.4", tmp_path)).array, read_volume(place / "a").array)
+    assert [s.number for s in list_series(second)] == [2]
+    assert len({content_key((locate(f"both{which}", tmp_path),)) for which in ("", "#1", "#2")}) == 3
+    with pytest.raises(FileError, match=r"no series '7'.*in a table cell after a '#': FOLDER#1"):
+        read_volume(locate("both#7", tmp_path))
+    with pytest.raises(FileError, match="no such file"):
+        check_file("other#1", tmp_path, Modality.VOLUME)
+    with pytest.raises(FileError, match="no such file"):
+        check_file("both#1", tmp_path, Modality.AUDIO)
+    shutil.make_archive(str(tmp_path / "both"), "zip", place)
+    assert len(read_volume(locate("both.zip#2", tmp_path)).array) == 4
+    (place / "b").rename(tmp_path / "both#2")  # a folder that has this name is meant itself
+    assert read_volume(second).facts["series_uid"] == "1.2.3.5"
 
 
 def refused(path: Path, message: str, **options: Any) -> None:

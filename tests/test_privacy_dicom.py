@@ -53,6 +53,13 @@ def _headers(folder: Path) -> list[pydicom.Dataset]:
     return [pydicom.dcmread(f) for f in sorted(folder.iterdir())]
 
 
+def test_of_several_series_the_named_one_is_written(series: Path, tmp_path: Path) -> None:
+    Phantom(np.zeros((3, 24, 24)), tags=TAGS).write(series / "second", SeriesInstanceUID="9.9.9")
+    out, _ = _clean(series.with_name("in#2"), tmp_path / "out")
+    assert len(_headers(out)) == 3
+    assert len(read_volume(out).array) == 3
+
+
 def test_nothing_of_the_patient_is_left(series: Path, tmp_path: Path) -> None:
     out, person = _clean(series, tmp_path / "out")
     for dataset in _headers(out):

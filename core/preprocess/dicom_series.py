@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from pydicom.dataset import Dataset
 
+from core.cells import named_series
 from core.errors import FileError
 from core.preprocess.dicom_file import MAX_VOXELS, NoImageError, frames, read_dicom, rescaled, stored_pixels
 from core.preprocess.dicom_sources import Source, sources
@@ -47,7 +48,7 @@ class Series:
 
 
 def list_series(place: Path | Sequence[Path]) -> list[Series]:
-    """The series in a folder, zip or list of files; only headers are read.
+    """The series in a folder, zip or list of files, or the one that is named after a ``#``; only headers are read.
 
     Raises:
         FileError: if nothing there is a readable DICOM image.
@@ -103,12 +104,25 @@ def _choose(listed: list[Series], choose: str | int | None, where: str) -> Serie
         return found[0]
     lines = "\n".join(f"  {s}" for s in listed)
     said = f"no series {choose!r}" if choose is not None else f"{len(listed)} series stand together"
-    table = "in a table, give each a folder of its own or list the files of one with '|' between them"
+    table = "in a table cell after a '#': FOLDER#1"
     raise FileError(f"{where}: {said}; choose one by its number or unique identifier ({table}):\n{lines}")
 
 
+def sources_of(place: Path) -> list[Source]:
+    """The DICOM files of a place; of a series that is named after a ``#``, its own alone.
+
+    Raises:
+        FileError: as ``list_series``.
+    """
+    where, named = named_series(place)
+    if named is None:
+        return sources(where)[0]
+    return list({frame.source.name: frame.source for frame in list_series(place)[0].slices}.values())
+
+
 def _series(place: Path | Sequence[Path]) -> tuple[list[Series], list[str]]:
-    found, notes = sources(place)
+    where, named = named_series(place) if isinstance(place, Path) else (place, None)
+    found, notes = sources(where)
     groups: dict[str, list[tuple[Source, Dataset]]] = {}
     beside, broken = [], []  # a report beside the slices is no fault, a damaged slice is
     for source in found:
@@ -125,7 +139,8 @@ def _series(place: Path | Sequence[Path]) -> tuple[list[Series], list[str]]:
         raise FileError(some(broken or beside))
     if beside:
         notes.append(f"passed over: {some(beside)}")
-    return [_one_series(i, uid, groups[uid]) for i, uid in enumerate(sorted(groups), start=1)], notes
+    listed = [_one_series(i, uid, groups[uid]) for i, uid in enumerate(sorted(groups), start=1)]
+    return listed if named is None else [_choose(listed, named, str(where))], notes
 
 
 def _one_series(number: int, uid: str, files: list[tuple[Source, Dataset]]) -> Series:

@@ -36,7 +36,7 @@ def read_volume(
 
     Args:
         path: a folder or zip of a DICOM series, a DICOM, NIfTI (.nii, .nii.gz), MHA, MHD or NRRD file; or several
-            DICOM files of one series.
+            DICOM files of one series. ``FOLDER#2`` names one of several series, as ``choose`` does.
         choose: of several series, one by its number in ``list_series`` or its unique identifier.
         on_defect: "refuse" faults of geometry; "resample" repairs what can be repaired; "accept" goes on as it is.
             What was done stands in ``Volume.actions``.

@@ -18,9 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from core.cells import named_series
 from core.errors import FileError, PolyfuseError
 from core.preprocess.dicom_file import frames, is_dicom, read_dicom, stored_pixels
-from core.preprocess.dicom_sources import Source, sources
+from core.preprocess.dicom_series import sources_of
+from core.preprocess.dicom_sources import Source
 from core.preprocess.image_file import read_image
 from core.privacy import dicom, scans
 from core.privacy.audio import TimedWord, private_times, silence
@@ -65,7 +67,7 @@ class Files:
             FileError: if the file cannot be read.
         """
         if kind in (Modality.VOLUME, Modality.IMAGE) and holds_dicom(path):
-            for source in sources(path)[0]:
+            for source in sources_of(path):
                 with _as_file_error():
                     dicom.learn_header(read_dicom(source.data, source.name, header_only=True), person)
         elif kind is Modality.AUDIO and path.with_suffix(WORDS).is_file():
@@ -90,7 +92,7 @@ class Files:
 
     def _dicom(self, path: Path, person: Person, out: Path) -> Written:
         """A series as a folder, a single file as a file."""
-        found = sorted(sources(path)[0], key=lambda source: source.name)
+        found = sorted(sources_of(path), key=lambda source: source.name)
         planes = dicom_planes(found) if self.pixels else []
         boxes = boxes_by_shape(planes)
         kinds = Counter({"PIXELS": sum(map(len, boxes.values()))})
@@ -180,6 +182,7 @@ def _as_file_error() -> Iterator[None]:
 
 def holds_dicom(path: Path) -> bool:
     """Whether a file, folder or zip is read as DICOM."""
+    path, _ = named_series(path)
     return path.is_dir() or path.suffix.lower() == ".zip" or is_dicom(path)
 
 

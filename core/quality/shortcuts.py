@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from core.cells import named_series
 from core.manifest import Manifest
 from core.metrics import score
 from core.schema import Modality, TargetKind
@@ -57,7 +58,7 @@ def _file_facts(kind: Modality, paths: Sequence[Path]) -> list[float]:
     """How many files, their kind of name, the size of the first one, and an image's width and height."""
     if not paths:
         return [0.0] * 5
-    first = paths[0]
+    first, _ = named_series(paths[0])
     size = sum(f.stat().st_size for f in first.rglob("*") if f.is_file()) if first.is_dir() else first.stat().st_size
     ending = float(sum(first.suffix.lower().encode()) % 97)
     return [
