@@ -163,7 +163,7 @@ def compare(options: argparse.Namespace, progress: Progress) -> Done:
     if options.curve:
         from core.learning_curve import learning_curve
 
-        curve = learning_curve(manifest, config, metric=options.metric, progress=progress)
+        curve = learning_curve(manifest, config, outer_folds=options.folds, metric=options.metric, progress=progress)
         return curve.to_json(), curve.text(), True
     from core import fusion
     from core.compare import compare as measure

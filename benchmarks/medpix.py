@@ -2,6 +2,9 @@
 
 Tasks: body part on CT + MR (floors on 200 other images: pixels .56, history .61) and disease group on CT (five known
 groups), with the history, the masked text or the full text. Pretrained: MiniLM and EfficientNet-Lite0, both frozen.
+
+    python -m benchmarks.medpix "disease, masked" 1        # so many seeds
+    python -m benchmarks.medpix "disease, masked" curve    # the same on a quarter, half and all of the training cases
 """
 
 import dataclasses
@@ -12,8 +15,9 @@ import pandas as pd
 
 from benchmarks.report import public_data, save, timed
 from core.compare import Comparison, compare
-from core.config import TableConfig, TargetConfig
+from core.config import ExperimentConfig, TableConfig, TargetConfig
 from core.evaluation.intervals import interval
+from core.learning_curve import learning_curve
 from core.manifest import Manifest
 from core.metrics import score
 from core.progress import Bars
@@ -37,7 +41,7 @@ def table_of(folder, target: str, only_ct: bool) -> pd.DataFrame:
     return table.assign(**{target: table["patient_id"].map(most)}).reset_index(drop=True)
 
 
-def measure(folder, target: str, text: str, only_ct: bool, seeds: range) -> dict:
+def opened(folder, target: str, text: str, only_ct: bool) -> tuple[Manifest, ExperimentConfig]:
     table = table_of(folder, target, only_ct)
     named = {
         "images": Columns(Modality.IMAGE, ("image",)),
@@ -45,7 +49,19 @@ def measure(folder, target: str, text: str, only_ct: bool, seeds: range) -> dict
         "person": Columns(Modality.TABULAR, ("age", "sex"), ("age",), ("sex",)),
     }
     config = build_config(named, TargetConfig(target), TableConfig("patient_id", gather=True), "best", drop=["[MASK]"])
-    manifest, seconds, runs = Manifest.open(table, config, folder), {}, []
+    return Manifest.open(table, config, folder), config
+
+
+def grown(manifest: Manifest, config: ExperimentConfig) -> dict:
+    with Bars() as progress:
+        found = learning_curve(manifest, config, eighths=(2, 4, 8), outer_folds=5, metric="accuracy", progress=progress)
+    print(found.text(), flush=True)
+    return found.to_json()
+
+
+def measure(manifest: Manifest, config: ExperimentConfig, seeds: range) -> dict:
+    seconds: dict[str, float] = {}
+    runs: list[Comparison] = []
     with timed(seconds, "seconds"), Bars() as progress:
         for seed in seeds:
             one = dataclasses.replace(config, seed=seed)
@@ -76,7 +92,11 @@ def summary(runs: list[Comparison]) -> dict:
 
 if __name__ == "__main__":
     medical = public_data("medical")
-    seeds = range(int(sys.argv[2]) if len(sys.argv) > 2 else 3)
+    how = sys.argv[2] if len(sys.argv) > 2 else "3"
     for task in (t for t in TASKS if len(sys.argv) < 2 or sys.argv[1] in t):
         name = task.split(" + ")[0].replace(",", "").replace(" ", "_")  # such as disease_masked_text
-        save(f"medpix_{name}", {task: measure(medical, *TASKS[task], seeds)})
+        asked = opened(medical, *TASKS[task])
+        if how == "curve":
+            save(f"medpix_{name}_curve", {task: grown(*asked)})
+        else:
+            save(f"medpix_{name}", {task: measure(*asked, range(int(how)))})

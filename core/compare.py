@@ -95,7 +95,7 @@ def compare(
     check_names(config, fusions, metric)
     if folder is not None and outer_folds > 1:
         raise ConfigError("compare: of folds no model is kept; leave --folds or --out out")
-    parts = _parts(manifest, config, outer_folds)
+    parts = parts_of(manifest, config, outer_folds)
     found: dict[str, list[np.ndarray]] = {}
     for rows in parts:
         for name, answers in answers_of(manifest, config, rows, fusions, progress, cache, folder).items():
@@ -113,7 +113,12 @@ def check_names(config: ExperimentConfig, fusions: Sequence[str], metric: str | 
     known_metric(config.target.kind, metric)
 
 
-def _parts(manifest: Manifest, config: ExperimentConfig, outer_folds: int) -> list[dict[str, list[int]]]:
+def parts_of(manifest: Manifest, config: ExperimentConfig, outer_folds: int) -> list[dict[str, list[int]]]:
+    """Train, val and test rows of each fold, or of the one configured split where ``outer_folds`` is below 2.
+
+    Raises:
+        ConfigError: if there are no test rows.
+    """
     if outer_folds < 2:
         rows = {k: [int(i) for i in v] for k, v in split(manifest, config, config.seed).items()}
         if not rows["test"]:

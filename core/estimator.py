@@ -81,9 +81,11 @@ class Estimator:
         """Fused against each kind alone and the floor, on the same splits; see ``core.compare``."""
         return compare(self._manifest(table, root), self._config(table), outer_folds=folds, progress=progress)
 
-    def learning_curve(self, table: Table, *, root: Path | None = None, progress: Progress = silent) -> LearningCurve:
+    def learning_curve(
+        self, table: Table, *, root: Path | None = None, folds: int = 0, progress: Progress = silent
+    ) -> LearningCurve:
         """The same comparison on growing parts of the training rows; see ``core.learning_curve``."""
-        return learning_curve(self._manifest(table, root), self._config(table), progress=progress)
+        return learning_curve(self._manifest(table, root), self._config(table), outer_folds=folds, progress=progress)
 
     def evaluate(
         self,

@@ -1,6 +1,7 @@
 """What more training rows would bring: fused, each kind alone and the floor on growing parts of them.
 
-The parts are nested, keep groups whole and the shares of classes; validation and test rows stay as they are.
+The parts are nested, keep groups whole and the shares of classes. Test rows stay as they are, and validation rows too,
+but where members are cross-validated (``folds``), which train on them as well.
 """
 
 from __future__ import annotations
@@ -9,15 +10,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from core.cache import FeatureCache
-from core.compare import FUSED, answers_of, check_names
+from core.compare import FUSED, answers_of, check_names, parts_of
 from core.config import ExperimentConfig
-from core.errors import ConfigError
 from core.evaluation.intervals import interval
 from core.manifest import Manifest
 from core.metrics import known_metric, score
 from core.progress import Progress, silent
-from core.splits import folds, split
+from core.splits import folds
 from core.targets import Target
 
 EIGHTHS = (1, 2, 4, 8)  # of the training rows
@@ -25,7 +27,7 @@ EIGHTHS = (1, 2, 4, 8)  # of the training rows
 
 @dataclass(frozen=True)
 class Point:
-    """One model trained on ``rows`` rows."""
+    """One model trained on ``rows`` rows, of several folds their mean."""
 
     model: str
     rows: int
@@ -73,31 +75,45 @@ def learning_curve(
     config: ExperimentConfig,
     *,
     eighths: Sequence[int] = EIGHTHS,
+    outer_folds: int = 0,
     metric: str | None = None,
     progress: Progress = silent,
     cache: FeatureCache | None = None,
 ) -> LearningCurve:
     """Train every variant of ``core.compare`` on growing parts of the training rows.
 
+    ``outer_folds`` > 1 pools the test parts of a grouped cross-validation, as ``compare`` does: with few cases one test
+    part alone tells little.
+
     Raises:
         ConfigError: without test rows, or with fewer than eight groups of training rows.
     """
     manifest.raise_faults()
     check_names(config, (), metric)
-    rows = {part: [int(i) for i in found] for part, found in split(manifest, config, config.seed).items()}
-    if not rows["test"]:
-        raise ConfigError("learning curve: the table has no test rows; name a split with test rows")
-    targets = [manifest.targets[i] for i in rows["train"]]
-    parts = folds(targets, [manifest.groups[i] for i in rows["train"]], 8, config.seed)
+    cut = ("train", "val") if config.folds > 1 else ("train",)
+    splits = parts_of(manifest, config, outer_folds)
     target = Target.fit(config.target, manifest.targets)
     kind, name = target.kind, known_metric(target.kind, metric)
-    y = target.decoded(target.encode([manifest.targets[i] for i in rows["test"]]))
-    group = [manifest.groups[i] for i in rows["test"]]
+    tested = [i for rows in splits for i in rows["test"]]
+    y = target.decoded(target.encode([manifest.targets[i] for i in tested]))
+    group = [manifest.groups[i] for i in tested]
     points = []
     for many in eighths:
-        train = sorted(rows["train"][i] for _, part in parts[:many] for i in part)
-        found = answers_of(manifest, config, rows | {"train": train}, (), progress, cache)
-        for model, answers in found.items():
-            ends = interval(kind, name, y, answers, group)
-            points.append(Point(model, len(train), score(kind, name, y, answers), ends))
+        pooled: dict[str, list[np.ndarray]] = {}
+        learned = 0
+        for rows in splits:
+            fewer = {part: _nested(manifest, rows[part], many, config.seed) for part in cut}
+            learned += sum(map(len, fewer.values()))
+            for model, answers in answers_of(manifest, config, rows | fewer, (), progress, cache).items():
+                pooled.setdefault(model, []).append(answers)
+        for model, parts in pooled.items():
+            p = np.concatenate(parts)
+            ends = interval(kind, name, y, p, group)
+            points.append(Point(model, round(learned / len(splits)), score(kind, name, y, p), ends))
     return LearningCurve(name, len(y), points)
+
+
+def _nested(manifest: Manifest, rows: Sequence[int], eighths: int, seed: int) -> list[int]:
+    """So many eighths of the rows; more of them hold the fewer."""
+    cut = folds([manifest.targets[i] for i in rows], [manifest.groups[i] for i in rows], 8, seed)
+    return sorted(rows[i] for _, part in cut[:eighths] for i in part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -176,3 +177,20 @@ def test_the_learning_curve_grows_over_nested_parts(run: Experiment, folder: Pat
     assert found.cases == len(run.rows["test"])
     assert f"from {sizes[0]} to {sizes[1]} training rows the fused model gained" in found.text()
     assert seen
+
+
+def test_a_learning_curve_over_folds_asks_about_every_case_and_cuts_what_members_learn_from(
+    run: Experiment, folder: Path
+) -> None:
+    settings, cache = change(run.config, epochs=1), FeatureCache(folder / "cache")
+    cases = len(run.manifest)
+    found = learning_curve(run.manifest, settings, eighths=(4, 8), outer_folds=2, cache=cache)
+    assert found.cases == cases
+    sizes = [p.rows for p in found.of("fused")]
+    assert abs(sizes[1] - cases / 2 * 5 / 6) <= 3  # a sixth of each half validates
+    members = learning_curve(
+        run.manifest, dataclasses.replace(settings, folds=2), eighths=(4, 8), outer_folds=2, cache=cache
+    )
+    sizes = [p.rows for p in members.of("fused")]
+    assert abs(sizes[1] - cases / 2) <= 3
+    assert abs(sizes[0] - cases / 4) <= 3

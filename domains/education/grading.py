@@ -179,9 +179,11 @@ class Grader(Estimator):
         """Fused against each part alone and the floor, on the same splits; see ``core.compare``."""
         return super().compare(known_history(table), root=root, folds=folds, progress=progress)
 
-    def learning_curve(self, table: Table, *, root: Path | None = None, progress: Progress = silent) -> LearningCurve:
+    def learning_curve(
+        self, table: Table, *, root: Path | None = None, folds: int = 0, progress: Progress = silent
+    ) -> LearningCurve:
         """The same comparison on growing parts of the training rows; see ``core.learning_curve``."""
-        return super().learning_curve(known_history(table), root=root, progress=progress)
+        return super().learning_curve(known_history(table), root=root, folds=folds, progress=progress)
 
     def evaluate(self, table: Table, **options: Any) -> Figures:
         """Measure the trained model on a table that has the target; ``options`` as of ``Estimator.evaluate``."""
