@@ -1,5 +1,5 @@
 """The command line ``polyfuse``: check, advise, train, tune, evaluate, compare, stress, predict, document,
-record, info, hear.
+record, info, hear, noisy, replies.
 
 Exit codes: 0 done; 1 the table has faults (``check``) or an input is wrong; 2 the command itself is wrong.
 """
@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from apps import cli_hear, cli_measure, cli_predict, cli_privacy, cli_record, cli_spec, cli_train
+from apps import cli_measure, cli_predict, cli_privacy, cli_record, cli_service, cli_spec, cli_train
 from core.errors import PolyfuseError, TableError
 from core.numbers import plain
 
@@ -52,7 +52,7 @@ def _parser() -> _Parser:
 
     add = functools.partial(_add, commands)
     table, bundle, cases = cli_spec.add_options, cli_spec.add_bundle, cli_spec.add_cases
-    train, measure, predict, record = cli_train, cli_measure, cli_predict, cli_record
+    train, measure, predict, record, service = cli_train, cli_measure, cli_predict, cli_record, cli_service
     add("check", train.check, "Check a whole table and report all its faults at once.", table, train.check_options)
     add("advise", train.advise, "Measure what each kind of data carries, and advise a fusion, before training.", table)
     add("train", train.train, "Train a fused model and the cheap floor, and save them.", table, train.train_options)
@@ -74,7 +74,11 @@ def _parser() -> _Parser:
     words = "What was answered and decided: list it, check it, make training rows of it."
     add("record", record.record, words, record.record_options)
     words = "Make a table of turns of recorded calls, by recognition, with what is private masked and silent."
-    add("hear", cli_hear.hear, words, cli_hear.hear_options)
+    add("hear", service.hear, words, service.hear_options)
+    words = "Put copies with noise, and what a recogniser hears in them, below the turns of a table."
+    add("noisy", service.noisy, words, service.noisy_options)
+    words = "Learn which replies to suggest, measure them on a table, or ask for some."
+    add("replies", service.replies, words, service.replies_options)
     return parser
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import core.sentences
+from apps.cli import main
 from core.errors import BundleError, ConfigError
 from core.privacy.text import masked
 from core.record import Record
@@ -126,6 +127,31 @@ def test_the_place_of_the_given_reply_is_measured_on_test_rows(learned: ReplySug
     assert learned.evaluate(alien) == {"recall@1": 0.0, "recall@3": 0.0, "mrr": 0.0, "rows": 10}
     with pytest.raises(ConfigError, match="no answered test rows"):
         learned.evaluate(_table(9))
+
+
+def test_the_command_learns_measures_and_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, folder = tmp_path / "turns.csv", str(tmp_path / "replies")
+    _table().to_csv(source, index=False)
+    _table(30, seed=1).drop(columns="split").to_csv(tmp_path / "kept.csv", index=False)
+    (tmp_path / "hours.md").write_text("# Opening hours\nWe are open from nine to five.\n", encoding="utf-8")
+    assert main(["replies", folder, "--table", str(source), "--knowledge", str(tmp_path / "hours.md")]) == 0
+    assert "1 from the knowledge base, 3 from answered turns" in capsys.readouterr().out
+    assert main(["replies", folder, "--measure", str(tmp_path / "kept.csv"), "--json"]) == 0
+    measured = json.loads(capsys.readouterr().out)["measured"]
+    assert measured == ReplySuggester.load(folder).evaluate(_table(30, seed=1).assign(split="test"))
+    assert measured["rows"] == 30
+    asked = "agent: Is there anything else?\ncustomer: what about it 3"
+    assert main(["replies", folder, "--ask", asked, "-k", "1"]) == 0
+    assert "Goodbye.  [answered turn" in capsys.readouterr().out
+    other = [str(tmp_path / "written"), "--knowledge", str(tmp_path / "hours.md")]
+    assert main(["replies", *other, "--ask", "when are you open?"]) == 0
+    assert "We are open from nine to five.  [hours.md" in capsys.readouterr().out
+    assert main(["replies", folder, "--measure", str(source)]) == 1
+    assert "no answered test rows" in capsys.readouterr().err
+    assert main(["replies", str(tmp_path / "none"), "--ask", "hello"]) == 1
+    assert "not a readable folder of replies" in capsys.readouterr().err
+    assert main(["replies", folder, "--record", str(tmp_path / "none.sqlite")]) == 1
+    assert "no such file; give the record of the app" in capsys.readouterr().err
 
 
 def test_a_saved_suggester_answers_the_same(learned: ReplySuggester, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 from spoken import RATE, babble, silence, write
 
+from apps.cli import main
 from core import recipes
 from core.config import ExperimentConfig
 from core.errors import ConfigError, FileError
@@ -178,6 +179,24 @@ def test_noisy_copies_keep_their_row_and_are_made_once(tmp_path: Path) -> None:
         noisy_copies(table[["turn_id"]], tmp_path)
     with pytest.raises(ConfigError, match=r"one recording a turn is needed, found 'a\.wav\|a\.wav'"):
         noisy_copies(table.assign(audio="a.wav|a.wav"), tmp_path, root=tmp_path)
+
+
+def test_the_command_puts_copies_below_the_turns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "a.wav", babble(2), subtype="FLOAT")
+    rows = [("t1", "a.wav", "I wrote it", "cancel"), ("t2", "", "typed", "order")]
+    source = tmp_path / "turns.csv"
+    pd.DataFrame(rows, columns=["turn_id", "audio", "text", "intent"]).to_csv(source, index=False)
+    command = ["noisy", str(source), "--out", str(tmp_path / "sound"), "--recogniser", "none"]
+    assert main([*command, "--levels", "10,0", "--every-level", "--cut"]) == 0
+    assert "2 turns and 3 copies" in capsys.readouterr().out
+    found = pd.read_csv(tmp_path / "turns-noisy.csv", dtype=str, keep_default_na=False)
+    assert found["turn_id"].tolist() == ["t1", "t2", "t1-10", "t1-0", "t1-0.2"]
+    assert found["noise_db"].tolist() == ["", "", "10.0", "0.0", ""]
+    assert all((tmp_path / cell).is_file() for cell in found["audio"] if cell)
+    assert main([*command, "--levels", "loud"]) == 1
+    assert "numbers of dB are due" in capsys.readouterr().err
+    assert main(["noisy", str(source), "--out", str(tmp_path.parent / "far"), "--recogniser", "none"]) == 1
+    assert "a table names files in its own folder" in capsys.readouterr().err
 
 
 def test_cut_copies_are_beginnings_without_words_that_nobody_recognised(tmp_path: Path) -> None:

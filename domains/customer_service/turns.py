@@ -62,6 +62,8 @@ def from_dialogue(
 def from_table(table: pd.DataFrame, *, test: bool = False) -> list[Turn]:
     """Answered turns of a table in the documented layout, all but the test rows, or these alone; texts are masked.
 
+    Without a column ``split`` every row is learned from, and every row tests.
+
     Raises:
         ConfigError: without a column ``reply``, or one that holds what the customer said.
     """
@@ -72,7 +74,8 @@ def from_table(table: pd.DataFrame, *, test: bool = False) -> list[Turn]:
             f"{', '.join(map(str, table.columns))}"
         )
     rows = (dict(zip(table.columns, map(_cell, row))) for row in table.itertuples(index=False, name=None))
-    chosen = (row for row in rows if (row.get("split") == "test") == test and row["reply"])
+    every = "split" not in table.columns
+    chosen = (row for row in rows if row["reply"] and (every or (row["split"] == "test") == test))
     return [t for row in chosen for t in _turns(row, texts)]
 
 
