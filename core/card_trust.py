@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from core.evaluation.trust import plain
+from core.evaluation.trust import broken_promise, plain
 
 if TYPE_CHECKING:
     from core.bundle import Bundle
@@ -17,7 +17,8 @@ _WORDS = {"ece": "calibration error", "f1": "macro F1", "r2": "R²", "size": "se
 def trusted(bundle: Bundle) -> str:
     """The card's sections; what was not measured says so."""
     test = bundle.facts["test"]
-    return "\n\n".join([_calibration(test), _abstention(test), _use(bundle)])
+    parts = [_calibration(test), broken_promise(test.get("coverage", {})), _abstention(test), _use(bundle)]
+    return "\n\n".join(part for part in parts if part)
 
 
 def _calibration(test: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -12,13 +13,14 @@ from small import config, experiment, table
 from streamlit.testing.v1 import AppTest
 
 from apps.ui import trusted
+from core import card_trust
 from core.answer import how_sure, is_referred
 from core.bundle import Bundle
 from core.evaluation.abstention import NONE, OUTSIDE, SEVERAL, abstention_figures, reasons
 from core.evaluation.calibration import expected_calibration_error
 from core.evaluation.evaluate import evaluate
 from core.evaluation.reliability import calibration_figures
-from core.evaluation.trust import coverage_by_class, coverage_figures, judged, sizes
+from core.evaluation.trust import broken_promise, coverage_by_class, coverage_figures, judged, sizes
 from core.manifest import Manifest
 from core.predict import Predictor
 from core.schema import Prediction, TargetKind
@@ -184,6 +186,27 @@ def test_evaluation_counts_what_the_predictor_refers(trained: tuple[Bundle, Mani
     for line in ("calibration slope", "answered, not referred", "text alone:"):
         assert line in found.text()
     assert json.loads(json.dumps(found.to_json()))["patterns"] == json.loads(json.dumps(found.patterns))
+
+
+def test_a_broken_promise_is_told_wherever_figures_are(trained: tuple[Bundle, Manifest]) -> None:
+    bundle, manifest = trained
+    assert broken_promise(bundle.facts["test"]["coverage"]) == ""
+    rows = manifest.table.frame()
+    names = sorted(set(rows["label"]))
+    turned = rows.assign(label=[names[(names.index(label) + 1) % len(names)] for label in rows["label"]])
+    found = evaluate(bundle, Manifest.open(turned, bundle.config), "all")
+    told = broken_promise(found.coverage)
+    assert found.coverage["low"] <= found.coverage["found"] <= found.coverage["high"] < 0.88
+    assert told.startswith(f"The promise of 90% holds in {found.coverage['found']:.0%} (")
+    assert told in found.text()
+    facts = bundle.facts | {"test": bundle.facts["test"] | {"coverage": found.coverage}}
+    assert told in card_trust.trusted(dataclasses.replace(bundle, facts=facts))
+    drawn = AppTest.from_string(
+        "import streamlit as st\nfrom apps.ui import trusted\ntrusted.promise(st.session_state['figures'])",
+        default_timeout=60,
+    )
+    drawn.session_state["figures"] = found
+    assert drawn.run().warning[0].value == told
 
 
 def test_the_model_page_draws_these_figures(trained: tuple[Bundle, Manifest]) -> None:

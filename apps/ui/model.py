@@ -142,6 +142,7 @@ def _measure(studio: Studio, estimator: Estimator, table: Path | None, split: st
             f"The model was trained or chosen on {figures.seen} of these rows: no figures of new cases.",
             icon=":material/warning:",
         )
+    trusted.promise(figures)
     one, two = st.columns(2, gap="large")
     with one:
         st.markdown(f"**Confusion** · {figures.cases} cases, true class down, answer across")

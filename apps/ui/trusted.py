@@ -10,13 +10,19 @@ import streamlit as st
 
 from apps import ui
 from core.evaluation.evaluate import Figures
-from core.evaluation.trust import plain
+from core.evaluation.trust import broken_promise, plain
 
 _NAMES = {"ece": "calibration error", "brier": "Brier score", "slope": "slope", "intercept": "intercept"}
 _PATTERN = {
     "f1": "macro F1", "ece": "calibration error", "brier": "Brier score", "slope": "slope", "intercept": "intercept",
     "coverage": "coverage", "size": "answers in a set", "referred": "referred",
 }  # fmt: skip
+
+
+def promise(figures: Figures) -> None:
+    """A warning where the sets do not hold the truth as often as was promised."""
+    if told := broken_promise(figures.coverage):
+        st.warning(told, icon=":material/warning:")
 
 
 def calibration(figures: Figures) -> None:

@@ -18,7 +18,7 @@ from core.evaluation.intervals import interval
 from core.evaluation.scope import figures as scope_figures
 from core.evaluation.subgroups import By, Subgroup, subgroups
 from core.evaluation.subgroups import lines as subgroup_lines
-from core.evaluation.trust import LEAST, ask, coverage_by_class, coverage_figures, plain, trust_figures
+from core.evaluation.trust import LEAST, ask, broken_promise, coverage_by_class, coverage_figures, plain, trust_figures
 from core.manifest import Manifest
 from core.metrics import DEFAULT, score, scores
 from core.schema import TargetKind
@@ -46,7 +46,7 @@ class Figures:
     classes: tuple[str, ...]
     by_pattern: dict[str, dict[str, float]]  # modalities present → cases and the default metric
     scope: dict[str, float] = field(default_factory=dict)  # cases outside of all classes, see core.evaluation.scope
-    coverage: dict[str, float] = field(default_factory=dict)  # of sets or intervals: promised, found, mean size
+    coverage: dict[str, float] = field(default_factory=dict)  # of sets or intervals, see core.evaluation.trust
     class_coverage: dict[str, float] = field(default_factory=dict)  # found, by true class
     calibration: dict[str, Any] = field(default_factory=dict)  # see core.evaluation.reliability
     abstention: dict[str, Any] = field(default_factory=dict)  # see core.evaluation.abstention
@@ -73,6 +73,7 @@ class Figures:
         if self.coverage:
             promised, held, size = (self.coverage[k] for k in ("promised", "found", "size"))
             lines.append(f"  {'coverage of the sets':24} {held:.4f}  (promised {promised:.2f}; mean size {size:.3g})")
+            lines += [f"  {told}" for told in (broken_promise(self.coverage),) if told]
         told = plain(self.abstention, ("answered", "error", "error_of_all"))
         lines += [f"  {_ABSTENTION[name]:24} {words}" for name, words in told.items()]
         for pattern, figures in self.patterns.items():
@@ -126,8 +127,7 @@ def evaluate(
         target.classes,
         _by_pattern(bundle, manifest.present[rows], y, answers),
         scope,
-        coverage_figures(bundle, manifest.present[rows], y, answers),
-        coverage_by_class(bundle, manifest.present[rows], y, answers),
+        class_coverage=coverage_by_class(bundle, manifest.present[rows], y, answers),
         **trust_figures(bundle, y, asked, some, manifest.present[rows], groups, far),
         subgroups=subgroups(kind, y, answers, manifest, rows, by),
         decisions=decision_curves(target, y, answers, groups) if decide else [],

@@ -15,6 +15,7 @@ from core.bundle import Bundle
 from core.ensemble import Pattern
 from core.evaluation.abstention import abstention_figures
 from core.evaluation.conformal import prediction_set
+from core.evaluation.intervals import Resamples, ends_of
 from core.evaluation.patterns import MOST
 from core.evaluation.reliability import calibration_figures
 from core.evaluation.scope import inside_answers
@@ -23,6 +24,8 @@ from core.metrics import DEFAULT, score
 from core.schema import TargetKind
 from core.table_answers import Asked, ask_table
 
+_TIMES = 300  # bootstrap samples
+_SLACK = 0.02  # that a threshold set on few held-out rows may be off by
 LEAST = 10  # rows that the figures of a pattern or a class need
 
 
@@ -55,7 +58,7 @@ def trust_figures(
     groups: Sequence[str | None],
     far: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """``calibration``, ``abstention`` and ``patterns``, as JSON; see the functions of those names.
+    """``calibration``, ``coverage``, ``abstention`` and ``patterns``, as JSON; see the functions of those names.
 
     Args:
         bundle: the model.
@@ -68,6 +71,7 @@ def trust_figures(
     """
     kind, answers = bundle.ensemble.target.kind, asked.answers
     found: dict[str, Any] = {"calibration": calibration_figures(kind, y, answers, groups)}
+    found["coverage"] = coverage_figures(bundle, present, y, answers, groups)
     found["patterns"] = _patterns(bundle, y[some], asked.by_pattern, present[some], [groups[i] for i in some])
     if kind in (TargetKind.LABEL, TargetKind.GRADE) and bundle.threshold is not None:
         marked = np.zeros(len(y), dtype=bool)
@@ -110,8 +114,17 @@ def sizes(bundle: Bundle, present: np.ndarray, answers: np.ndarray) -> np.ndarra
     return found
 
 
-def coverage_figures(bundle: Bundle, present: np.ndarray, y: np.ndarray, answers: np.ndarray) -> dict[str, float]:
-    """How often the set or interval holds the truth, and how large it is; empty where nothing is promised."""
+def coverage_figures(
+    bundle: Bundle,
+    present: np.ndarray,
+    y: np.ndarray,
+    answers: np.ndarray,
+    groups: Sequence[str | None] | None = None,
+) -> dict[str, float]:
+    """How often the set or interval holds the truth, and how large it is; empty where nothing is promised.
+
+    With ``groups`` also ``low`` and ``high``, the 95 % interval of that share over groups.
+    """
     held, size = np.zeros(len(y), dtype=bool), np.zeros(len(y))
     for here, threshold in _by_threshold(bundle, present):
         if threshold is None:
@@ -123,7 +136,21 @@ def coverage_figures(bundle: Bundle, present: np.ndarray, y: np.ndarray, answers
             held[here], size[here] = kept[np.arange(len(here)), y[here].astype(int)], kept.sum(axis=1)
     if not len(y):
         return {}
-    return {"promised": bundle.config.coverage, "found": float(held.mean()), "size": float(size.mean())}
+    found = {"promised": bundle.config.coverage, "found": float(held.mean()), "size": float(size.mean())}
+    if groups is not None:
+        found["low"], found["high"] = ends_of([float(held[rows].mean()) for rows in Resamples(len(y), groups, _TIMES)])
+    return found
+
+
+def broken_promise(coverage: Mapping[str, float]) -> str:
+    """What a reader must know where the coverage stays below what was promised by more than chance; else empty."""
+    if not coverage or coverage["high"] >= coverage["promised"] - _SLACK:
+        return ""
+    found, low, high = (f"{coverage[k]:.0%}" for k in ("found", "low", "high"))
+    return (
+        f"The promise of {coverage['promised']:.0%} holds in {found} ({low} to {high}) of these cases only: they are "
+        "unlike the held-out rows that set it. Train again with rows like these, or let a person look at every answer."
+    )
 
 
 def coverage_by_class(bundle: Bundle, present: np.ndarray, y: np.ndarray, answers: np.ndarray) -> dict[str, float]:
