@@ -1,10 +1,11 @@
 """Do the training options earn their place? Each on and off, by accuracy over the number of views that are left.
 
-Six views of handwritten digits; modality dropout, the loss of each view alone and balanced gradients (OGM-GE), each
-against the same model without it, on the same rows and seed, by a paired interval of the area under the curve. Views
-are taken away through the mask, so that nothing of the table has to be missing.
+Modality dropout, the loss of each modality alone and balanced gradients (OGM-GE), each against the same model without
+it, on the same rows and seed, by a paired interval of the area under the curve. Modalities are taken away through the
+mask, so that nothing of the table has to be missing.
 
-    python -m benchmarks.robustness views 3        # random splits
+    python -m benchmarks.robustness views 3        # six views of handwritten digits, so many random splits
+    python -m benchmarks.robustness medpix 3       # body part (MedPix 2.0) from images, history, age and sex
     python -m benchmarks.robustness sound theo     # the augmentation of sound with and without noise
 
 ``sound``: spoken digits (FSDD), one speaker never heard in training; the curve over added noise of each model.
@@ -19,6 +20,7 @@ import pandas as pd
 import torch
 from sklearn.model_selection import train_test_split
 
+from benchmarks import medpix
 from benchmarks.report import public_data, save, timed
 from core.bundle import Bundle
 from core.config import ExperimentConfig, TableConfig, TargetConfig
@@ -47,11 +49,16 @@ def changed(config: ExperimentConfig, options: dict[str, Any]) -> ExperimentConf
 
 
 def right(bundle: Bundle, manifest: Manifest, rows: list[int], y: np.ndarray, seed: int) -> np.ndarray:
-    """(V, N): whether a case is answered rightly with V … 1 of its views, drawn by ``seed``, alike for all models."""
-    order = np.random.default_rng(seed).random((len(rows), len(VIEWS))).argsort(axis=1)  # (N, V)
+    """(M, N): whether a case is answered rightly with M … 1 of its modalities, drawn by ``seed``, alike for all models.
+
+    A case that has fewer is asked with all of them meanwhile.
+    """
+    present = manifest.present[rows]  # (N, M)
+    drawn = np.random.default_rng(seed).random(present.shape) + ~present
+    order = drawn.argsort(axis=1).argsort(axis=1)  # (N, M), absent ones last
     data, collate = CaseDataset(manifest, bundle.views, room=0), Collate(bundle.views, None)
     batch = collate([data[i] for i in rows])
-    keeps = [torch.from_numpy(order < kept) for kept in range(len(VIEWS), 0, -1)]
+    keeps = [torch.from_numpy(order < kept) for kept in range(present.shape[1], 0, -1)]
     return np.stack([a.argmax(axis=1) == y for a in bundle.ensemble.answers(batch, keeps)])
 
 
@@ -61,8 +68,7 @@ def digits(seeds: int) -> dict[str, Any]:
     named = {v: Columns(Modality.TABULAR, c, c) for v, c in columns.items()}
     config = build_config(named, TargetConfig("digit"), TableConfig(split="split"), "default")
     config = dataclasses.replace(config, floor=False, seeds=1)
-    found: dict[str, list[np.ndarray]] = {name: [] for name in OPTIONS}
-    seconds: dict[str, float] = {}
+    parts = []
     for seed in range(seeds):
         train, test = train_test_split(
             np.arange(len(table)), train_size=TRAIN, test_size=600, stratify=table["digit"], random_state=seed
@@ -70,12 +76,28 @@ def digits(seeds: int) -> dict[str, Any]:
         table["split"] = ""
         table.loc[train, "split"], table.loc[test, "split"] = "train", "test"
         part = table.iloc[np.sort(np.concatenate([train, test]))].reset_index(drop=True)
-        manifest = Manifest.open(part, config)
-        rows = [i for i, s in enumerate(manifest.splits) if s == "test"]
+        parts.append(Manifest.open(part, config))
+    return compared(parts, changed(config, {"epochs": EPOCHS}))
+
+
+def body_parts(seeds: int) -> dict[str, Any]:
+    manifest, config = medpix.opened(public_data("medical"), *medpix.TASKS["body part, history + images"])
+    table = dataclasses.replace(config.table, fractions=(0.45, 0.15, 0.4))
+    config = dataclasses.replace(config, floor=False, stack=False, folds=1, table=table)
+    return compared([manifest] * seeds, config)
+
+
+def compared(manifests: list[Manifest], config: ExperimentConfig) -> dict[str, Any]:
+    """All options on the test rows of each split."""
+    found: dict[str, list[np.ndarray]] = {name: [] for name in OPTIONS}
+    seconds: dict[str, float] = {}
+    for seed, manifest in enumerate(manifests):
         for name, options in OPTIONS.items():
-            one = dataclasses.replace(changed(config, options | {"epochs": EPOCHS}), seed=seed)
+            one = dataclasses.replace(changed(config, options), seed=seed)
             with timed(seconds, f"{name}, split {seed}"):
-                bundle = Experiment(manifest, one).combine()
+                experiment = Experiment(manifest, one)
+                bundle = experiment.combine()
+            rows = experiment.rows["test"]
             y = np.array([bundle.ensemble.target.classes.index(manifest.targets[i]) for i in rows])
             found[name].append(right(bundle, manifest, rows, y, seed))
             print(seed, name, found[name][-1].mean(axis=1).round(3), flush=True)
@@ -83,7 +105,7 @@ def digits(seeds: int) -> dict[str, Any]:
 
 
 def _told(found: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Accuracy with 6 … 1 views, its mean as the area, and the paired interval of the area's lead over "nothing"."""
+    """Accuracy with all … 1 modalities, its mean as the area, and the paired interval of the area's lead over "nothing"."""
     samples = Resamples(found["nothing"].shape[1], None, 300)
     base = found["nothing"].mean(axis=0)  # (N,)
     told = {}
@@ -97,7 +119,8 @@ def _told(found: dict[str, np.ndarray]) -> dict[str, Any]:
             "lead": float(lead.mean()),
             "interval": ends,
         }
-    return {"views": [6, 5, 4, 3, 2, 1], "options": told, "cases": int(found["nothing"].shape[1])}
+    kept = list(range(len(found["nothing"]), 0, -1))
+    return {"kept": kept, "options": told, "cases": int(found["nothing"].shape[1])}
 
 
 def sound(speaker: str) -> dict[str, Any]:
@@ -129,5 +152,7 @@ if __name__ == "__main__":
     wanted, *of = sys.argv[1:] or ["views"]
     if wanted == "sound":
         save("robustness_sound", {speaker: sound(speaker) for speaker in of or ("theo", "lucas")})
+    elif wanted == "medpix":
+        save("robustness_medpix", body_parts(int(of[0]) if of else 3))
     else:
         save("robustness", digits(int(of[0]) if of else 3))
