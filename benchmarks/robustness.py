@@ -105,7 +105,7 @@ def compared(manifests: list[Manifest], config: ExperimentConfig) -> dict[str, A
 
 
 def _told(found: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Accuracy with all … 1 modalities, its mean as the area, and the paired interval of the area's lead over "nothing"."""
+    """Accuracy with all … 1 modalities, its mean as the area, and the paired interval of its lead over "nothing"."""
     samples = Resamples(found["nothing"].shape[1], None, 300)
     base = found["nothing"].mean(axis=0)  # (N,)
     told = {}
