@@ -115,10 +115,7 @@ def _train_and_predict(path: Path, results: object) -> None:
 
 
 def memory(folder: Path) -> dict[str, float]:
-    """Peak MiB of training an epoch and predicting, for three lengths of table.
-
-    Prepared rows are kept up to 256 MiB (``core.dataset``), so a table grows into that before it is flat.
-    """
+    """Peak MiB of training an epoch and predicting, for three lengths of table."""
     found = {}
     words = np.array(["red", "green", "blue", "one", "two", "three", "house", "tree", "river", "stone"])
     for rows in LENGTHS:
