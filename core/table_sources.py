@@ -98,14 +98,17 @@ def _csv_batches(path: Path, delimiter: str) -> Iterator[pa.RecordBatch]:
 def _ragged(path: Path, delimiter: str, expected: int) -> list[Fault]:
     """The rows that do not have as many cells as the header."""
     faults: list[Fault] = []
-    csv.field_size_limit(_BLOCK)
-    with _open(path) as file, contextlib.suppress(csv.Error):  # an open quote ends the telling, not the program
-        lines = io.TextIOWrapper(file, "utf-8", "replace", newline="")
-        rows = (row for row in csv.reader(lines, delimiter=delimiter) if row)
-        for number, row in enumerate(rows):
-            if len(row) != expected and len(faults) < _MOST_FAULTS:
-                reason = f"{len(row)} cells, the header has {expected}; quote cells that hold {delimiter!r}"
-                faults.append(Fault(number, "table", delimiter.join(row)[:60], reason))
+    usual = csv.field_size_limit(_BLOCK)  # of all readers of this process
+    try:
+        with _open(path) as file, contextlib.suppress(csv.Error):  # an open quote ends the telling, not the program
+            lines = io.TextIOWrapper(file, "utf-8", "replace", newline="")
+            rows = (row for row in csv.reader(lines, delimiter=delimiter) if row)
+            for number, row in enumerate(rows):
+                if len(row) != expected and len(faults) < _MOST_FAULTS:
+                    reason = f"{len(row)} cells, the header has {expected}; quote cells that hold {delimiter!r}"
+                    faults.append(Fault(number, "table", delimiter.join(row)[:60], reason))
+    finally:
+        csv.field_size_limit(usual)
     return faults
 
 
