@@ -12,7 +12,7 @@ endif
 export HF_HUB_OFFLINE ?= 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: medical education customer-service test check bench browser
+.PHONY: medical education customer-service test check bench system
 
 .venv/.app: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed"; exit 1; }
@@ -34,7 +34,7 @@ education: .venv/.app
 customer-service: .venv/.app
 	$(BIN)/streamlit run apps/customer_service
 
-test: .venv/.test browser
+test: .venv/.test system
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder  # a core a worker; long files are not left to the end
 
 check: .venv/.test
@@ -45,8 +45,9 @@ check: .venv/.test
 bench: .venv/.test
 	$(BIN)/python -m benchmarks
 
-# Browser tests use the system's Chromium; without one, and without the right to install it, they skip and say so.
-browser:
-	@command -v chromium >/dev/null || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
-		&& { apt-get update -qq; apt-get install -y -qq chromium; } >/dev/null 2>&1; } \
-		|| echo "no Chromium: the browser tests will be skipped"
+# Browser tests use the system's Chromium, one on DICOM dicom3tools; without them, and without the right to install them,
+# these tests skip and say so.
+system:
+	@{ command -v chromium && command -v dciodvfy; } >/dev/null || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
+		&& { apt-get update -qq; apt-get install -y -qq chromium; apt-get install -y -qq dicom3tools; } >/dev/null 2>&1; } \
+		|| echo "no Chromium or no dicom3tools: the tests that use them will be skipped"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -224,6 +226,22 @@ def test_the_report_passes_the_validator(series: Path, tmp_path: Path) -> None:
     path.write_bytes(document("sr", result(), dicom_headers(series)))
     found = validator.DicomFileValidator(info).validate(path)
     assert sum(r.errors for r in found.values()) == 0
+
+
+@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="no dciodvfy: apt-get install dicom3tools")
+@pytest.mark.parametrize("with_images", [True, False])
+def test_the_report_and_its_slices_are_as_the_standard_says(series: Path, tmp_path: Path, with_images: bool) -> None:
+    """By dicom3tools, which carries the standard's tables; what it warns of is that our codes are our own."""
+    report = tmp_path / "report.dcm"
+    report.write_bytes(document("sr", result(), dicom_headers(series) if with_images else []))
+    for path, kind in ((report, "ComprehensiveSR"), (min(series.iterdir()), "CTImage")):
+        done = subprocess.run(["dciodvfy", str(path)], capture_output=True, check=False)
+        told = (done.stdout + done.stderr).decode("utf-8", "replace").splitlines()
+        assert kind in told
+        assert not [line for line in told if line.startswith("Error")]
+    report.write_bytes(report.read_bytes().replace(b"PRELIMINARY", b"PROVISIONAL"))
+    done = subprocess.run(["dciodvfy", str(report)], capture_output=True, check=False)
+    assert b"Error" in done.stdout + done.stderr  # it does look
 
 
 # --- free input and refusals

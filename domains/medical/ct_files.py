@@ -91,6 +91,8 @@ def write_dicom(
         dataset = _slice(pixels, spacing, (x, y, round(z + (number - 1) * spacing[0], 3)), number, name)
         for key, value in {"RescaleSlope": slope, **(tags or {})}.items():
             setattr(dataset, key, value)
+        if not all(str(value).isascii() for value in (tags or {}).values()):
+            dataset.SpecificCharacterSet = "ISO_IR 192"  # UTF-8
         if syntax != "plain":
             dataset.compress(SYNTAXES[syntax], generate_instance_uid=False)
         dataset.save_as(folder / f"slice-{number:03d}.dcm", enforce_file_format=True)
