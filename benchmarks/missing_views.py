@@ -1,4 +1,4 @@
-"""Six views of handwritten digits, some of them missing: accuracy of the default fusion and of the best view alone.
+"""Six views of handwritten digits, some of them missing: accuracy of the default fusion.
 
 Multiple Features (UCI). Views are removed at random with the given share, at least one is kept; three splits.
 

@@ -124,7 +124,7 @@ def _told(found: dict[str, np.ndarray]) -> dict[str, Any]:
 
 
 def sound(speaker: str) -> dict[str, Any]:
-    """Accuracy on a speaker who was never heard over the ladder of noise, trained with and without noise."""
+    """Macro F1 on a speaker who was never heard over the ladder of noise, trained with and without noise."""
     root = public_data("service")
     table = pd.read_csv(root / "speech/fsdd/manifest.csv", dtype=str, keep_default_na=False)
     table["split"] = np.where(table["speaker"] == f"fsdd-{speaker}", "test", "train")

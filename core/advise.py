@@ -141,7 +141,7 @@ def _words(
     elif found is not None:
         words.append("no interactions to speak of: additive fusion (product, decision, stacking) is enough")
     if missing > 0.1:
-        words.append(f"{missing:.0%} of the modality cells are empty: keep unimodal_loss at 0.5 or more")
+        words.append(f"{missing:.0%} of the modality cells are empty: train with unimodal_loss 1, as the presets do")
     if unread:
         words.append(f"not judged here, because only training reads them: {', '.join(unread)}")
     return words

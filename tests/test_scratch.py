@@ -7,7 +7,6 @@ import pickle
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -58,7 +57,7 @@ def test_room_is_kept_to() -> None:
     assert Scratch(1, room=0).get(0) is None
 
 
-def test_a_full_disk_ends_the_keeping_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_ends_the_keeping_alone() -> None:
     kept = Scratch(3)
     kept.put(0, {"a": np.ones(3)})
 

@@ -264,7 +264,4 @@ class _Right:
 
 
 def _frame(table: pd.DataFrame | Path | str) -> pd.DataFrame:
-    if isinstance(table, pd.DataFrame):
-        return table
-    opened = StringTable.open(Path(table))
-    return pd.DataFrame({c: [cell for part in opened.column(c) for cell in part] for c in opened.columns})
+    return table if isinstance(table, pd.DataFrame) else StringTable.open(Path(table)).frame()

@@ -236,11 +236,7 @@ class Grader(Estimator):
 
 def known_history(table: Table) -> pd.DataFrame:
     """A table of answers as text, with the learner's history where it has times or an order and no history yet."""
-    if isinstance(table, pd.DataFrame):
-        frame = table.fillna("").astype(str)
-    else:
-        read = StringTable.open(table)
-        frame = pd.DataFrame({name: [c for part in read.column(name) for c in part] for name in read.columns})
+    frame = table.fillna("").astype(str) if isinstance(table, pd.DataFrame) else StringTable.open(table).frame()
     if any(c in frame for c in HISTORY) or not {"student_id"} & {*frame} or not {"time", "order"} & {*frame}:
         return frame
     return pd.DataFrame(with_history(frame.to_dict("records")), dtype=str)

@@ -206,8 +206,7 @@ def _tell(progress: Progress, fold: int, options: NetOptions) -> Any:
 
 def _frame(table: Table) -> pd.DataFrame:
     """A table as text cells."""
-    read = StringTable.open(table)
-    return pd.DataFrame({c: [cell for part in read.column(c) for cell in part] for c in read.columns})
+    return StringTable.open(table).frame()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

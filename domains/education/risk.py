@@ -130,8 +130,7 @@ def read_tables(folder: Path) -> RiskTables:
 
 def _frame(table: Table) -> pd.DataFrame:
     """A table as text cells."""
-    read = StringTable.open(table)
-    return pd.DataFrame({c: [cell for part in read.column(c) for cell in part] for c in read.columns})
+    return StringTable.open(table).frame()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
