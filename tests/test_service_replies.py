@@ -150,6 +150,8 @@ def test_the_command_learns_measures_and_answers(tmp_path: Path, capsys: pytest.
     assert "no answered test rows" in capsys.readouterr().err
     assert main(["replies", str(tmp_path / "none"), "--ask", "hello"]) == 1
     assert "not a readable folder of replies" in capsys.readouterr().err
+    assert main(["replies", folder, "--knowledge", str(tmp_path / "none.md")]) == 1
+    assert "none.md: no such file or folder" in capsys.readouterr().err
     assert main(["replies", folder, "--record", str(tmp_path / "none.sqlite")]) == 1
     assert "no such file; give the record of the app" in capsys.readouterr().err
 

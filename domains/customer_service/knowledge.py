@@ -104,6 +104,8 @@ def _files(path: Path) -> Iterator[tuple[Path, str]]:
         )
     elif path.suffix.lower() not in SUFFIXES:
         raise FileError(f"{path}: a knowledge base is made of {', '.join(SUFFIXES)} files; name one, or their folder")
+    elif not path.is_file():
+        raise FileError(f"{path}: no such file or folder; give the knowledge base's files, or their folder")
     else:
         yield path, path.name
 
