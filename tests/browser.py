@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -72,13 +72,22 @@ def chromium() -> Iterator[Any]:
         found.close()
 
 
+def give(page: Any, files: Sequence[Path], field: Any) -> None:
+    """Put files into an upload field of a page at rest: Streamlit loses what is sent as a new run of a page begins."""
+    page.locator("[data-test-script-state=notRunning]").wait_for()
+    field.set_input_files([str(f) for f in files])
+
+
 @contextmanager
 def visit(browser: Any, address: str, seconds: int = 120) -> Iterator[Any]:
-    """A page of a user of its own, without anything of other users; it must not show a traceback at the end."""
+    """A page of a user of its own, who sees nothing of others; it must show no traceback and ask no other machine."""
     context = browser.new_context(viewport={"width": 1366, "height": 768})
     page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     page.set_default_timeout(1000 * seconds)
     page.goto(address)
     yield page
     assert "Traceback" not in page.content()
+    assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
     context.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import chromium, needs_chromium, served, visit
+from browser import chromium, give, needs_chromium, served, visit
 from education_samples import prepare
 from prepared import prepared
 
@@ -110,7 +110,7 @@ def test_an_override_is_stored_and_found_again(page: Any, address: str) -> None:
 def test_a_malformed_upload_is_refused_in_words(page: Any, tmp_path: Path) -> None:
     go(page, "Import")
     (tmp_path / "talk.mp4").write_text("this is no video", encoding="utf-8")
-    page.locator("input[type=file]").first.set_input_files(str(tmp_path / "talk.mp4"))
+    give(page, [tmp_path / "talk.mp4"], page.locator("input[type=file]").first)
     page.get_by_text("talk.mp4").first.wait_for()
     page.get_by_role("button", name="Index the lecture").click()
     alert = page.get_by_test_id("stAlert").first
@@ -128,7 +128,7 @@ def test_statements_without_actor_are_set_aside_with_the_reason(page: Any, tmp_p
     (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
     go(page, "Import")
     page.get_by_role("tab", name="Records").click()
-    page.locator("input[type=file]").last.set_input_files(str(tmp_path / "log.jsonl"))
+    give(page, [tmp_path / "log.jsonl"], page.locator("input[type=file]").last)
     page.get_by_text("log.jsonl").first.wait_for()
     page.get_by_role("button", name="Import", exact=True).last.click()
     page.get_by_text("1 line set aside").wait_for()

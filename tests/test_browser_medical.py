@@ -11,7 +11,7 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
-from browser import chromium, listening, needs_chromium, served, visit
+from browser import chromium, give, listening, needs_chromium, served, visit
 from ct_phantom import Phantom
 from medical_samples import FINDINGS, phantom, prepare
 from prepared import prepared
@@ -51,9 +51,11 @@ def open_sample(page: Any) -> None:
     page.get_by_role("button", name="Result as JSON").wait_for()
 
 
-def upload(page: Any, *files: Path) -> None:
+def upload(page: Any, *files: Path, name: str = "") -> None:
     page.get_by_role("tab", name="Upload").click()
-    page.locator("input[type=file]").set_input_files([str(f) for f in files])
+    give(page, files, page.locator("input[type=file]"))
+    if name:
+        page.get_by_label("Name of the case").fill(name)
     page.get_by_role("button", name="Open upload").click()
 
 
@@ -165,9 +167,7 @@ def test_two_users_see_only_their_own_case_and_uploads_go_with_the_session(
     open_sample(page)
     shown = page.content()
     with visit(browser, address) as other:
-        other.get_by_role("tab", name="Upload").click()
-        other.get_by_label("Name of the case").fill("case of another user")
-        upload(other, tmp_path / "private.nii.gz")
+        upload(other, tmp_path / "private.nii.gz", name="case of another user")
         other.get_by_text("case of another user").first.wait_for()
         assert [p.name for p in uploads.rglob("private.nii.gz")] == ["private.nii.gz"]
         page.get_by_text("report", exact=True).first.click()  # the first user goes on

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import ROOT, chromium, listening, needs_chromium, served, visit
+from browser import ROOT, chromium, give, listening, needs_chromium, served, visit
 from prepared import prepared
 from service_samples import SAMPLES, prepare
 
@@ -45,7 +45,7 @@ def upload(page: Any, file: Path) -> None:
     page.get_by_role("button", name="New").click()
     page.get_by_text("Waiting for the customer").wait_for()
     page.get_by_text("Upload", exact=True).first.click()
-    page.locator("input[type=file]").set_input_files(str(file))
+    give(page, [file], page.locator("input[type=file]"))
 
 
 def entries(home: dict[str, str]) -> list[tuple[str, str, str]]:

@@ -10,5 +10,5 @@ import streamlit as st
 
 from apps.customer_service.pages import PAGES
 
-st.set_page_config("Polyfuse customer service", ":material/support_agent:", layout="wide")
+st.set_page_config("Polyfuse customer service", "🎧", layout="wide")
 st.navigation(PAGES.all_pages(), position="top").run()

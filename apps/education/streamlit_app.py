@@ -10,5 +10,5 @@ import streamlit as st
 
 from apps.education import pages
 
-st.set_page_config("Polyfuse education", ":material/school:", layout="wide")
+st.set_page_config("Polyfuse education", "🎓", layout="wide")
 st.navigation(pages.PAGES.all_pages(), position="top").run()

@@ -10,5 +10,5 @@ import streamlit as st
 
 from apps.medical import pages
 
-st.set_page_config("Polyfuse medical", ":material/radiology:", layout="wide")
+st.set_page_config("Polyfuse medical", "🩻", layout="wide")
 st.navigation(pages.all_pages(), position="top").run()
