@@ -75,17 +75,18 @@ def over_noise(root: Path, part: str, levels: Sequence[float] = LEVELS) -> dict:
     """Accuracy of fused, speech alone and text alone by level of noise; and of fused, trained on clean turns alone."""
     table = noisy_table(root, part, levels)
     table["group"] = table["group"] if "group" in table else table["speaker"]
-    rows = parts(table)
+    rows, spoken = parts(table), len(table)
     if part == "banking77_tts":
-        spoken, table = len(table), pd.concat([table, written(root, table.iloc[rows["val"] + rows["test"]])])
+        table = pd.concat([table, written(root, table.iloc[rows["val"] + rows["test"]])])
         table, rows["train"] = table.fillna("").reset_index(drop=True), [*rows["train"], *range(spoken, len(table))]
     inputs = table[[c for c in ("turn_id", "audio", "text", "recognised", "intent", "group") if c in table]]
     is_clean = (table["noise_db"] == "clean").tolist()
     clean = {p: [i for i in rows[p] if is_clean[i]] for p in ("train", "val")} | {"test": rows["test"]}
     tested = table.iloc[rows["test"]].copy()
     for system, modalities in SYSTEMS.items():
-        used = clean if system == TRAINED_CLEAN else rows
-        bundle, answers = train(inputs, settings(inputs, "intent", modalities), used, root)
+        readable = inputs if "text" in modalities else inputs.iloc[:spoken]
+        used = {k: [i for i in v if i < len(readable)] for k, v in (clean if system == TRAINED_CLEAN else rows).items()}
+        bundle, answers = train(readable, settings(readable, "intent", modalities), used, root)
         label = np.array(bundle.ensemble.target.classes)[answers.argmax(1)]
         tested[system] = (label == tested["intent"]).astype(float)
         print(part, system, tested.groupby("noise_db")[system].mean().round(3).to_dict(), flush=True)

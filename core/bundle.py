@@ -3,6 +3,7 @@
 bundle.json            config, target, experts and their weights, calibration, metrics, versions, data fingerprint
 views/<name>.json      fitted preprocessing;   views/<name>.safetensors  frozen backbone;   views/<name>/  its config
 novelty/<modality>.*   what training cases look like, see core.evaluation.novelty
+learned.safetensors    64 bits of each training and held-out case, by which ``evaluate`` knows it again
 experts/<i>/           a network's weights, or the floor's
 card.md                the same for people
 """
@@ -19,7 +20,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 
 from core.atomic import recover, replace_folder
 from core.cache import FeatureCache
@@ -42,7 +45,7 @@ from core.similar import Similar
 from core.targets import Target
 from core.view import View, build_views
 
-FORMAT = 1
+FORMAT = 2  # 1: networks without the trust in each modality alone
 _FLOORS: dict[str, type[Linear | Trees | Forest | Late]] = {c.kind: c for c in (Linear, Trees, Forest, Late)}
 _ALLOWED = {".json", ".safetensors", ".md", ".txt", ".csv"}
 
@@ -61,6 +64,7 @@ class Bundle:
     patterns: list[Calibration] = field(default_factory=list)  # of cases without some modalities
     disagreement: Disagreement | None = None  # None: not judged, as there is one modality or too few held-out cases
     similar: Similar | None = None  # training cases to show beside answers, where the config allows it
+    learned: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))  # hashes of training and held-out cases
     facts: dict[str, Any] = field(default_factory=dict)  # metrics, versions, fingerprint, split, command
     card: str = ""
 
@@ -91,6 +95,8 @@ class Bundle:
                 self.nearest.save(new / "nearest.safetensors")
             if self.similar is not None:
                 self.similar.save(new)
+            if len(self.learned):
+                save_file({"cases": self.learned}, new / "learned.safetensors")
             for view in self.views.values():
                 view.save(new / "views")
             for i, expert in enumerate(self.ensemble.experts):
@@ -111,6 +117,7 @@ class Bundle:
                 "novelty": list(self.novelty),
                 "scope": self.scope and self.scope.to_json(),
                 "nearest": self.nearest is not None,
+                "learned": len(self.learned) > 0,
                 "facts": self.facts,
                 "files": {f.relative_to(new).as_posix(): _sha256(f) for f in sorted(new.rglob("*")) if f.is_file()},
             }
@@ -155,9 +162,11 @@ class Bundle:
             threshold = as_threshold(content["threshold"])
             near = Nearest.load(folder / "nearest.safetensors") if content.get("nearest") else None
             rule = Disagreement(**content["disagreement"]) if content.get("disagreement") else None
-            facts = content["facts"]
-            kept = Similar.load(folder)
-            return cls(config, views, ensemble, threshold, novelty, scope, near, patterns, rule, kept, facts, card)
+            hashes = load_file(folder / "learned.safetensors")["cases"] if content.get("learned") else np.zeros(0, int)
+            facts, kept = content["facts"], Similar.load(folder)
+            return cls(
+                config, views, ensemble, threshold, novelty, scope, near, patterns, rule, kept, hashes, facts, card
+            )
         except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError, ConfigError) as error:
             raise BundleError(f"{folder}: the bundle is corrupt ({error}); save or copy it again") from error
 

@@ -55,6 +55,9 @@ def combine(experiment: Experiment, used: Sequence[Held], measured: Sequence[Hel
     far = _fit_scope(experiment, bundle, held)
     learned = experiment.fitted_on
     bundle.similar = Similar.fit(ensemble, bundle.views, experiment.manifest, learned, config.keep_cases, config.seed)
+    if config.training.privacy is None:  # a hash tells who has the case that it was learned from
+        known = [i for part in ("train", "val") for i in experiment.rows[part]]
+        bundle.learned = experiment.manifest.case_hashes(config)[known]
     bundle.facts = _facts(experiment, used, shares, command) | {
         "held_out": _figures(experiment, bundle, experiment.held, held, far),
         "held_out_by_expert": {g.name: score(kind, None, experiment.held_y, g.answers) for g in measured},

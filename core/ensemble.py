@@ -52,10 +52,22 @@ class Network:
 
     @torch.inference_mode()
     def answers(self, batch: Batch, keeps: Sequence[Tensor]) -> list[np.ndarray]:
-        """Encode once, fuse once for each ``keep``."""
-        device = next(self.model.parameters()).device
-        encoded = self.model.encode(batch.to(device).inputs)
-        return [self.target.answers(self.model.fuse(encoded, keep.to(device)).float()) for keep in keeps]
+        """Encode once, fuse once for each set of modalities that is asked for, see ``FusionModel.asked``."""
+        model, device = self.model, next(self.model.parameters()).device
+        inputs = batch.to(device).inputs
+        encoded, present, known = model.encode(inputs), model.present(inputs), dict[bytes, np.ndarray]()
+
+        def fused(kept: Tensor) -> np.ndarray:
+            key = kept.cpu().numpy().tobytes()
+            if key not in known:
+                known[key] = self.target.answers(model.fuse(encoded, kept).float())
+            return known[key]
+
+        found = []
+        for keep in keeps:
+            each = model.asked(present, keep.to(device))
+            found.append(np.sum([weight.cpu().numpy()[:, None] * fused(kept) for kept, weight in each], axis=0))
+        return found
 
     def save(self, folder: Path) -> None:
         """Write ``weights.safetensors``."""
@@ -69,7 +81,8 @@ class Network:
     ) -> Network:
         """Rebuild from ``weights.safetensors`` and the assets of pretrained encoders."""
         model = FusionModel(config, signatures, target.outputs, assets)
-        model.load_state_dict(load_file(folder / "weights.safetensors"))
+        weights = load_file(folder / "weights.safetensors")
+        model.load_state_dict({"trust": model.trust} | weights)  # bundles of format 1 have none
         return cls(model, target)
 
 
@@ -118,27 +131,32 @@ class Ensemble:
 
 
 def learn_weights(
-    kind: TargetKind, y: np.ndarray, answers: Sequence[np.ndarray], groups: Sequence[str | None] | None = None
+    kind: TargetKind,
+    y: np.ndarray,
+    answers: Sequence[np.ndarray],
+    groups: Sequence[str | None] | None = None,
+    towards: Sequence[float] | None = None,
 ) -> np.ndarray:
     """Weights ≥ 0 that add up to 1, for the averaged held-out answers (E arrays (N, classes)) to have the least loss.
 
-    Stacking (Wolpert 1992, Breiman 1996) with a pull towards equal weights: few rows prefer one expert by chance. The
-    loss is log loss; of numbers, that of a normal error. Rows of a group repeat each other: N rows of G ``groups``
-    count as √(N·G), between all and one a group.
+    Stacking (Wolpert 1992, Breiman 1996) with a pull ``towards`` weights, equal ones where none are given: few rows
+    prefer one expert by chance. The loss is log loss; of numbers, that of a normal error. Rows of a group repeat each
+    other: N rows of G ``groups`` count as √(N·G), between all and one a group.
     """
     stack = np.stack(answers)  # (E, N, classes)
     experts, worth = len(stack), 1.0
+    start = np.zeros(experts) if towards is None else np.log(towards)
     if groups is not None:
         worth = float(np.sqrt(len({i if g is None else g for i, g in enumerate(groups)}) / max(1, len(groups))))
 
     def loss(z: np.ndarray) -> float:
         w = np.exp(z - z.max())
         joint = np.tensordot(w / w.sum(), stack, axes=1)  # (N, classes)
-        return worth * _loss(kind, y, joint) + PULL * float((z**2).sum())
+        return worth * _loss(kind, y, joint) + PULL * float(((z - start) ** 2).sum())
 
     if experts == 1:
         return np.ones(1)
-    z = minimize(loss, np.zeros(experts), method="L-BFGS-B", bounds=[(-8, 8)] * experts).x
+    z = minimize(loss, start, method="L-BFGS-B", bounds=[(-8, 8)] * experts).x
     w = np.exp(z - z.max())
     w[w / w.sum() < 0.01] = 0.0  # an expert that adds nothing is not asked
     return w / w.sum()

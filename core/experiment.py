@@ -19,9 +19,10 @@ from core.cache import FeatureCache
 from core.combine import combine
 from core.config import ExperimentConfig
 from core.dataset import CaseDataset, cells_of
-from core.ensemble import Expert, Network
+from core.ensemble import Expert, Network, learn_weights
 from core.errors import ConfigError, unknown
 from core.evaluation.novelty import Novelty, fit_all
+from core.evaluation.patterns import cut_down
 from core.floor.fit import fit_floor, floor_views
 from core.manifest import Manifest
 from core.metrics import known_metric, score
@@ -153,23 +154,48 @@ class Experiment:
             parts = [(np.arange(n), np.arange(n, n + len(self.rows["val"])))]
         pool = self.fitted_on if config.folds > 1 else self.rows["train"] + self.rows["val"]
         place = {row: i for i, row in enumerate(self.held)}
-        answers = np.zeros((len(self.held), len(self.target.classes) or 1))
         by: list[tuple[Expert, np.ndarray, float]] = []
-        by_seed: list[float] = []
-        kind, metric = self.target.kind, config.training.metric
+        each = []  # of every seed (1 + M, N, outputs)
         for seed in range(config.seed, config.seed + config.seeds):
-            one = np.zeros_like(answers)
+            members = []
             for f, (a, b) in enumerate(parts):
                 rows = [pool[i] for i in a], [pool[i] for i in b]
-                network, found = self._network(seed, f, *rows)
-                at = np.array([place[r] for r in rows[1]])
-                one[at] = found
-                by.append((network, at, 1 / config.seeds))
-            by_seed.append(score(kind, metric, self.held_y, one))
-            answers += one / config.seeds
-        return Held("network", [network for network, _, _ in by], answers, by, by_seed)
+                members.append((self._network(seed, f, *rows), np.array([place[r] for r in rows[1]])))
+            each.append(self._answers_with_and_alone(members))
+            by += [(network, at, 1 / config.seeds) for network, at in members]
+        trust = self._trust(np.mean(each, axis=0))
+        for network, _, _ in by:
+            assert isinstance(network, Network)
+            network.model.trust.copy_(torch.from_numpy(trust))
+        joint = np.stack([np.tensordot(trust, one, axes=1) for one in each])  # (S, N, outputs)
+        by_seed = [score(self.target.kind, config.training.metric, self.held_y, one) for one in joint]
+        return Held("network", [network for network, _, _ in by], joint.mean(axis=0), by, by_seed)
 
-    def _network(self, seed: int, fold: int, train: Rows, val: Rows) -> tuple[Network, np.ndarray]:
+    def _answers_with_and_alone(self, members: Sequence[tuple[Network, np.ndarray]]) -> np.ndarray:
+        """(1 + M, N, outputs) of held-out rows: with everything, and with each modality alone where it is present."""
+        many, nothing = len(self.config.modalities), self.target.nothing
+        patterns = [(True,) * many, *(tuple(i == j for j in range(many)) for i in range(many))]
+        experts = [(network, at, 1.0) for network, at in members]
+        found = cut_down(experts, self.cases, self.held, patterns, len(nothing)).astype(np.float32)
+        present = self.present(self.held).T[..., None]  # (M, N, 1)
+        found[0] = np.where(present.any(axis=0), found[0], nothing)
+        found[1:] = np.where(present, found[1:], found[0])
+        return found
+
+    def _trust(self, answers: np.ndarray) -> np.ndarray:
+        """(1 + M,) how far to trust the networks' answers (1 + M, N, outputs) with everything and with each alone.
+
+        A network that remembers its training cases by a modality which says little of new ones still listens to that
+        modality; answers to held-out rows show it. Half of the trust is in everything unless they say otherwise.
+        """
+        many = len(answers) - 1
+        if many < 2:
+            return np.eye(1 + many, dtype=np.float32)[0]
+        groups = [self.manifest.groups[i] for i in self.held]
+        towards = [0.5, *[0.5 / many] * many]
+        return learn_weights(self.target.kind, self.held_y, list(answers), groups, towards).astype(np.float32)
+
+    def _network(self, seed: int, fold: int, train: Rows, val: Rows) -> Network:
         config, views = self.config, self.cases.views
         torch.manual_seed(seed)
         model = FusionModel(config, {n: v.signature for n, v in views.items()}, self.target.outputs)
@@ -194,10 +220,7 @@ class Experiment:
         if fitted.privacy is not None:
             grouped = config.table.group is not None
             self.privacy = fitted.privacy | {"grouped": grouped, "not_covered": uncovered(config)}
-        network = Network(fitted.model, self.target)
-        answers = np.tile(self.target.nothing, (len(val), 1))  # (N, classes): for cases without any of the modalities
-        answers[self.has[list(val)]] = self.target.answers(trainer.predict(judged)[0])
-        return network, answers
+        return Network(fitted.model, self.target)
 
     def combine(self, used: Sequence[Held] = (), measured: Sequence[Held] = (), command: str = "") -> Bundle:
         """One calibrated ensemble of the ``used`` expert groups.

@@ -14,6 +14,7 @@ import hashlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
@@ -120,6 +121,19 @@ class Manifest:
     def fingerprint(self) -> str:
         """SHA-256 of the table's cells and of which cases are in."""
         return hashlib.sha256(self.table.fingerprint.encode() + self._number.astype("<i8").tobytes()).hexdigest()
+
+    def case_hashes(self, config: ExperimentConfig) -> np.ndarray:
+        """(cases,) int64 of each case's id, answer and what the model of ``config`` reads of it.
+
+        Equal for equal cells: they tell whether a case is met again, also in another table, and nothing else about it.
+        """
+        read = [c for m in config.modalities for c in m.columns]
+        named = dict.fromkeys([config.table.id, config.target.column, *read])
+        cells = zip(*(chain.from_iterable(self.table.column(c)) for c in named if c in self.table.columns))
+        rows = np.fromiter((_hash("\0".join(row).encode()) for row in cells), np.int64, len(self.table))
+        if self._gathered is None:
+            return rows[self._number]
+        return np.array([_hash(np.sort(rows[list(own)]).tobytes()) for own in self._gathered], dtype=np.int64)
 
     def row(self, index: int) -> Row:
         """One case. ``Row.index`` is its number in the whole table, also in a selection."""
@@ -275,6 +289,11 @@ class Manifest:
         rows = ((i, self._rows(i)[0] + 1) for i in indices)
         cases = [Case(row, self._id(i), self.targets[i], self.groups[i], self.splits[i]) for i, row in rows]
         return together_faults(cases, self.config, self._need_target and self._for_training and not self._lacking)
+
+
+def _hash(data: bytes) -> int:
+    """64 bits."""
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), signed=True)
 
 
 def _one(value: Any) -> Any:

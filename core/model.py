@@ -45,6 +45,8 @@ class FusionModel(nn.Module):
             }
         )
         self.fusion = fusion.build(config.fusion, self.names, config.width, outputs, config.fusion_options)
+        self.trust: Tensor  # (1 + M,): of the answer from everything and of each modality's alone; see ``asked``
+        self.register_buffer("trust", torch.eye(1 + len(self.names))[0])
         if config.training.privacy is not None:
             without_batch_norm(self)
 
@@ -88,6 +90,20 @@ class FusionModel(nn.Module):
                 m: Encoded(encoded[m].tokens, encoded[m].mask & keep[:, i, None]) for i, m in enumerate(self.names)
             }
         return self.fusion(encoded)
+
+    def asked(self, present: Tensor, keep: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """What a trained network is asked: modalities to keep (B, M), and the weight (B,) of the answer with these.
+
+        First everything that ``keep`` (B, M) leaves of what is ``present`` (B, M), then each modality alone that is
+        trusted at all. Where one is absent, its weight goes to everything. Weights of a case add up to 1.
+        """
+        here = present & keep  # (B, M)
+        alone = self.trust[1:] * here  # (B, M)
+        yield keep, 1 - alone.sum(dim=1)
+        for i in torch.nonzero(self.trust[1:]).flatten().tolist():
+            only = torch.zeros_like(keep)
+            only[:, i] = keep[:, i]
+            yield only, alone[:, i]
 
     def save_assets(self, folder: Path) -> None:
         """Let encoders built on pretrained models write their configuration into the ``views`` folder of a bundle."""

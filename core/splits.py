@@ -37,7 +37,7 @@ def split(manifest: Manifest, config: ExperimentConfig, seed: int) -> dict[str, 
 
 
 def rows_to_measure(
-    manifest: Manifest, part: str | None, config: ExperimentConfig, trained_on: str | None
+    manifest: Manifest, part: str | None, config: ExperimentConfig, trained_on: str | None, learned: np.ndarray
 ) -> tuple[list[int], int]:
     """The rows that a trained model is measured on, and how many of them it was trained or chosen on.
 
@@ -45,12 +45,15 @@ def rows_to_measure(
         part: train, val, test or "all"; None: of the table that it was trained on its own test rows, of others all.
         config: the model's.
         trained_on: the fingerprint of that table. Its parts are the model's own, also where it names no splits.
+        learned: ``Manifest.case_hashes`` of the cases that it was trained or chosen on, by which another table's rows
+            are known; empty where the bundle keeps none.
 
     Raises:
         ConfigError: for a part that the table does not have.
     """
     if manifest.fingerprint != trained_on:
-        return rows_of(manifest, None if part == "all" else part), 0
+        found = rows_of(manifest, None if part == "all" else part)
+        return found, int(np.isin(manifest.case_hashes(config)[found], learned).sum()) if len(learned) else 0
     own = split(manifest, config, config.seed)
     known = {*own["train"].tolist(), *own["val"].tolist()}
     rows = own.get(part or "test", np.zeros(0, int)).tolist() or rows_of(

@@ -158,7 +158,7 @@ def _damage(folder: Path, how: str) -> None:
         ("a figure edited", "bundle.json has changed since it was saved"),
         (
             "newer",
-            r"made by a newer Polyfuse \(format 2, this one reads up to 1\); update with pip install -U polyfuse",
+            r"made by a newer Polyfuse \(format 3, this one reads up to 2\); update with pip install -U polyfuse",
         ),
         ("pickle", r"holds 'views/model.pkl', which is no part of this bundle; take it out"),
         ("code", "holds 'views/tabular/modeling.py', which is no part of this bundle"),

@@ -1,11 +1,17 @@
-"""Weights of a stack: near equal where rows are few, the better expert's where they are many."""
+"""Weights of a stack: near equal where rows are few, the better expert's where they are many; trust in modalities."""
 
 from __future__ import annotations
 
-import numpy as np
-import pytest
+from pathlib import Path
 
-from core.ensemble import learn_weights
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from small import change, config, experiment
+
+from core.ensemble import Network, learn_weights
+from core.model import FusionModel
 from core.schema import TargetKind
 
 
@@ -42,3 +48,45 @@ def test_numbers_weigh_alike_in_any_unit() -> None:
     in_grams = learn_weights(TargetKind.NUMBER, y * 1000, [a * 1000 for a in answers])
     np.testing.assert_allclose(in_grams, learn_weights(TargetKind.NUMBER, y, answers), atol=1e-3)
     assert in_grams[0] > 0.7
+
+
+def test_weights_are_pulled_towards_what_is_asked_for() -> None:
+    y, p = labels(4, 0.6)
+    found = learn_weights(TargetKind.LABEL, y, [p, p, p], towards=[0.5, 0.3, 0.2])
+    np.testing.assert_allclose(found, [0.5, 0.3, 0.2], atol=1e-3)
+
+
+def test_the_trust_in_an_absent_modality_goes_to_everything() -> None:
+    model = FusionModel.__new__(FusionModel)
+    torch.nn.Module.__init__(model)
+    model.trust = torch.tensor([0.5, 0.3, 0.2])
+    present, keep = torch.tensor([[True, True], [True, False]]), torch.tensor([[True, True], [True, True]])
+    (whole, w), (first, u), (second, v) = model.asked(present, keep)
+    assert whole.tolist() == keep.tolist()
+    assert (first.tolist(), second.tolist()) == ([[True, False]] * 2, [[False, True]] * 2)
+    np.testing.assert_allclose(torch.stack([w, u, v], dim=1), [[0.5, 0.3, 0.2], [0.7, 0.3, 0.0]], atol=1e-6)
+
+
+def test_a_modality_that_is_only_remembered_loses_trust(tmp_path: Path) -> None:
+    """The signal tells what a case is; by 80 columns of noise a network can tell the training cases as well."""
+    draw = np.random.default_rng(0)
+    y = draw.integers(0, 2, 360)
+    columns = {"signal": y - 0.5 + draw.normal(0, 0.4, 360)}
+    columns |= {f"noise_{i}": draw.normal(0, 1, 360) for i in range(80)}
+    part = np.repeat(["train", "val", "test"], 120)
+    pd.DataFrame(columns | {"label": y, "split": part}).round(3).to_csv(tmp_path / "t.csv", index=False)
+    kinds = {"signal": ["signal"], "noise": [c for c in columns if c != "signal"]}
+    modalities = [
+        {
+            "name": name, "kind": "tabular", "columns": own,
+            "views": [{"encoder": "tabular", "options": {"hidden": 32}, "preprocess": {"numbers": own}}],
+        }
+        for name, own in kinds.items()
+    ]  # fmt: skip
+    settings = change(config(modalities=modalities, table={"split": "split"}), epochs=30, unimodal_loss=1.0)
+    run = experiment(tmp_path, settings, tmp_path / "t.csv")
+    (network,) = run.networks().experts
+    assert isinstance(network, Network)
+    _, signal, noise = network.model.trust.tolist()
+    assert signal > 0.5
+    assert noise < 0.1

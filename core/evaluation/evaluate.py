@@ -99,7 +99,7 @@ def evaluate(
         ConfigError: for a split that the table does not have, or where no row is of the model's classes.
         TableError: for classes that the model does not know, with their rows.
     """
-    rows, seen = rows_to_measure(manifest, split, bundle.config, bundle.facts.get("fingerprint"))
+    rows, seen = rows_to_measure(manifest, split, bundle.config, bundle.facts.get("fingerprint"), bundle.learned)
     target, kind = bundle.ensemble.target, bundle.ensemble.target.kind
     _check_classes(bundle, manifest, rows)
     asked, some = ask(bundle, manifest, rows)

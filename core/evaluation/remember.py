@@ -35,7 +35,7 @@ def remember(folder: Path, name: str, figures: Any) -> Bundle:
 
 def groups_of_tests(bundle: Bundle, manifest: Manifest, by: Sequence[By]) -> list[Subgroup]:
     """The groups of the rows that a model of this table never saw; see ``core.evaluation.subgroups``."""
-    rows, seen = rows_to_measure(manifest, None, bundle.config, bundle.facts["fingerprint"])
+    rows, seen = rows_to_measure(manifest, None, bundle.config, bundle.facts["fingerprint"], bundle.learned)
     target = bundle.ensemble.target
     if target.kind in (TargetKind.LABEL, TargetKind.GRADE):
         rows = [i for i in rows if manifest.targets[i] in target.classes]

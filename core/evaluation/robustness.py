@@ -99,7 +99,7 @@ def _check(bundle: Bundle, damages: Sequence[str], alone: Mapping[str, Bundle]) 
 
 def _chosen(bundle: Bundle, manifest: Manifest, split: str | None, most: int, seed: int) -> list[int]:
     """The rows to measure on, in their order."""
-    rows, _ = rows_to_measure(manifest, split, bundle.config, bundle.facts.get("fingerprint"))
+    rows, _ = rows_to_measure(manifest, split, bundle.config, bundle.facts.get("fingerprint"), bundle.learned)
     known = set(bundle.ensemble.target.classes)
     if bundle.ensemble.target.kind in (TargetKind.LABEL, TargetKind.GRADE):
         rows = [i for i in rows if manifest.targets[i] in known]

@@ -146,11 +146,17 @@ class _Answer(nn.Module):
         for model, weight, others in zip(self.members, self.weights, self.others):
             encoded = {m: Encoded(*(t.expand(count, *t.shape[1:]) for t in e)) for m, e in others.items()}
             own = model.encode_one(self.modality, inputs)  # type: ignore[operator]
-            logits = model.fuse(encoded | {self.modality: own})  # type: ignore[operator]  # (S, K)
-            is_number = self.target.kind is TargetKind.NUMBER
-            given = self.target.values(logits) if is_number else self.target.probabilities(logits.double())[:, self.top]
-            total = total + weight * given
+            encoded |= {self.modality: own}
+            present = torch.stack([e.present for e in encoded.values()], dim=1)  # (S, M)
+            for kept, share in model.asked(present, torch.ones_like(present)):  # type: ignore[operator]
+                total = total + weight * share * self._read(model.fuse(encoded, kept))  # type: ignore[operator]
         return total if self.target.kind is TargetKind.NUMBER else total.logit(eps=1e-15)
+
+    def _read(self, logits: Tensor) -> Tensor:
+        """(S, K) -> (S,): the probability of the answer, or the number."""
+        if self.target.kind is TargetKind.NUMBER:
+            return self.target.values(logits)
+        return self.target.probabilities(logits.double())[:, self.top]
 
     def _enter(self, place: int, sample: Tensor) -> Encoded:
         x = self.entries[place](sample)
