@@ -74,6 +74,24 @@ def test_placeholders_are_filled_from_slots_also_under_another_name() -> None:
     assert first.missing == ()
 
 
+def test_answers_that_differ_in_a_placeholder_alone_are_both_kept_and_past_replies_join_the_one_that_fits() -> None:
+    on, at = "The technician comes on {date}.", "The technician comes on {address}."
+    pieces = Knowledge((Piece("When will somebody come?", on, "a.md"), Piece("Which door?", at, "b.md")))
+    past = pd.DataFrame({"text": ["who comes"] * 2, "reply": [on.replace("{date}", "[DATE_1]"), at.upper()]})
+    found = ReplySuggester().fit(past, pieces).answers.answers
+    assert [(a.text, a.source, a.used) for a in found] == [(on, "a.md", 1), (at, "b.md", 1)]
+
+
+def test_every_question_of_one_answer_finds_it_and_every_source_is_told(tmp_path: Path) -> None:
+    rows = ["How do I reset my PIN?,Call us.", "My handset was stolen,Call us.", "When are you open?,From nine."]
+    (tmp_path / "faq.csv").write_text("\n".join(["question,answer", *rows, rows[0]]) + "\n", encoding="utf-8")
+    suggester = ReplySuggester().fit(knowledge=Knowledge.read(tmp_path / "faq.csv"))
+    for question in ("reset the PIN", "my handset was stolen"):
+        first, *others = suggester.suggest(f"customer: {question}")
+        assert (first.text, len(others)) == ("Call us.", 1)
+        assert first.source == "faq.csv, line 2; faq.csv, line 3; faq.csv, line 5"
+
+
 def test_the_intent_decides_between_answers_that_words_do_not_tell_apart() -> None:
     suggester = ReplySuggester().fit(knowledge=KNOWLEDGE)
     for intent, source in (("lost_card", "cards.md › Lost card"), ("refund", "money.md › Refunds")):

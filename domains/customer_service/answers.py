@@ -17,15 +17,15 @@ import scipy.sparse as sp
 
 from core.progress import Progress, silent
 from core.retrieval import MEANING, WORDS, TextIndex
-from domains.customer_service.knowledge import Knowledge
+from domains.customer_service.knowledge import Knowledge, Piece
 from domains.customer_service.reply_habit import Habit
-from domains.customer_service.turns import Turn, key
+from domains.customer_service.turns import Turn, key, words
 
 FEATURES = (
     "asked_words", "asked_meaning", "says_words", "says_meaning", "used", "from_knowledge", "intent", "last_line",
     "action", "behaviour", "habit", "said_already", "rejected",
 )  # fmt: skip
-CUES = 30  # at most so many of what was said before each answer
+CUES = 30  # at most so many of what was said before each answer; questions of the knowledge base are all kept
 _PRIOR = 2.0  # turns that the general share of a value weighs
 
 
@@ -39,6 +39,20 @@ class Answer:
     cues: tuple[str, ...] = ()
     used: int = 0
     rejected: int = 0
+
+
+class Places(dict[str, int]):
+    """Where each answer stands: by its words, and by its ``key``, which several may share, the first of them."""
+
+    def put(self, reply: str, place: int) -> int:
+        """Let the reply be found at this place, which comes back."""
+        self.setdefault(words(reply), place)
+        self.setdefault(key(reply), place)
+        return place
+
+    def find(self, reply: str) -> int | None:
+        """The answer with these words and names of placeholders, else the first with these words."""
+        return self.get(words(reply), self.get(key(reply)))
 
 
 @dataclass
@@ -58,7 +72,9 @@ class Answers:
         self.owner = np.array([a for a, _ in cues])  # (C,)
         self.asked = TextIndex([c for _, c in cues], self.model, vectors=self.vectors.get("asked"))
         self.said = TextIndex([a.text for a in self.answers], self.model, vectors=self.vectors.get("said"))
-        self.place = {key(a.text): i for i, a in enumerate(self.answers)}
+        self.places = Places()
+        for i, a in enumerate(self.answers):
+            self.places.put(a.text, i)
         self.total = np.asarray(self.counts.sum(axis=0)).ravel()  # (V,)
         self.used = np.array([a.used for a in self.answers], dtype=float)  # (A,)
         self.columns = self.counts.tocsc()
@@ -72,22 +88,36 @@ class Answers:
         model: str | None = None,
         progress: Progress = silent,
     ) -> Answers:
-        """Gather equal replies, and count in which context each was given."""
-        against = Counter(map(key, rejected))
-        found: dict[str, Answer] = {}
+        """Gather equal replies, and count in which context each was given.
+
+        Answers of the knowledge base are the same only where their placeholders have the same names; in a past reply
+        masking named them, so there other names do not count against it.
+        """
+        places, found = Places(), list[Answer]()
+        alike: dict[str, list[Piece]] = {}
         for p in knowledge.pieces if knowledge else ():
-            found.setdefault(key(p.answer), Answer(p.answer, p.source, "knowledge", (p.question,) * bool(p.question)))
+            alike.setdefault(words(p.answer), []).append(p)
+        for pieces in alike.values():
+            places.put(pieces[0].answer, len(found))
+            cues = tuple(dict.fromkeys(p.question for p in pieces if p.question))
+            sources = dict.fromkeys(p.source for p in pieces)
+            found.append(Answer(pieces[0].answer, "; ".join(sources), "knowledge", cues))
+        stated = [(i, p.intent) for i, pieces in enumerate(alike.values()) for p in pieces if p.intent]
+        given = list[int]()
         for t in turns:
-            old = found.get(key(t.reply)) or Answer(t.reply, t.source, "past")
+            if (i := places.find(t.reply)) is None:
+                i = places.put(t.reply, len(found))
+                found.append(Answer(t.reply, t.source, "past"))
+            old = found[i]
             cues = old.cues if len(old.cues) >= CUES or t.text in old.cues else (*old.cues, t.text)
-            found[key(t.reply)] = dataclasses.replace(old, cues=cues, used=old.used + 1)
-        answers = [dataclasses.replace(a, rejected=against[k]) for k, a in found.items()]
+            found[i] = dataclasses.replace(old, cues=cues, used=old.used + 1)
+            given.append(i)
+        against = Counter(map(places.find, rejected))
+        answers = [dataclasses.replace(a, rejected=against[i]) for i, a in enumerate(found)]
         edges = _edges(turns)
-        place = {k: i for i, k in enumerate(found)}
-        values, counts = _count(turns, place, knowledge, edges)
+        values, counts = _count(list(zip(given, turns)), stated, len(found), edges)
         progress("index of answers", 0, 1)
-        given = np.array([place[key(t.reply)] for t in turns], dtype=int)
-        habit = Habit.fit([t.text for t in turns], [all_context(t, edges) for t in turns], given)
+        habit = Habit.fit([t.text for t in turns], [all_context(t, edges) for t in turns], np.array(given, dtype=int))
         made = cls(answers, values, counts, edges, model, habit=habit)
         progress("index of answers", 1, 1)
         return made
@@ -106,14 +136,14 @@ class Answers:
         chosen = [self.asked.fuse(by_cue), self.said.fuse(said), usual, usual + 4 * by_cue[MEANING], habit]
         most = min(most, len(self.answers))
         kept = np.unique(np.concatenate([np.argpartition(-c, most - 1)[:most] for c in chosen]))
-        given = {key(n.partition(":")[2]) for n in turn.before if n.lower().startswith("agent")}
+        given = {self.places.find(n.partition(":")[2]) for n in turn.before if n.lower().startswith("agent")}
         answers = [self.answers[i] for i in kept]
         columns = {
             "asked_words": by_cue[WORDS][kept], "asked_meaning": by_cue[MEANING][kept],
             "says_words": said[WORDS][kept], "says_meaning": said[MEANING][kept],
             "used": np.log1p(self.used[kept]), "from_knowledge": [a.kind == "knowledge" for a in answers],
             **{name: lift[kept] for name, lift in context.items()}, "habit": habit[kept],
-            "said_already": [key(a.text) in given for a in answers], "rejected": [a.rejected for a in answers],
+            "said_already": [i in given for i in kept], "rejected": [a.rejected for a in answers],
         }  # fmt: skip
         return kept, np.stack([np.asarray(columns[name], dtype=np.float32) for name in FEATURES], axis=1)
 
@@ -176,16 +206,17 @@ def _edges(turns: Sequence[Turn]) -> dict[str, list[float]]:
 
 
 def _count(
-    turns: Sequence[Turn], place: Mapping[str, int], knowledge: Knowledge | None, edges: Mapping[str, list[float]]
+    given: Sequence[tuple[int, Turn]],
+    stated: Sequence[tuple[int, str]],
+    answers: int,
+    edges: Mapping[str, list[float]],
 ) -> tuple[dict[str, int], sp.csr_matrix]:
+    """Answers to turns, and those that the knowledge base states for an intent, by value of context."""
     values: dict[str, int] = {}
     pairs = list[tuple[int, int]]()
-    for t in turns:
-        a = place[key(t.reply)]
+    for a, t in given:
         pairs += [(a, values.setdefault(v, len(values))) for v in all_context(t, edges)]
-    for p in knowledge.pieces if knowledge else ():
-        if p.intent:
-            pairs.append((place[key(p.answer)], values.setdefault(f"intent={p.intent}", len(values))))
+    pairs += [(a, values.setdefault(f"intent={intent}", len(values))) for a, intent in stated]
     rows, columns = zip(*pairs) if pairs else ((), ())
     ones: Any = np.ones(len(pairs), np.float32)
-    return values, sp.csr_matrix((ones, (rows, columns)), shape=(len(place), max(len(values), 1)))
+    return values, sp.csr_matrix((ones, (rows, columns)), shape=(answers, max(len(values), 1)))

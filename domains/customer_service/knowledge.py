@@ -1,8 +1,8 @@
 """A knowledge base: what a service may answer, from Markdown pages and CSV tables, each piece with its source.
 
 Markdown: every heading with a text below it is one piece; its title is the path of headings. CSV: columns ``answer``,
-and if wanted ``question``, ``source``, ``intent``, ``id``. Placeholders such as ``{order_number}`` are filled when a
-reply is suggested.
+and if wanted ``question``, ``source``, ``intent``, ``id``; an answer with several questions has a row for each.
+Placeholders such as ``{order_number}`` are filled when a reply is suggested.
 """
 
 from __future__ import annotations

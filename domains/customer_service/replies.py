@@ -27,7 +27,7 @@ from domains.customer_service.answers import FEATURES, Answer, Answers
 from domains.customer_service.knowledge import Knowledge, fill
 from domains.customer_service.reply_habit import Habit
 from domains.customer_service.reply_ranker import Ranker
-from domains.customer_service.turns import Turn, from_dialogue, from_record, from_table, key
+from domains.customer_service.turns import Turn, from_dialogue, from_record, from_table
 
 _FORMAT = 3
 _HABIT = "habit_"  # before the names of its arrays
@@ -135,7 +135,7 @@ class ReplySuggester:
 
     def _rank(self, turn: Turn) -> float:
         kept, features = self.answers.features(turn)
-        scores, own = self._ranker.scores(features), self.answers.place.get(key(turn.reply))
+        scores, own = self._ranker.scores(features), self.answers.places.find(turn.reply)
         found = np.flatnonzero(kept == own) if own is not None else np.array([])
         return float((scores > scores[found[0]]).sum() + 1) if len(found) else np.inf
 
@@ -248,16 +248,15 @@ class _Right:
 
     def __init__(self, index: Answers, turns: Sequence[Turn]) -> None:
         self.index = index
-        self.actions: dict[str, set[str]] = {}
+        self.actions: dict[str, set[int | None]] = {}
         for t in turns:
             if t.action:
-                self.actions.setdefault(t.action, set()).add(key(t.reply))
+                self.actions.setdefault(t.action, set()).add(index.places.find(t.reply))
 
     def __call__(self, turn: Turn, kept: np.ndarray) -> np.ndarray:
-        keys = [key(self.index.answers[i].text) for i in kept]
+        vectors, own = self.index.said.vectors, self.index.places.find(turn.reply)
         same = self.actions.get(turn.action, set())
-        found = np.array([2 if k == key(turn.reply) else int(k in same) for k in keys])
-        vectors, own = self.index.said.vectors, self.index.place.get(key(turn.reply))
+        found = np.array([2 if i == own else int(i in same) for i in kept])
         if vectors is not None and own is not None:
             found = np.maximum(found, vectors[kept] @ vectors[own] >= _SAME_MEANING)
         return found

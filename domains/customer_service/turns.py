@@ -115,10 +115,14 @@ def template(reply: str) -> str:
     return PLACEHOLDER.sub(lambda m: "{" + m.group()[1:-1].rpartition("_")[0].lower() + "}", reply).strip()
 
 
+def words(reply: str) -> str:
+    """A reply without its case and blanks; its placeholders keep their names."""
+    return " ".join(template(reply).lower().split())
+
+
 def key(reply: str) -> str:
     """What makes two replies the same: their words, whatever fills the placeholders."""
-    plain = re.sub(r"\{\w+\}", "{}", template(reply))
-    return " ".join(plain.lower().split())
+    return re.sub(r"\{\w+\}", "{}", words(reply))
 
 
 def _cell(value: Any) -> str:
