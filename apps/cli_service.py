@@ -21,7 +21,7 @@ def hear_options(hear: argparse.ArgumentParser) -> None:
     hear.add_argument("folder", type=Path, help="recordings; two channels are customer and agent of a call")
     hear.add_argument("--out", type=Path, required=True, help="new folder for the table and the sound of its turns")
     _recogniser_options(hear, "faster_whisper (default) or whisper")
-    hear.add_argument("--unmasked", action="store_true", help="keep what identifies people in text and sound")
+    hear.add_argument("--unmasked", action="store_true", help="keep what identifies people in text, sound and names")
 
 
 def hear(options: argparse.Namespace, progress: Progress) -> Done:
@@ -34,9 +34,12 @@ def hear(options: argparse.Namespace, progress: Progress) -> Done:
     lines = [f"{found.turns} turns of {found.recordings} recordings in {found.table}"]
     if found.left_out:
         lines.append(f"{len(found.left_out)} left out, with the reason: {found.table.parent / 'left_out.csv'}")
+    if found.names is not None:
+        lines.append(f"recordings are numbered; which is which: {found.names} (it holds their names, keep it apart)")
     train = shlex.join(["polyfuse", "train", str(found.table), "--domain", "customer_service"])
     lines.append(f"to train on them, add a column intent, then: {train} --out RUN")
-    return {k: str(v) if k == "table" else v for k, v in asdict(found).items()}, "\n".join(lines), True
+    told = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(found).items()}
+    return told, "\n".join(lines), True
 
 
 def noisy_options(noisy: argparse.ArgumentParser) -> None:

@@ -58,10 +58,10 @@ def test_calls_become_turns_with_their_dialogue_and_what_cannot_be_heard_is_set_
     found = hear_folder(calls, tmp_path / "turns", Caller())
     assert (found.recordings, found.turns) == (2, 2)
     table = pd.read_csv(found.table, dtype=str, keep_default_na=False)
-    assert table.turn_id.tolist() == ["monday/one.wav-2", "two.flac"]
+    assert table.turn_id.tolist() == ["recording-0002-2", "recording-0004"]
     assert table.dialogue.tolist() == ["agent: my number is [NUMBER_1]", ""]
     left = pd.read_csv(tmp_path / "turns" / "left_out.csv")
-    assert left.file.tolist() == ["empty.wav", "text.wav"]
+    assert left.file.tolist() == ["recording-0001", "recording-0003"]
     assert left.reason[0] == "no speech found; record it again, or leave it out"
     labelled = table.assign(intent=["a", "b"])
     config = recipe.build(list(labelled.columns), preset="fast")
@@ -83,6 +83,38 @@ def test_what_is_private_is_masked_and_silent_unless_that_is_not_wanted(calls: P
         assert private == ("07700" not in (found.table.parent / "heard.jsonl").read_text(encoding="utf-8"))
 
 
+def test_no_name_of_a_recording_is_written_but_into_the_one_file_beside_the_folder(tmp_path: Path) -> None:
+    who = "+44 7911 123456_Ann Miller"
+    (tmp_path / "calls" / who).mkdir(parents=True)
+    both = np.stack([babble(2, 210), silence(2)], axis=1)
+    soundfile.write(tmp_path / "calls" / f"{who}.wav", both, RATE)
+    write(tmp_path / "calls" / who / f"{who}.flac", babble(1))
+    (tmp_path / "calls" / f"{who} 2.wav").write_text("no sound", encoding="utf-8")
+    (tmp_path / "calls" / f"{who} 3.wav").write_text("no sound", encoding="utf-8")  # a copy is a recording of its own
+    found = hear_folder(tmp_path / "calls", tmp_path / "turns", Caller())
+    assert (found.recordings, len(found.left_out)) == (2, 2)
+    written = list((tmp_path / "turns").rglob("*"))
+    assert sum(f.suffix == ".flac" for f in written) == 2
+    for file in written:
+        told = str(file.relative_to(tmp_path)).encode() + (file.read_bytes() if file.is_file() else b"")
+        assert not any(part in told for part in (b"Miller", b"7911"))
+    assert found.names == tmp_path / "turns-names.csv"
+    names = pd.read_csv(found.names).set_index("recording").file
+    table = pd.read_csv(found.table)
+    assert sorted(names[table.dialogue_id]) == sorted([f"{who}.wav", f"{who}/{who}.flac"])
+    assert sorted(names[list(found.left_out)]) == [f"{who} 2.wav", f"{who} 3.wav"]
+    write(tmp_path / "calls" / "0 new.flac", babble(1, 210))  # comes first by name, and last by number
+    again = hear_folder(tmp_path / "calls", tmp_path / "turns", Caller())
+    later = pd.read_csv(tmp_path / "turns-names.csv").set_index("recording").file
+    assert later["recording-0005"] == "0 new.flac"
+    assert later.drop("recording-0005").sort_index().equals(names.sort_index())
+    kept = pd.read_csv(again.table)
+    assert set(kept.turn_id) == {*table.turn_id, "recording-0005"}
+    open_names = hear_folder(tmp_path / "calls", tmp_path / "open", Caller(), private=False)
+    assert open_names.names is None
+    assert f"{who}/{who}.flac" in set(pd.read_csv(open_names.table).turn_id)
+
+
 def test_a_stopped_run_goes_on_and_another_way_of_hearing_is_refused(calls: Path, tmp_path: Path) -> None:
     out = tmp_path / "turns"
     whole = hear_folder(calls, out, Caller()).table.read_bytes()
@@ -92,7 +124,7 @@ def test_a_stopped_run_goes_on_and_another_way_of_hearing_is_refused(calls: Path
     (out / "heard.jsonl").write_text(cut, encoding="utf-8")
     again = Caller()
     assert hear_folder(calls, out, again).table.read_bytes() == whole
-    assert json.loads(log[-1])["file"] == "two.flac"
+    assert json.loads(log[-1])["file"] == "recording-0004"
     assert again.heard == 1  # that one alone
     with pytest.raises(ConfigError, match="was heard in another way"):
         hear_folder(calls, out, Caller(), private=False)
@@ -116,7 +148,9 @@ def test_the_command_hears_a_real_call(tmp_path: Path, capsys: pytest.CaptureFix
     one = next(iter(sorted(sample.glob("*.ogg"))))
     (tmp_path / "calls" / one.name).write_bytes(one.read_bytes())
     assert main(["hear", str(tmp_path / "calls"), "--out", str(tmp_path / "turns")]) == 0
-    assert "1 turns of 1 recordings" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "1 turns of 1 recordings" in told
+    assert f"which is which: {tmp_path / 'turns-names.csv'}" in told
     table = pd.read_csv(tmp_path / "turns" / "manifest.csv", dtype=str)
     assert len(table.recognised[0].split()) > 3
     assert main(["hear", str(tmp_path / "nowhere"), "--out", str(tmp_path / "t"), "--recogniser", "ear"]) == 1

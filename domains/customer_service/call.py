@@ -58,6 +58,7 @@ class Call:
         who: str = CUSTOMER,
         recogniser: Recogniser | None = None,
         private: bool = False,
+        name: str | None = None,
         progress: Progress = silent,
     ) -> pd.DataFrame:
         """Each turn of one side as FLAC in ``folder``, and the table of them, ready for training or batch answers.
@@ -65,7 +66,8 @@ class Call:
         Its columns are those of ``domains.customer_service.recipe``: ``turn_id``, ``audio`` (relative to ``folder``),
         ``turn_number``, ``t_seconds`` and ``gap_seconds``; with a ``recogniser`` also ``recognised``,
         ``recognised_confidence`` and ``dialogue``, what both sides said before. ``private``: what identifies people is
-        masked in the text and silent in the sound, as far as it was recognised.
+        masked in the text and silent in the sound, as far as it was recognised. ``name``: what ``turn_id`` and
+        the files begin with; None: the name of the call's file.
         """
         folder.mkdir(parents=True, exist_ok=True)
         rows: list[dict[str, Any]] = []
@@ -76,9 +78,9 @@ class Call:
             if heard is not None:
                 text, wave = discreet(heard, wave, masker) if private else (heard.text, wave)
             if turn.who == who:
-                name = f"{self.path.stem}-{number:03d}"
-                soundfile.write(folder / f"{name}.flac", wave.numpy(), RATE)
-                row: dict[str, Any] = {"turn_id": name, "audio": f"{name}.flac", "turn_number": number}
+                turn_id = f"{name or self.path.stem}-{number:03d}"
+                soundfile.write(folder / f"{turn_id}.flac", wave.numpy(), RATE)
+                row: dict[str, Any] = {"turn_id": turn_id, "audio": f"{turn_id}.flac", "turn_number": number}
                 row |= {"t_seconds": round(turn.start, 2), "gap_seconds": round(turn.gap, 2)}
                 if heard is not None:
                     row |= {"recognised": text, "recognised_confidence": round(heard.confidence, 3)}

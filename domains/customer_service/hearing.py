@@ -1,13 +1,18 @@
 """Recordings to a table of turns: calls are cut into turns, and their words are those that a recogniser heard.
 
-What is private is masked in the text and silent in the sound before anything is written; see ``core.privacy``. A run
-that was killed goes on: what was heard stands in ``heard.jsonl``.
+What is private is masked in the text and silent in the sound before anything is written, see ``core.privacy``; a number
+stands for each recording's name, which may tell who called. A run that was killed goes on: what was heard stands in
+``heard.jsonl``.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
+import itertools
 import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +42,15 @@ class Heard:
     table: Path
     recordings: int
     turns: int
-    left_out: dict[str, str]  # by file, why
+    left_out: dict[str, str]  # by recording as the table names it, why
+    names: Path | None  # beside the table's folder: which number is which file; None where they keep their names
+
+
+@dataclass(frozen=True)
+class _Recording:
+    file: Path
+    key: str  # that an earlier run heard it under
+    name: str  # in all that is written
 
 
 def hear_folder(
@@ -52,7 +65,8 @@ def hear_folder(
         folder: recordings, also in folders of it.
         out: not within ``folder``.
         recogniser: see ``core.recognition``.
-        private: False: text and sound keep what identifies people.
+        private: False: text and sound keep what identifies people, and recordings their names. Else they are numbered,
+            and ``OUT-names.csv`` beside ``out``, for its owner to read alone, says which is which.
         progress: called a recording.
 
     Raises:
@@ -66,22 +80,53 @@ def hear_folder(
     if not files:
         raise FileError(f"{folder}: no recording is there; looked for {', '.join(SOUNDS)}")
     kept = out / "heard.jsonl"
-    known = _known(kept, {"recogniser": recogniser.name, "private": private})
+    how = {"recogniser": recogniser.name, "private": private, "names": "numbered" if private else "kept"}
+    known = _known(kept, how)
+    recordings = _numbered(files, known) if private else _named(folder, files)
+    names = out.with_name(f"{out.name}-names.csv") if private else None
+    if names is not None:  # before anything is heard, so that a run that is killed has told it too
+        names.touch(mode=0o600)
+        told = ({"recording": r.name, "file": r.file.relative_to(folder).as_posix()} for r in recordings)
+        _write(names, ("recording", "file"), list(told))
     with kept.open("a", encoding="utf-8") as log:
-        for number, file in enumerate(files, 1):
-            name = file.relative_to(folder).as_posix()
-            key = f"{name} {file.stat().st_size}"
-            if key not in known:
-                known[key] = _hear(file, name, out, recogniser, private) | {"file": name}
-                print(json.dumps({"key": key} | known[key]), file=log, flush=True)
+        for number, recording in enumerate(recordings, 1):
+            if recording.key not in known:
+                found = _hear(recording.file, recording.name, out, recogniser, private)
+                known[recording.key] = found | {"file": recording.name}
+                print(json.dumps({"key": recording.key} | known[recording.key]), file=log, flush=True)
             progress("recordings", number, len(files))
-    heard = [known[f"{f.relative_to(folder).as_posix()} {f.stat().st_size}"] for f in files]
+    heard = [known[r.key] for r in recordings]
     rows, left_out = [r for h in heard for r in h["rows"]], {h["file"]: h["why"] for h in heard if h["why"]}
     _write(out / "left_out.csv", ("file", "reason"), [{"file": f, "reason": w} for f, w in left_out.items()])
     if not rows:
         raise FileError(f"{folder}: none of {len(files)} recordings could be heard; {out / 'left_out.csv'} says why")
     _write(out / "manifest.csv", _COLUMNS, rows)
-    return Heard(out / "manifest.csv", len(files) - len(left_out), len(rows), left_out)
+    return Heard(out / "manifest.csv", len(files) - len(left_out), len(rows), left_out, names)
+
+
+def _named(folder: Path, files: Sequence[Path]) -> list[_Recording]:
+    names = [file.relative_to(folder).as_posix() for file in files]
+    return [_Recording(file, f"{name} {file.stat().st_size}", name) for file, name in zip(files, names)]
+
+
+def _numbered(files: Sequence[Path], known: Mapping[str, Mapping[str, Any]]) -> list[_Recording]:
+    """Recordings under numbers; one that was heard keeps its own, and is known by its content, not by its name."""
+    found, copies, fresh = list[_Recording](), Counter[str](), itertools.count(len(known) + 1)
+    for file in files:
+        content = _digest(file)
+        copies[content] += 1
+        key = f"{content} {copies[content]}"
+        name = known[key]["file"] if key in known else f"recording-{next(fresh):04d}"
+        found.append(_Recording(file, key, name))
+    return found
+
+
+def _digest(file: Path) -> str:
+    try:
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError:  # left out with the reason when its turn comes
+        return "unreadable"
 
 
 def _hear(file: Path, name: str, out: Path, recogniser: Recogniser, private: bool) -> dict[str, Any]:
@@ -90,13 +135,14 @@ def _hear(file: Path, name: str, out: Path, recogniser: Recogniser, private: boo
         two = channel_count(file) == 2
         rows = _call(file, name, out, recogniser, private) if two else _turn(file, name, out, recogniser, private)
     except FileError as error:
-        return {"rows": [], "why": str(error).removeprefix(f"{file}: ")}
+        why = str(error).removeprefix(f"{file}: ")
+        return {"rows": [], "why": why.replace(str(file), name).replace(file.name, name) if private else why}
     return {"rows": rows, "why": "" if rows else "the customer, on the first channel, says nothing; swap the channels"}
 
 
 def _call(file: Path, name: str, out: Path, recogniser: Recogniser, private: bool) -> list[dict[str, Any]]:
     place = Path("audio") / name  # a folder with the name of the file: no two calls share one
-    table = read_call(file).write(out / place, recogniser=recogniser, private=private)
+    table = read_call(file).write(out / place, recogniser=recogniser, private=private, name=place.stem)
     return [
         row
         | {"turn_id": f"{name}-{row['turn_number']}", "dialogue_id": name, "audio": (place / row["audio"]).as_posix()}
