@@ -5,12 +5,24 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
+
+from core.schema import TargetKind
+from domains.customer_service import Detection, patterns
 
 SAMPLES = Path(__file__).parents[1] / "sample_data" / "customer_service"
 CALLS = 16  # that keep their sound; reading sound takes most of the time
 TURNS = 140
+
+
+def steady_detector(found: Detection, kind: TargetKind = TargetKind.LABEL) -> Any:
+    """A detector that reads text and always finds the same, for tests of the desk around it."""
+    config = SimpleNamespace(target=SimpleNamespace(kind=kind), modalities=())
+    bundle = SimpleNamespace(config=config)
+    return SimpleNamespace(bundle=bundle, detect=lambda **_: found, slots=patterns.find)
 
 
 def write_table(folder: Path) -> Path:

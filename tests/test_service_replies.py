@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from service_samples import steady_detector
 
 import core.sentences
 from apps.cli import main
 from core.errors import BundleError, ConfigError
 from core.privacy.text import masked
 from core.record import Record
+from domains.customer_service import Detection
+from domains.customer_service.desk import Desk
 from domains.customer_service.knowledge import Knowledge, Piece
 from domains.customer_service.replies import ReplySuggester
 from domains.customer_service.reply_habit import UNUSUAL, Habit
@@ -72,6 +75,17 @@ def test_placeholders_are_filled_from_slots_also_under_another_name() -> None:
     assert first.text == "Your card AB-1 is blocked now, Ana."
     assert first.template == "Your card {number} is blocked now, {name}."
     assert first.missing == ()
+
+
+def test_the_desk_fills_in_the_first_order_number_and_leaves_the_placeholder_where_there_is_none() -> None:
+    pieces = Knowledge((Piece("Where is my order?", "Your order {order_number} is on its way.", "orders.md"),))
+    desk = Desk(
+        steady_detector(Detection("turn", "order", {"order": 1.0})), suggester=ReplySuggester().fit(knowledge=pieces)
+    )
+    (reply,) = desk.help(text="Where is my order AB1234? AB9999 came, this should come by 10am").replies
+    assert reply.text == "Your order AB1234 is on its way."
+    (reply,) = desk.help(text="where is my order, you promised it by 10am on the 15th").replies
+    assert (reply.text, reply.missing) == ("Your order {order_number} is on its way.", ("order_number",))
 
 
 def test_answers_that_differ_in_a_placeholder_alone_are_both_kept_and_past_replies_join_the_one_that_fits() -> None:

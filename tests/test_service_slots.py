@@ -138,6 +138,19 @@ def test_a_slot_counts_only_whole() -> None:
         ("order number 123456 and AB-1234-X", [("order_number", "123456"), ("order_number", "AB-1234-X")]),
         ("it came yesterday, 3 days late", [("date", "yesterday")]),
         ("I may have two cards", []),
+        ("you promised it by 10am on the 15th", []),
+        ("Where is my order AB1234? it should come by 10am", [("order_number", "AB1234")]),
+        ("I want 100GB, not 10GB or 1000mb, for 24hours on my iphone13 with 5000mAh", []),
+        ("order 2 days ago, order 1000 minutes, order 10-120min, in the 1990s, by 100th, 1080p", []),
+        (
+            "number 4711-AB, 123456X and order #12345 of R2D2X7",
+            [
+                ("order_number", "4711-AB"),
+                ("order_number", "123456X"),
+                ("order_number", "#12345"),
+                ("order_number", "R2D2X7"),
+            ],
+        ),
     ],
 )
 def test_patterns_find_what_has_a_form(text: str, found: list) -> None:

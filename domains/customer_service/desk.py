@@ -143,7 +143,7 @@ class Desk:
             lacking.append("nothing was written or heard, so no reply is suggested")
         else:
             lines = [*dialogue, f"customer: {words}"]
-            slots = {slot.name: slot.text for slot in self.detector.slots(words)}  # fill the placeholders of replies
+            slots = {s.name: s.text for s in reversed(self.detector.slots(words))}  # of a name the first one counts
             return tuple(
                 self.suggester.suggest(lines, behaviour=turn["behaviour"], intent=found.label, slots=slots, k=k)
             )
