@@ -115,6 +115,15 @@ def test_no_name_of_a_recording_is_written_but_into_the_one_file_beside_the_fold
     assert f"{who}/{who}.flac" in set(pd.read_csv(open_names.table).turn_id)
 
 
+def test_a_call_with_one_sound_on_both_channels_is_left_out_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "calls").mkdir()
+    write(tmp_path / "calls" / "one.wav", babble(1))
+    soundfile.write(tmp_path / "calls" / "twice.wav", np.stack([babble(2)] * 2, axis=1), RATE)
+    found = hear_folder(tmp_path / "calls", tmp_path / "turns", Caller())
+    (why,) = found.left_out.values()
+    assert (found.recordings, why.split(",")[0]) == (1, "both channels hold the same sound")
+
+
 def test_a_stopped_run_goes_on_and_another_way_of_hearing_is_refused(calls: Path, tmp_path: Path) -> None:
     out = tmp_path / "turns"
     whole = hear_folder(calls, out, Caller()).table.read_bytes()

@@ -150,6 +150,23 @@ def test_the_other_voice_come_through_quietly_is_not_a_turn(tmp_path: Path) -> N
     assert [t.who for t in read_call(tmp_path / "leak.wav").turns] == [AGENT, CUSTOMER]
 
 
+@pytest.mark.parametrize(("name", "other"), [("a.wav", 1.0), ("a.wav", -0.5), ("a.mp3", 1.0), ("a.ogg", 0.9)])
+def test_one_sound_on_both_channels_is_no_call(tmp_path: Path, name: str, other: float) -> None:
+    voices = np.concatenate([babble(1, 110), silence(1), babble(2, 210)])
+    noise = 0.002 * np.random.default_rng(0).standard_normal((len(voices), 2))
+    soundfile.write(tmp_path / name, np.stack([voices, other * voices], axis=1) + noise, RATE)
+    with pytest.raises(FileError, match=r"both channels hold the same sound.*; give it as one channel"):
+        read_call(tmp_path / name)
+
+
+def test_one_who_hardly_speaks_and_an_echo_are_still_a_call(tmp_path: Path) -> None:
+    one, other = np.concatenate([babble(3, 110), silence(2)]), np.concatenate([silence(4), babble(1, 210, 0.1)])
+    for leak in (0.0, 0.05, 0.2):
+        both = np.stack([one + leak * other, other + leak * one], axis=1)
+        soundfile.write(tmp_path / "both.wav", both, RATE)
+        assert {t.who for t in read_call(tmp_path / "both.wav").turns} == {CUSTOMER, AGENT}
+
+
 def test_a_long_silence_of_both_ends_a_turn(tmp_path: Path) -> None:
     customer = np.concatenate([babble(1), silence(4), babble(1)])
     soundfile.write(tmp_path / "a.wav", np.stack([customer, 0 * customer], axis=1), RATE)
@@ -169,5 +186,5 @@ def test_calls_that_cannot_be_split_are_refused_in_words(tmp_path: Path) -> None
         read_call(tmp_path / "a.wav", customer=2)
     with pytest.raises(FileError, match="longer than 3 s"):
         read_call(tmp_path / "a.wav", max_seconds=3)
-    soundfile.write(tmp_path / "three.wav", np.stack([babble(1)] * 3, axis=1), RATE)
+    soundfile.write(tmp_path / "three.wav", np.stack([babble(1), babble(1), babble(1, 210)], axis=1), RATE)
     assert read_call(tmp_path / "three.wav", customer=2, agent=0).turns

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 import soundfile
+import torch
 from torch import Tensor
 
 from core.errors import ConfigError, FileError
@@ -25,6 +26,7 @@ from core.recognition import Recogniser, Transcript
 RATE = 16000
 CUSTOMER, AGENT = "customer", "agent"
 CROSSTALK_DB = 12.0  # so much quieter than the other channel at that time is the other's voice coming through
+SAME = 0.98  # correlation of the channels from which they hold one sound
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Call:
     def sound(self, turn: Turn) -> Tensor:
         """(samples,) of one turn, from the channel of who speaks."""
         wave = self.customer if turn.who == CUSTOMER else self.agent
-        return wave[round(turn.start * RATE) : round(turn.end * RATE)]
+        return wave[_samples(turn.start, turn.end)]
 
     def write(
         self,
@@ -99,7 +101,7 @@ def discreet(heard: Transcript, wave: Tensor, masker: Masker) -> tuple[str, Tens
     found, times = private_times(heard.words, masker)
     wave = wave.clone()
     for start, end in times:
-        wave[round(start * RATE) : round(end * RATE)] = 0
+        wave[_samples(start, end)] = 0
     return (found.text if found.spans else heard.text), wave
 
 
@@ -123,7 +125,8 @@ def read_call(
         max_seconds: a longer file is refused; two hours take 1 GB of memory.
 
     Raises:
-        FileError: for a file that cannot be read, has one channel only or is too long, or in which nobody speaks.
+        FileError: for a file that cannot be read, has one channel only, one sound on both or is too long, or in which
+            nobody speaks.
         ConfigError: where both are the same channel.
     """
     path = Path(path)
@@ -140,6 +143,11 @@ def read_call(
     spans = {who: tuple(s for s in found[who] if _is_own(s, waves[who], waves[_other(who)])) for who in waves}
     if not any(spans.values()):
         raise FileError(f"{path}: no speech found on channels {customer} and {agent}; choose others or record it again")
+    if all(spans.values()) and _likeness(waves, spans) > SAME:
+        raise FileError(
+            f"{path}: both channels hold the same sound, so nobody can tell who speaks; give it as one channel, or "
+            "record customer and agent on a channel each"
+        )
     return Call(path, waves[CUSTOMER], waves[AGENT], spans, tuple(_turns(spans, pause, longest)))
 
 
@@ -149,9 +157,22 @@ def _other(who: str) -> str:
 
 def _is_own(span: Span, wave: Tensor, other: Tensor) -> bool:
     """Whether a voice belongs to its channel, and is not the other's, quieter, come through."""
-    part = slice(round(span[0] * RATE), round(span[1] * RATE))
-    own, foreign = (w[part].square().mean().clamp_min(1e-12) for w in (wave, other))
+    own, foreign = (w[_samples(*span)].square().mean().clamp_min(1e-12) for w in (wave, other))
     return bool(10 * (foreign / own).log10() < CROSSTALK_DB)
+
+
+def _likeness(waves: dict[str, Tensor], spans: dict[str, tuple[Span, ...]]) -> float:
+    """How alike the channels are while somebody speaks (0 to 1), loudness and sign aside; both sides count alike."""
+    total = torch.zeros(3)  # products of customer and agent, of customer, of agent
+    for found in spans.values():
+        parts = [[wave[_samples(*span)] for wave in (waves[CUSTOMER], waves[AGENT])] for span in found]
+        sums = torch.stack([torch.stack([c @ a, c @ c, a @ a]) for c, a in parts]).sum(dim=0)
+        total += sums / (sums[1] + sums[2]).clamp_min(1e-12)
+    return float(total[0].abs() / (total[1] * total[2]).sqrt().clamp_min(1e-12))
+
+
+def _samples(start: float, end: float) -> slice:
+    return slice(round(start * RATE), round(end * RATE))
 
 
 def _turns(spans: dict[str, tuple[Span, ...]], pause: float, longest: float) -> Iterator[Turn]:
