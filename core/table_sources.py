@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from core.csv_rows import delimiter_of
 from core.errors import Fault, FileError, TableError
 
 MAX_COLUMNS = 10_000
@@ -122,11 +123,10 @@ def _checked_head(path: Path, delimiter: str) -> str:
     with _open(path) as file:
         head = file.read(_BLOCK)
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError as error:
         raise _csv_error(path, "UTF8") from error
-    names = re.sub(rb'"[^"]*"', b"", head.lstrip().partition(b"\n")[0])
-    delimiter = max((delimiter, ";", "\t"), key=lambda mark: names.count(mark.encode()))  # the usual one where alike
+    delimiter = delimiter_of(text, delimiter)
     if head.count(delimiter.encode()) >= MAX_COLUMNS:
         _check_width(path, head, delimiter)
     return delimiter

@@ -46,6 +46,17 @@ def test_csv_rows_are_pieces_with_a_source_of_their_own_or_their_line(tmp_path: 
     assert second.text == "How?\nBy post"
 
 
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_a_csv_of_a_spreadsheet_is_read_by_its_own_mark(tmp_path: Path, mark: str) -> None:
+    rows = (("question", "answer"), ("When?", "Soon, or tomorrow"), ("How?", f'"By post{mark} by van"'))
+    (tmp_path / "a.csv").write_text("\n".join(map(mark.join, rows)), encoding="utf-8-sig")
+    pieces = Knowledge.read(tmp_path / "a.csv").pieces
+    assert [p.answer for p in pieces] == ["Soon, or tomorrow", f"By post{mark} by van"]
+    (tmp_path / "a.csv").write_text(mark.join(("question", "answer\nWhy?", "a", "b")), encoding="utf-8")
+    with pytest.raises(TableError, match="line 2: 3 cells under 2 columns; quote cells that hold"):
+        Knowledge.read(tmp_path / "a.csv")
+
+
 def test_all_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("text before any heading\n# \nx\n# Good\nhello {who is it}\n", encoding="utf-8")
     (tmp_path / "b.csv").write_text("question,answer\nWhy?,\nHow?,a,b,c\nok,fine }\n", encoding="utf-8")

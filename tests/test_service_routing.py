@@ -178,6 +178,14 @@ def test_a_csv_decides_as_the_toml_does(table: RoutingTable, tmp_path: Path) -> 
     assert again.route("loss", urgency="high").line == 2
 
 
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_a_csv_of_a_spreadsheet_is_read_by_its_own_mark(tmp_path: Path, mark: str) -> None:
+    rows = (("intent", "queue", "priority"), ("theft|loss", "security, at once", "1"), ("", "rest", "5"))
+    (tmp_path / "r.csv").write_text("\n".join(map(mark.join, rows)), encoding="utf-8-sig")
+    table = RoutingTable.read(tmp_path / "r.csv")
+    assert [table.route(intent).queue for intent in ("loss", "bill")] == ["security, at once", "rest"]
+
+
 def test_an_edit_comes_back(table: RoutingTable, tmp_path: Path) -> None:
     rows = table.rows()
     rows[0]["queue"], rows[1]["note"] = "police", 'with "quotes" and \\'

@@ -1,8 +1,8 @@
 """A knowledge base: what a service may answer, from Markdown pages and CSV tables, each piece with its source.
 
 Markdown: every heading with a text below it is one piece; its title is the path of headings. CSV: columns ``answer``,
-and if wanted ``question``, ``source``, ``intent``, ``id``; an answer with several questions has a row for each.
-Placeholders such as ``{order_number}`` are filled when a reply is suggested.
+and if wanted ``question``, ``source``, ``intent``, ``id``, with commas, semicolons or tabs between the cells; an answer
+with several questions has a row for each. Placeholders such as ``{order_number}`` are filled when a reply is suggested.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.csv_rows import csv_rows
+from core.csv_rows import csv_rows, delimiter_of
 from core.errors import ConfigError, Fault, FileError, TableError
 
 SUFFIXES = (".md", ".markdown", ".csv")
@@ -146,7 +146,8 @@ def _markdown(text: str, name: str) -> tuple[list[Piece], list[Fault]]:
 
 
 def _csv(text: str, name: str) -> tuple[list[Piece], list[Fault]]:
-    reader = csv.reader(io.StringIO(text, newline=""))
+    delimiter = delimiter_of(text)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     rows = csv_rows(reader, name)
     header = [h.strip().lower() for h in next(rows, [])]
     if "answer" not in header:
@@ -157,7 +158,7 @@ def _csv(text: str, name: str) -> tuple[list[Piece], list[Fault]]:
     for cells in rows:
         row = dict(zip(header, (c.strip() for c in cells)))
         if len(cells) > len(header):
-            reason = f"{len(cells)} cells under {len(header)} columns; put quotes around texts with commas"
+            reason = f"{len(cells)} cells under {len(header)} columns; quote cells that hold {delimiter!r}"
             faults.append(KnowledgeFault(start, name, cells[-1][:40], reason))
         elif any(row.values()):
             if not row.get("answer"):

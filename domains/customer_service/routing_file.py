@@ -15,6 +15,7 @@ TOML, a block a line, in order::
     is = "high"
 
 CSV: columns ``queue, priority``, one for each condition, and ``name, note`` if wanted; a blank cell is no condition.
+Semicolons or tabs may stand between the cells.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.csv_rows import csv_rows
+from core.csv_rows import csv_rows, delimiter_of
 from core.errors import ConfigError, Fault, FileError, TableError
 from domains.customer_service.recipe import URGENCIES
 from domains.customer_service.routing import COMPARISON, Line, RoutingTable, alternatives
@@ -82,7 +83,8 @@ def from_rows(
 
 
 def _csv_lines(source: str, text: str) -> list[_Raw]:
-    reader = csv.reader(io.StringIO(text, newline=""))
+    delimiter = delimiter_of(text)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     rows = csv_rows(reader, source)
     header = [name.strip() for name in next(rows, [])]
     if twice := sorted({n for n in header if header.count(n) > 1}):
@@ -90,9 +92,8 @@ def _csv_lines(source: str, text: str) -> list[_Raw]:
     found, faults, start = list[_Raw](), list[Fault](), reader.line_num + 1
     for cells in rows:
         if len(cells) > len(header):
-            faults.append(
-                LineFault(start, "", cells[-1], f"{len(cells)} cells under {len(header)} columns; quote commas")
-            )
+            reason = f"{len(cells)} cells under {len(header)} columns; quote cells that hold {delimiter!r}"
+            faults.append(LineFault(start, "", cells[-1], reason))
         elif any(c.strip() for c in cells):
             found.append(_Raw(start, dict(zip(header, (c.strip() for c in cells)))))
         start = reader.line_num + 1
