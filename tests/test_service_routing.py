@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from service_samples import steady_detector
 
 from core.errors import ConfigError, FileError, TableError
+from core.schema import TargetKind
+from domains.customer_service import Detection
+from domains.customer_service.desk import Desk
 from domains.customer_service.routing import Line, RoutingTable
 
 ROOT = Path(__file__).parents[1]
@@ -184,6 +188,17 @@ def test_a_csv_of_a_spreadsheet_is_read_by_its_own_mark(tmp_path: Path, mark: st
     (tmp_path / "r.csv").write_text("\n".join(map(mark.join, rows)), encoding="utf-8-sig")
     table = RoutingTable.read(tmp_path / "r.csv")
     assert [table.route(intent).queue for intent in ("loss", "bill")] == ["security, at once", "rest"]
+
+
+def test_of_several_intents_the_most_probable_one_says_how_sure_the_desk_is(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("confidence,queue,priority\n>= 0.9,fast,1\n< 0.9,people,2\n,rest,5\n")
+    table = RoutingTable.read(tmp_path / "r.csv")
+    for sure, queue in ((0.95, "fast"), (0.7, "people")):
+        top = (("bill", sure), ("theft", 0.6))
+        found = Detection("turn", None, dict(top), labels=("bill", "theft"), top=top)
+        helped = Desk(steady_detector(found, TargetKind.LABELS), table).help(text="my bill, and my card was stolen")
+        assert helped.route is not None
+        assert helped.route.queue == queue
 
 
 def test_an_edit_comes_back(table: RoutingTable, tmp_path: Path) -> None:

@@ -127,7 +127,8 @@ class Desk:
             lacking.append("this model answers no intent, so no queue is named")
             return None
         intent = list(found.labels) if found.labels else found.label
-        sure = found.probabilities.get(found.label or "")
+        several = found.top[0][1] if found.top else None  # then there is no one label; the most probable intent counts
+        sure = several if found.label is None else found.probabilities.get(found.label)
         urgent = urgency.label if urgency is not None else None
         return self.routing.route(
             intent, confidence=sure, urgency=urgent, out_of_scope=found.is_outside, behaviour=turn["behaviour"]

@@ -115,7 +115,7 @@ class RoutingTable:
 
         Args:
             intent: one or several; None: not known.
-            confidence: its probability.
+            confidence: its probability; of several, that of the most probable.
             urgency: of a model; None: what the table's own lines say.
             out_of_scope: the mark of the detector.
             behaviour: values by column, numbers or text.
