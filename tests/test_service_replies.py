@@ -251,6 +251,8 @@ def test_a_dialogue_is_read_by_its_sides() -> None:
     )
     assert (turn.text, turn.said, turn.behaviour) == ("b c", "What else?", {"pages_seen": "3"})
     assert from_dialogue(["agent: Hi"], "and now").text == "and now"
+    turn = from_dialogue("Agent : Hi\nAgents keep hanging up on me\nagent 007 too")
+    assert (turn.text, turn.said) == ("Agents keep hanging up on me agent 007 too", "Hi")
     with pytest.raises(ConfigError, match="the customer's last words are missing"):
         from_dialogue("customer: a\nagent: b")
 

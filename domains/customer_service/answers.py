@@ -19,7 +19,7 @@ from core.progress import Progress, silent
 from core.retrieval import MEANING, WORDS, TextIndex
 from domains.customer_service.knowledge import Knowledge, Piece
 from domains.customer_service.reply_habit import Habit
-from domains.customer_service.turns import Turn, key, words
+from domains.customer_service.turns import Turn, by_agent, key, words
 
 FEATURES = (
     "asked_words", "asked_meaning", "says_words", "says_meaning", "used", "from_knowledge", "intent", "last_line",
@@ -136,7 +136,7 @@ class Answers:
         chosen = [self.asked.fuse(by_cue), self.said.fuse(said), usual, usual + 4 * by_cue[MEANING], habit]
         most = min(most, len(self.answers))
         kept = np.unique(np.concatenate([np.argpartition(-c, most - 1)[:most] for c in chosen]))
-        given = {self.places.find(n.partition(":")[2]) for n in turn.before if n.lower().startswith("agent")}
+        given = {self.places.find(n.partition(":")[2]) for n in turn.before if by_agent(n)}
         answers = [self.answers[i] for i in kept]
         columns = {
             "asked_words": by_cue[WORDS][kept], "asked_meaning": by_cue[MEANING][kept],

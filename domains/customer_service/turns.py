@@ -34,7 +34,13 @@ class Turn:
     @property
     def said(self) -> str:
         """The last line of the agent, without the word agent."""
-        return next((_SIDES.sub("", n) for n in reversed(self.before) if n.lower().startswith("agent")), "")
+        return next((_SIDES.sub("", n) for n in reversed(self.before) if by_agent(n)), "")
+
+
+def by_agent(line: str) -> bool:
+    """Whether a line of a dialogue is the agent's, ``agent: …``; one without a speaker is the customer's."""
+    side = _SIDES.match(line)
+    return side is not None and side[1].lower() == "agent"
 
 
 def from_dialogue(
@@ -50,7 +56,7 @@ def from_dialogue(
     """
     lines = [n.strip() for n in (dialogue.splitlines() if isinstance(dialogue, str) else dialogue) if n.strip()]
     own = list[str]()
-    while text is None and lines and not lines[-1].lower().startswith("agent"):
+    while text is None and lines and not by_agent(lines[-1]):
         own.insert(0, _SIDES.sub("", lines.pop()))
     said = (text if text is not None else " ".join(own)).strip()
     if not said:
