@@ -123,6 +123,18 @@ def test_what_is_known_on_a_day_by_hand() -> None:
     assert np.isnan(other["mean_percent"])
 
 
+def test_of_several_attempts_at_one_piece_of_work_the_latest_known_counts_alone() -> None:
+    attempts = [
+        ("s", "g", "a", "2025-02-09T18:00:00Z", "9", "10"), ("s", "g", "a", "2025-02-09T08:00:00Z", "2", "10"),
+        ("s", "g", "a", "2025-02-08", "1", "10"), ("s", "g", "a", "2025-02-14", "5", "10"),
+    ]  # fmt: skip
+    tables = one(scores=pd.DataFrame(attempts, columns=one().scores.columns[:6]))
+    early, last = snapshot(tables, 10).iloc[0], snapshot(tables, 25).iloc[0]
+    assert (early["handed_in"], early["mean_percent"], early["late"], early["missed"]) == (1, 90, 0, 0)
+    assert (last["handed_in"], last["mean_percent"], last["late"]) == (1, 50, 1)
+    assert (last["missed"], last["missed_weight"], last["early"]) == (1, 30, 0)
+
+
 def test_whoever_has_left_or_not_come_yet_is_not_there() -> None:
     enrolments = frames(1)["enrolments"].iloc[[0]]
     enrolments = pd.concat([enrolments.assign(enrolment_id=str(i), student_id=str(i)) for i in range(3)])

@@ -10,7 +10,8 @@ scores.csv       student_id, group, assessment, time (handed in), score, max_sco
 events.csv       student_id, group, time, clicks: as ``domains.education.records`` writes them
 
 ``snapshot`` uses only what is dated on or before the day. A score counts from the day the work was handed in, since few
-platforms keep the day it was marked. Whoever has left by then is not in the table: there is nothing to warn of.
+platforms keep the day it was marked; of several attempts at one piece of work the latest of these counts, alone.
+Whoever has left by then is not in the table: there is nothing to warn of.
 """
 
 from __future__ import annotations
@@ -74,12 +75,12 @@ class RiskTables:
         due = work.assign(
             due_day=_days(work["due"]) - work["group"].map(start).astype(float), weight=_numbers(work["weight"])
         )
-        got = scores.assign(date=_days(scores["time"]), percent=_percent(scores))
+        got = scores.assign(moment=_moments(scores["time"]), date=_days(scores["time"]), percent=_percent(scores))
         got["day"] = got["date"] - got["group"].map(start).astype(float)
         got = got.merge(due[["group", "assessment", "due_day", "weight"]], on=["group", "assessment"], how="left")
         done = events.assign(date=_days(events["time"]), clicks=_numbers(events["clicks"]).fillna(1))
         done["day"] = done["date"] - done["group"].map(start).astype(float)
-        return cls(own, due, got.sort_values(["date", "assessment"], kind="stable"), done)
+        return cls(own, due, got.sort_values(["date", "assessment", "moment"], kind="stable"), done)
 
 
 def snapshots(tables: RiskTables, days: Sequence[int]) -> pd.DataFrame:
@@ -127,7 +128,8 @@ def _activity(tables: RiskTables, rows: pd.DataFrame, day: int) -> pd.DataFrame:
 
 def _assessments(tables: RiskTables, rows: pd.DataFrame, day: int) -> pd.DataFrame:
     due = tables.work[tables.work["due_day"] <= day].groupby("group")["weight"].agg(["size", "sum"])
-    past = tables.scores[tables.scores["day"] <= day]
+    known = tables.scores[tables.scores["day"] <= day]
+    past = known.drop_duplicates([*KEYS, "assessment"], keep="last")  # attempts lie in order of time
     past = past.assign(lead=past["due_day"] - past["day"], earned=past["weight"] * past["percent"])
     grouped, was_due = past.groupby(KEYS), past[past["due_day"] <= day].groupby(KEYS)
     found = pd.DataFrame({"handed_in": grouped.size(), "mean_percent": grouped["percent"].mean()})
@@ -158,10 +160,14 @@ def _spread(rows: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     return rows[["case_id", *KEYS]].merge(found.reset_index(), on=KEYS, how="left")
 
 
+def _moments(cells: pd.Series) -> pd.Series:
+    """Times in UTC; NaT for blanks."""
+    return pd.to_datetime(cells.where(cells.astype(str) != "", None), utc=True, format="ISO8601")
+
+
 def _days(cells: pd.Series) -> pd.Series:
     """Whole days since 1970 in UTC; NaN for blanks."""
-    time = pd.to_datetime(cells.where(cells.astype(str) != "", None), utc=True, format="ISO8601")
-    return (time - pd.Timestamp(0, tz="UTC")).dt.days.astype(float)
+    return (_moments(cells) - pd.Timestamp(0, tz="UTC")).dt.days.astype(float)
 
 
 def _numbers(cells: pd.Series) -> pd.Series:
