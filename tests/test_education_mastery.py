@@ -180,6 +180,26 @@ def test_points_count_as_right_from_half() -> None:
     assert np.array_equal(read_answers(table).y, [1, 1, 0, np.nan], equal_nan=True)
 
 
+def test_a_label_or_points_are_taken_row_by_row() -> None:
+    table = pd.DataFrame({"student_id": "s", "concept": "c", "grade": ["Correct", "", "", "partly", ""],
+                          "points": ["", "3", "1", "4", ""], "max_points": ["", "4", "4", "", ""]})  # fmt: skip
+    assert np.array_equal(read_answers(table).y, [1, 1, 0, 0, np.nan], equal_nan=True)
+
+
+def test_an_outcome_that_cannot_be_read_is_a_fault_and_never_wrong() -> None:
+    table = pd.DataFrame({"student_id": "s", "concept": "c", "correct": ["yes", "1", "richtig", ""], "points": "",
+                          "max_points": ""})  # fmt: skip
+    table.loc[3, "points"] = "9"
+    with pytest.raises(TableError) as error:
+        read_answers(table)
+    assert len(error.value.faults) == 3
+    for part in ("row 1, column 'correct': not one of correct, 1", "(found 'richtig')", "(found '9 of nothing')"):
+        assert part in str(error.value)
+    table = pd.DataFrame({"student_id": "s", "concept": "c", "points": ["5", "-1", "0"], "max_points": ["4", "4", "0"]})
+    with pytest.raises(TableError, match=r"3 fault\(s\)\n.*from 0 to max_points, which is above 0.*found '5 of 4'"):
+        read_answers(table)
+
+
 def test_too_little_is_refused() -> None:
     with pytest.raises(ConfigError, match="at least 5 learners"):
         Mastery(options=SMALL).fit(made(3))

@@ -13,7 +13,11 @@ from core.numbers import parse_number
 ORDERS = ("time", "turn", "step")
 CONCEPTS = ("concept", "skill_name", "module")
 OUTCOMES = ("correct", "grade", "label_2way", "label")
-RIGHT = {"correct", "1", "1.0", "true"}
+RIGHT = ("correct", "1", "1.0", "true")
+WRONG = (
+    "incorrect", "partly", "contradictory", "0", "0.0", "false",
+    "partially_correct_incomplete", "irrelevant", "non_domain",  # of the five labels of public answers
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,10 +53,12 @@ class Answers:
 
 def read_answers(table: pd.DataFrame) -> Answers:
     """From a table of text cells: student_id, an order (``ORDERS``; else that of the rows), concept and question_id
-    (either may stand for the other), and the outcome: one of ``OUTCOMES``, or points with max_points, right from half.
+    (either may stand for the other), and the outcome: one of ``OUTCOMES`` (``RIGHT``, ``WRONG`` or blank), and where it
+    is blank points with max_points, right from half.
 
     Raises:
-        TableError: with all faults: columns that are missing, blank learners, an order or points that are no number.
+        TableError: with all faults: columns that are missing, blank learners, an order that is no number, an outcome of
+            another word, points that are not from 0 to their max_points.
     """
     concept = next((c for c in CONCEPTS if c in table), None)
     question = "question_id" if "question_id" in table else concept
@@ -80,15 +86,33 @@ def _since_graded(student: np.ndarray, order: np.ndarray, y: np.ndarray) -> np.n
 
 
 def _outcome(table: pd.DataFrame, faults: list[Fault]) -> np.ndarray:
+    """(N,) 1 for right, 0 for wrong, NaN where a row tells neither by its label nor by points."""
     named = next((c for c in OUTCOMES if c in table), None)
-    if named is not None:
-        cells = table[named].astype(str).str.strip().str.lower()
-        return np.where(cells.isin(["", "nan"]), np.nan, cells.isin(RIGHT)).astype(float)
-    if "points" not in table or "max_points" not in table:
+    if named is None and not {"points", "max_points"} <= {*table.columns}:
         reason = f"no outcome; name one of {', '.join(OUTCOMES)}, or points with max_points"
         faults.append(Fault(0, "correct", "", reason))
         return np.zeros(len(table))
-    points, most = (_numbers(table, c, faults) for c in ("points", "max_points"))
+    found = np.full(len(table), np.nan) if named is None else _labelled(table[named], faults)
+    return np.where(np.isnan(found), _scored(table, np.isnan(found), faults), found)
+
+
+def _labelled(cells: pd.Series, faults: list[Fault]) -> np.ndarray:
+    words = cells.astype(str).str.strip().str.lower().replace("nan", "")
+    reason = f"not one of {', '.join((*RIGHT, *WRONG))}; write one of these, or leave it blank"
+    alien = np.flatnonzero(~words.isin([*RIGHT, *WRONG, ""]))
+    faults += [Fault(int(i) + 1, str(cells.name), str(cells.iloc[i])[:40], reason) for i in alien]
+    return np.where(words == "", np.nan, words.isin(RIGHT))
+
+
+def _scored(table: pd.DataFrame, asked: np.ndarray, faults: list[Fault]) -> np.ndarray:
+    """The outcome by points of the rows that are ``asked`` for, (N,) bool."""
+    blank = pd.Series("", index=table.index)
+    cells = [table.get(c, blank).where(asked, "").rename(c) for c in ("points", "max_points")]
+    points, most = (_numbers(c, faults) for c in cells)
+    reason = "must be a number from 0 to max_points, which is above 0; correct or add that column"
+    wrong = np.flatnonzero(~np.isnan(points) & ~((points >= 0) & (points <= most) & (most > 0)))
+    found = [" of ".join(str(c.iloc[i]) or "nothing" for c in cells) for i in wrong]
+    faults += [Fault(int(i) + 1, "points", f, reason) for i, f in zip(wrong, found)]
     return np.where(np.isnan(points), np.nan, points >= most / 2)
 
 
@@ -98,21 +122,21 @@ def _order(table: pd.DataFrame, faults: list[Fault]) -> np.ndarray:
     if named is None:
         return np.arange(len(table), dtype=float)
     if named != "time":
-        return _numbers(table, named, faults)
+        return _numbers(table[named], faults)
     time = pd.to_datetime(table[named], utc=True, format="ISO8601", errors="coerce")
     reason = "no time; write one such as 2026-03-01T10:00:00Z"
     faults += [Fault(int(i) + 1, named, str(table[named].iloc[i])[:40], reason) for i in np.flatnonzero(time.isna())]
     return ((time - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)).to_numpy(dtype=float)
 
 
-def _numbers(table: pd.DataFrame, column: str, faults: list[Fault]) -> np.ndarray:
-    found = np.full(len(table), np.nan)
-    for i, cell in enumerate(table[column].astype(str)):
+def _numbers(cells: pd.Series, faults: list[Fault]) -> np.ndarray:
+    found = np.full(len(cells), np.nan)
+    for i, cell in enumerate(cells.astype(str)):
         if cell.strip() and cell != "nan":
             try:
                 found[i] = parse_number(cell)
             except ValueError as error:
-                faults.append(Fault(i + 1, column, cell[:40], str(error)))
+                faults.append(Fault(i + 1, str(cells.name), cell[:40], str(error)))
     return found
 
 
