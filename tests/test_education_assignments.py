@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from core.errors import ConfigError, FileError
+from core.errors import ConfigError, FileError, TableError
 from domains.education.assignments import Assignments, main, read_assignments
 from domains.education.assignments_history import share_right, with_history
 
@@ -219,6 +219,22 @@ def test_history_knows_no_later_and_no_equal_moment() -> None:
     assert [r["earlier_share"] for r in found] == ["0.5000", "", "0.0000", "0.0000"]
     rows[0]["grade"] = "contradictory"
     assert [r["earlier_share"] for r in with_history(rows)] == ["0.5000", "", "0.0000", "0.0000"]
+
+
+def test_history_orders_moments_not_their_spelling() -> None:
+    times = ("2025-01-02T01:00:00Z", "2025-01-01T23:30:00-05:00", "2025-01-02T05:00:00.500Z", "2025-01-02T05:00:00Z")
+    rows = [{"student_id": "s", "time": t, "grade": "correct"} for t in times]
+    assert [r["earlier_answers"] for r in with_history(rows)] == ["", "1", "3", "2"]
+    turns = [{"student_id": "s", "order": n, "grade": "correct"} for n in ("10", "9", "")]
+    assert [r["earlier_answers"] for r in with_history(turns)] == ["1", "", ""]
+
+
+def test_times_that_cannot_be_ordered_are_all_told() -> None:
+    rows = [{"student_id": "s", "time": "1.3.2025"}, {"student_id": "s", "order": "last"}, {"time": "2025-03-01"}]
+    with pytest.raises(TableError) as error:
+        with_history(rows)
+    assert [(f.row, f.column) for f in error.value.faults] == [(1, "time"), (2, "order")]
+    assert "the time '1.3.2025' is none; write one such as 2026-03-01T10:00:00Z" in str(error.value)
 
 
 def test_share_right_of_points_needs_their_maximum() -> None:

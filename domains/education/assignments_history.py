@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+from core.errors import Fault, TableError
+from core.numbers import parse_number
+from domains.education.records_types import read_moment
 
 RIGHT = {"correct": 1.0, "partly": 0.5, "incorrect": 0.0, "contradictory": 0.0}
 HISTORY = ("earlier_answers", "earlier_share", "earlier_here")
 _LABELS = ("grade", "label", "label_3way", "label_2way")
 _MAXIMUM = 5.0  # of a ``score`` without ``max_points``
+_Moment: TypeAlias = tuple[int, float]
 
 
 def share_right(row: Mapping[str, str]) -> float | None:
@@ -28,26 +34,30 @@ def share_right(row: Mapping[str, str]) -> float | None:
 def with_history(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
     """The rows in their order, with the columns of ``domains.education.recipe.LEARNER`` where any row has a time.
 
-    Earlier is a smaller ``time``, else a smaller ``order``; an answer without either, or with no marked one before it,
+    Earlier is an earlier ``time``, else a smaller ``order``; an answer without either, or with no marked one before it,
     has a blank history. Marks of rows whose ``split`` is test are never looked at.
+
+    Raises:
+        TableError: with every time that is none and every order that is no number.
     """
-    if not any(_moment(row) for row in rows):
+    moments = _moments(rows)
+    if not any(moments):
         return [dict(row) for row in rows]
-    by_learner: dict[str, list[int]] = {}
-    for i, row in enumerate(rows):
-        if row.get("student_id") and _moment(row):
-            by_learner.setdefault(row["student_id"], []).append(i)
+    by_learner: dict[str, list[tuple[_Moment, int]]] = {}
+    for i, (row, moment) in enumerate(zip(rows, moments)):
+        if moment is not None and row.get("student_id"):
+            by_learner.setdefault(row["student_id"], []).append((moment, i))
     found = [dict(row) | dict.fromkeys(HISTORY, "") for row in rows]
     for places in by_learner.values():
-        _fill(found, sorted(places, key=lambda i: _moment(rows[i])))
+        _fill(found, sorted(places))
     return found
 
 
-def _fill(rows: list[dict[str, str]], places: Sequence[int]) -> None:
+def _fill(rows: list[dict[str, str]], places: Sequence[tuple[_Moment, int]]) -> None:
     """History of one learner, whose answers stand at ``places`` in order of time."""
-    known: list[tuple[tuple[str, float] | tuple[()], str, float]] = []  # moment, module, share right
-    for i in places:
-        row, now = rows[i], _moment(rows[i])
+    known: list[tuple[_Moment, str, float]] = []  # moment, module, share right
+    for now, i in places:
+        row = rows[i]
         before = [(module, share) for moment, module, share in known if moment < now]
         row["earlier_answers"] = str(len(before) or "")
         row["earlier_share"] = _mean([share for _, share in before])
@@ -57,13 +67,24 @@ def _fill(rows: list[dict[str, str]], places: Sequence[int]) -> None:
             known.append((now, row.get("module", ""), share))
 
 
-def _moment(row: Mapping[str, str]) -> tuple[str, float] | tuple[()]:
-    if row.get("time"):
-        return row["time"], 0.0
-    try:
-        return "", float(row.get("order", ""))
-    except ValueError:
-        return ()
+def _moments(rows: Sequence[Mapping[str, str]]) -> list[_Moment | None]:
+    """Of each row (1, seconds since 1970) by its time, else (0, order), else None."""
+    found: list[_Moment | None] = []
+    faults: list[Fault] = []
+    for number, row in enumerate(rows, 1):
+        name = next((c for c in ("time", "order") if row.get(c, "").strip()), None)
+        try:
+            if name is None:
+                found.append(None)
+            elif name == "time":
+                found.append((1, read_moment(row["time"]).timestamp()))
+            else:
+                found.append((0, parse_number(row["order"])))
+        except ValueError as error:
+            faults.append(Fault(number, str(name), row[str(name)][:40], str(error)))
+    if faults:
+        raise TableError("answers", faults)
+    return found
 
 
 def _mean(values: Sequence[float]) -> str:

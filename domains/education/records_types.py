@@ -91,8 +91,25 @@ def unpacking(path: Path) -> Iterator[None]:
         raise FileError(f"{path}: not a readable .gz file, or cut off ({error}); pack it again") from error
 
 
+def read_moment(text: str) -> datetime:
+    """A moment in UTC from ISO 8601, without an offset taken as UTC, or from seconds since 1970.
+
+    Raises:
+        ValueError: with the reason in words.
+    """
+    cell = text.strip()
+    if not cell:
+        raise ValueError("no time; write one such as 2026-03-01T10:00:00Z")
+    try:
+        seconds = bool(re.fullmatch(r"\d{9,10}(\.\d+)?", cell))
+        found = datetime.fromtimestamp(float(cell), UTC) if seconds else datetime.fromisoformat(cell)
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"the time {cell[:40]!r} is none; write one such as 2026-03-01T10:00:00Z") from None
+
+
 def read_time(text: str, now: datetime) -> str:
-    """A moment as ISO 8601 in UTC; without an offset it is taken as UTC. Seconds since 1970 are read too.
+    """What ``read_moment`` reads, as ISO 8601 in UTC; not later than ``now``.
 
     >>> read_time("2026-03-01T10:00:00+01:00", datetime(2026, 4, 1, tzinfo=UTC))
     '2026-03-01T09:00:00Z'
@@ -104,18 +121,10 @@ def read_time(text: str, now: datetime) -> str:
     Raises:
         ValueError: with the reason in words.
     """
-    cell = text.strip()
-    if not cell:
-        raise ValueError("no time; write one such as 2026-03-01T10:00:00Z")
-    try:
-        seconds = bool(re.fullmatch(r"\d{9,10}(\.\d+)?", cell))
-        found = datetime.fromtimestamp(float(cell), UTC) if seconds else datetime.fromisoformat(cell)
-        found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        raise ValueError(f"the time {cell[:40]!r} is none; write one such as 2026-03-01T10:00:00Z") from None
+    found = read_moment(text)
     if found > now:
         raise ValueError(
-            f"the time {cell[:40]!r} lies in the future (now is {now.date()}); correct the clock or the date"
+            f"the time {text.strip()[:40]!r} lies in the future (now is {now.date()}); correct the clock or the date"
         )
     return found.isoformat(timespec="milliseconds" if found.microsecond else "seconds").replace("+00:00", "Z")
 
