@@ -27,7 +27,6 @@ from core.errors import ConfigError, Fault, FileError, TableError
 from core.schema import Modality, Row
 from core.table import StringTable
 from core.table_faults import (
-    SPLIT_WORDS,
     SPLITS,
     Case,
     agreement_faults,
@@ -35,6 +34,7 @@ from core.table_faults import (
     number_columns,
     parse_target,
     row_faults,
+    split_of,
     target_fault,
     together_faults,
 )
@@ -269,7 +269,7 @@ class Manifest:
         name = said.get(t.id or "", "" if t.id in self.table.columns else str(row))
         if not name:
             faults.append(Fault(row, t.id or "", "", "the id is blank"))
-        split = SPLIT_WORDS.get(said.get(t.split or "", "").lower())
+        split = split_of(said.get(t.split or "", ""))
         if self._need_target and t.split in said and split is None:
             faults.append(Fault(row, t.split or "", said[t.split or ""], f"a split is one of {', '.join(SPLITS)}"))
         fault = target_fault(row, said.get(target.column, ""), target)

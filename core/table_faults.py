@@ -17,7 +17,7 @@ from core.numbers import parse_number
 from core.schema import Modality, TargetKind
 
 SPLITS = ("train", "val", "test")
-SPLIT_WORDS = dict(zip(SPLITS, SPLITS)) | {"valid": "val", "validation": "val", "dev": "val", "training": "train"}
+_SPLIT_WORDS = dict(zip(SPLITS, SPLITS)) | {"valid": "val", "validation": "val", "dev": "val", "training": "train"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,15 @@ class Case:
     target: Any = None
     group: str | None = None
     split: str | None = None
+
+
+def split_of(cell: str) -> str | None:
+    """The part of a table, one of ``SPLITS``, that a cell names; None for a blank and any other word.
+
+    >>> split_of("Test"), split_of(" dev "), split_of("")
+    ('test', 'val', None)
+    """
+    return _SPLIT_WORDS.get(cell.strip().lower())
 
 
 def named_columns(config: ExperimentConfig, need_target: bool, for_training: bool = True) -> list[str]:

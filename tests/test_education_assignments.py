@@ -237,6 +237,15 @@ def test_times_that_cannot_be_ordered_are_all_told() -> None:
     assert "the time '1.3.2025' is none; write one such as 2026-03-01T10:00:00Z" in str(error.value)
 
 
+def test_a_test_row_is_one_however_the_word_is_written() -> None:
+    rows = [
+        {"student_id": "s", "question_id": q, "order": str(n), "grade": "correct", "answer": "a gap", "split": split}
+        for n, (q, split) in enumerate((("q1", "training"), ("q1", " Test"), ("q2", "TEST")))
+    ]
+    assert [r["earlier_answers"] for r in with_history(rows)] == ["", "1", "1"]
+    assert Assignments("here", "plain", rows).table("questions")["question_id"].tolist() == ["q1", "q2"]
+
+
 def test_share_right_of_points_needs_their_maximum() -> None:
     assert share_right({"points": "3"}) is None
     assert share_right({"points": "6", "max_points": "4"}) == 1.0

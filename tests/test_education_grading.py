@@ -16,7 +16,7 @@ from core.errors import ConfigError
 from core.progress import silent
 from domains.education.grading import Grader
 from domains.education.grading_apart import coverage, parts_of
-from domains.education.grading_nearest import beside
+from domains.education.grading_nearest import GradedAnswers, beside
 from domains.education.recipe import build
 
 QUESTION, REFERENCE, WRONG = QUESTIONS["gap"]
@@ -162,10 +162,16 @@ def test_parts_follow_question_and_module() -> None:
         {
             "question_id": ["q1", "q1", "q2", "q3"],
             "module": ["m1", "m1", "m1", "m2"],
-            "split": ["train", "test", "test", "test"],
+            "split": ["train", "test", "Test", " TEST"],
         }
     )
     assert parts_of(table).tolist() == ["", "unseen answers", "unseen questions", "unseen modules"]
+
+
+def test_test_rows_are_never_shown_as_neighbours_however_the_word_is_written() -> None:
+    table = pd.DataFrame({"question": "Why?", "answer": ["a gap", "no gap", "none"], "grade": "correct",
+                          "split": ["Training", "Test", "TEST "]})  # fmt: skip
+    assert GradedAnswers.of(table, "grade").by_question == {"why?": [["a gap", "correct"]]}
 
 
 def test_coverage_by_hand() -> None:

@@ -230,6 +230,12 @@ def test_what_agents_decided_is_used_at_the_next_fit(tmp_path: Path) -> None:
     assert old.parts["rejected"] == 3
 
 
+def test_test_turns_are_left_out_however_the_word_is_written() -> None:
+    table = pd.DataFrame({"text": ["one", "two", "three"], "reply": "yes", "split": ["Training", "Test", "TEST"]})
+    assert [t.text for t in from_table(table)] == ["one"]
+    assert [t.text for t in from_table(table, test=True)] == ["two", "three"]
+
+
 def test_personal_data_of_past_turns_becomes_placeholders() -> None:
     table = pd.DataFrame(
         {

@@ -72,6 +72,14 @@ def test_rows_with_another_number_of_labels_are_told_at_once() -> None:
     ]
 
 
+def test_test_rows_are_left_out_however_the_word_is_written() -> None:
+    table = pd.DataFrame({"text": ["to Oslo", "to Rome", "to Bonn"], "slot_labels": "O city",
+                          "split": ["training", "Test", " TEST"]})  # fmt: skip
+    learned, tested = (read_labelled(table, split="split", test=test) for test in (False, True))
+    assert [t.words[1] for t in learned] == ["Oslo"]
+    assert [t.words[1] for t in tested] == ["Rome", "Bonn"]
+
+
 def test_too_little_to_learn_from_is_refused() -> None:
     with pytest.raises(ConfigError, match="expected 20 labelled turns"):
         SlotTagger().fit(turns(3))

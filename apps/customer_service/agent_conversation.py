@@ -15,6 +15,7 @@ from apps.customer_service.studio import STUDIO
 from core.answer import label
 from core.preprocess.decode import decode_sounds
 from core.table import StringTable
+from core.table_faults import split_of
 from domains.customer_service import recipe
 from domains.customer_service.hearing import SOUNDS
 
@@ -68,7 +69,7 @@ def turns(table: str, changed: int) -> dict[str, dict[str, str]]:
     opened = StringTable.open(Path(table))
     rows = [opened.row(i) for i in range(min(len(opened), _READ))]
     named = {r.get("turn_id") or f"row {i}": r for i, r in enumerate(rows, 1)}
-    asked = {n: r for n, r in named.items() if r.get("split", "test") == "test"} or named
+    asked = {n: r for n, r in named.items() if split_of(r.get("split", "test")) == "test"} or named
     return dict(itertools.islice(asked.items(), _MOST))
 
 

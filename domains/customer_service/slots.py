@@ -23,6 +23,7 @@ from core.errors import BundleError, ConfigError, Fault, TableError, unknown
 from core.estimator import Table
 from core.progress import Progress, silent
 from core.table import StringTable
+from core.table_faults import split_of
 from domains.customer_service.tagger import Tagger, Vocabulary
 
 OUTSIDE = "O"
@@ -65,7 +66,7 @@ def read_labelled(
             raise unknown("column", column, opened.columns)
     for i in range(len(opened)):
         row = opened.row(i, columns)
-        if (split is not None and row[split].strip() == "test") != test:
+        if (split is not None and split_of(row[split]) == "test") != test:
             continue
         turn = LabelledText(tuple(row[text].split()), tuple(row[labels].split()))
         if turn.labels and len(turn.labels) != len(turn.words):

@@ -12,6 +12,7 @@ import pandas as pd
 from core.errors import ConfigError
 from core.privacy.text import PLACEHOLDER, Masker
 from core.record import Record
+from core.table_faults import split_of
 from domains.customer_service.recipe import CATEGORIES, NUMBERS, RECOGNISED
 
 _TEXT_COLUMNS = ("text", *RECOGNISED)
@@ -81,7 +82,7 @@ def from_table(table: pd.DataFrame, *, test: bool = False) -> list[Turn]:
         )
     rows = (dict(zip(table.columns, map(_cell, row))) for row in table.itertuples(index=False, name=None))
     every = "split" not in table.columns
-    chosen = (row for row in rows if row["reply"] and (every or (row["split"] == "test") == test))
+    chosen = (row for row in rows if row["reply"] and (every or (split_of(row["split"]) == "test") == test))
     return [t for row in chosen for t in _turns(row, texts)]
 
 

@@ -31,6 +31,7 @@ from pathlib import Path
 import pandas as pd
 
 from core.errors import FileError, PolyfuseError, unknown
+from core.table_faults import split_of
 from domains.education.assignments_check import Checker
 from domains.education.assignments_history import HISTORY, with_history
 from domains.education.assignments_public import public_line
@@ -134,8 +135,9 @@ def _grouped(rows: Sequence[dict[str, str]], unseen: str) -> list[dict[str, str]
     if unseen not in UNSEEN:
         raise unknown("kind of unseen rows", unseen, UNSEEN)
     by = UNSEEN[unseen]
-    trained = {row.get(by or "", "") for row in rows if row.get("split") != "test"} - {""}
-    kept = [row for row in rows if row.get("split") != "test" or by is None or row.get(by) not in trained]
+    tested = [split_of(row.get("split", "")) == "test" for row in rows]
+    trained = {row.get(by or "", "") for row, test in zip(rows, tested) if not test} - {""}
+    kept = [row for row, test in zip(rows, tested) if not test or by is None or row.get(by) not in trained]
     return [row | {"group": row.get(by, "") if by else ""} for row in kept]
 
 

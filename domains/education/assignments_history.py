@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from core.errors import Fault, TableError
 from core.numbers import parse_number
+from core.table_faults import split_of
 from domains.education.records_types import read_moment
 
 RIGHT = {"correct": 1.0, "partly": 0.5, "incorrect": 0.0, "contradictory": 0.0}
@@ -63,7 +64,7 @@ def _fill(rows: list[dict[str, str]], places: Sequence[tuple[_Moment, int]]) -> 
         row["earlier_share"] = _mean([share for _, share in before])
         row["earlier_here"] = _mean([share for module, share in before if module == row.get("module", "")])
         share = share_right(row)
-        if share is not None and row.get("split") != "test":
+        if share is not None and split_of(row.get("split", "")) != "test":
             known.append((now, row.get("module", ""), share))
 
 

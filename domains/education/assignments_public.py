@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from core.table_faults import split_of
+
 _QUALITY = re.compile(r"^(BEST|GOOD|MINIMAL|KEYWORD): *")
 _NAMES = {"student_answer": "answer", "turn": "order"}
 _LEFT_OUT = ("reference_answer", "all_references", "stage", "licence", "score_annotator_1", "score_annotator_2")
@@ -25,5 +27,5 @@ def public_line(cells: Mapping[str, str]) -> dict[str, str]:
         row["left_out"] = "its authors left it out"
     part = row.pop("split", "")
     if part and part != "none":
-        row |= {"part": part, "split": "train" if part == "train" else "val" if part == "val" else "test"}
+        row |= {"part": part, "split": split_of(part) or "test"}  # such as test-unseen-answers
     return row

@@ -15,6 +15,7 @@ from core.evaluation.evaluate import Figures, evaluate
 from core.manifest import Manifest
 from core.schema import TargetKind
 from core.table_answers import table_answers
+from core.table_faults import split_of
 
 PARTS = ("unseen answers", "unseen questions", "unseen modules")
 SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
@@ -51,7 +52,7 @@ def evaluate_apart(bundle: Bundle, table: pd.DataFrame) -> dict[str, Apart]:
         ConfigError: if the table has no split with test rows.
         TableError: with all faults of the table.
     """
-    if "split" not in table or not (table["split"] == "test").any():
+    if "split" not in table or not _tested(table).any():
         raise ConfigError("evaluate_apart: the table needs a column split with train and test rows")
     manifest = Manifest.open(table, bundle.config, for_training=False)
     manifest.raise_faults()
@@ -68,13 +69,17 @@ def evaluate_apart(bundle: Bundle, table: pd.DataFrame) -> dict[str, Apart]:
 def parts_of(table: pd.DataFrame) -> np.ndarray:
     """(N,) the part of each row: one of ``PARTS`` for test rows, "" for all others."""
     blank = pd.Series("", index=table.index)
-    seen = table["split"] != "test"
+    seen = ~_tested(table)
     question = table.get("question_id", table.get("question", blank))
     module = table.get("module", blank)
     old_question = question.isin(question[seen])
     old_module = module.isin(module[seen]) | (module == "")
     part = np.where(old_question, PARTS[0], np.where(old_module, PARTS[1], PARTS[2]))
     return np.where(seen, "", part)
+
+
+def _tested(table: pd.DataFrame) -> pd.Series:
+    return table["split"].map(split_of) == "test"
 
 
 def coverage(y: np.ndarray, answers: np.ndarray, alone: np.ndarray) -> Coverage:

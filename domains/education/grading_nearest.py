@@ -15,6 +15,7 @@ import pandas as pd
 
 from core.errors import FileError
 from core.retrieval import TextIndex
+from core.table_faults import split_of
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class GradedAnswers:
         columns = (table.get(c, blank) for c in ("answer", target, "split"))
         for key, answer, grade, split in zip(_keys(table), *columns):
             pair = [str(answer), str(grade)]
-            if all(pair) and split != "test" and pair not in found.setdefault(key, []):
+            if all(pair) and split_of(str(split)) != "test" and pair not in found.setdefault(key, []):
                 found[key].append(pair)
         return cls(found)
 
