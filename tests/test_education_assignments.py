@@ -121,6 +121,19 @@ def test_moodle_responses(tmp_path: Path) -> None:
     assert len(found.aside) == 2
 
 
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ("if x < 3 then y > 2", "if x < 3 then y > 2"),
+        ("if x <y and y> 2", "if x <y and y> 2"),
+        ("<p class='a'>x &lt; 3<br/>and <strong>y</strong> > 2</p><!-- note -->", "x < 3 and y > 2"),
+    ],
+)
+def test_markup_goes_and_inequalities_stay(tmp_path: Path, cell: str, text: str) -> None:
+    found = read(tmp_path, f"Email address,Question 1,Response 1\nann@x.org,Why?,{cell}\n")
+    assert found.rows[0]["answer"] == text
+
+
 def test_moodle_gradebook_is_scores_without_text(tmp_path: Path) -> None:
     text = (
         '"First name",Surname,"ID number",Institution,Department,"Email address","Quiz: Circuits (Percentage)",'

@@ -46,6 +46,12 @@ def test_webvtt_without_its_markup(tmp_path: Path) -> None:
     assert found == [Caption(1.0, 2.5, "The mean & the median"), Caption(3603.25, 3604.0, "later")]
 
 
+def test_inequalities_are_no_markup(tmp_path: Path) -> None:
+    text = "00:01.000 --> 00:02.000\n<c.yellow>if x < 3</c> <00:01.500>and <i>y</i> > 2\n"
+    found = read_captions(write(tmp_path / "a.vtt", f"WEBVTT\n\n{text}"))
+    assert [c.text for c in found] == ["if x < 3 and y > 2"]
+
+
 def test_subrip_also_where_blank_lines_are_left_out(tmp_path: Path) -> None:
     found = read_captions(write(tmp_path / "a.srt", SRT))
     assert found == [Caption(1, 2, "first line two"), Caption(3, 4, "second without a blank line above")]

@@ -19,7 +19,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 KINDS = ("moodle", "moodle_gradebook", "canvas", "canvas_gradebook")
-_TAG = re.compile(r"<[^<>]*>")
+_TAG = re.compile(r"</?[A-Za-z][\w:-]*(\s+[\w:-]+\s*=[^<>]*|\s*/?)>|<![^<>]*>")  # not 'x <y and y> 2'
 _MARK = re.compile(r"Q\. ?(\d+) ?/([\d.,]+)")
 _CANVAS_QUESTION = re.compile(r"(\d+): ?(.*)", re.DOTALL)
 _CANVAS_ASSIGNMENT = re.compile(r"(.*) \((\d+)\)", re.DOTALL)

@@ -19,7 +19,7 @@ SLACK_SECONDS = 2.0  # a last caption may stay so much longer than the video
 ROLLING = 12  # characters; a shorter caption that the next one begins with may be chance
 _TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
 _CUE = re.compile(rf"^\s*{_TIME}\s+-->\s+{_TIME}(?:\s.*)?$")
-_TAG = re.compile(r"<[^<>]*>")
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>|<\d+:[\d:.]+>")  # not 'x < 3 and y > 2'
 _NO_CUE = ("NOTE", "STYLE", "REGION")
 
 
