@@ -11,6 +11,7 @@ import pytest
 from core.errors import ConfigError, FileError, TableError
 from domains.education.assignments import Assignments, main, read_assignments
 from domains.education.assignments_history import share_right, with_history
+from domains.education.records_types import learner_id
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -111,6 +112,8 @@ def test_moodle_responses(tmp_path: Path) -> None:
     found = read(tmp_path, MOODLE)
     assert found.kind == "moodle"
     first, second = found.rows
+    assert first["student_id"] == learner_id("Ann@x.org") == second["student_id"]
+    assert "@" not in f"{found.rows}{found.aside}"
     assert first["question"] == "Why & how?"
     assert first["answer"] == "By gaps"
     assert (first["reference"], first["points"], first["max_points"]) == ("A gap", "1.50", "2.00")
@@ -143,7 +146,7 @@ def test_moodle_gradebook_is_scores_without_text(tmp_path: Path) -> None:
     found = read(tmp_path, text)
     assert found.kind == "moodle_gradebook"
     assert [(r["student_id"], r["question_id"], r["points"], r["max_points"]) for r in found.rows] == [
-        ("ann@x.org", "Quiz: Circuits", "56.00", "100")
+        (learner_id("ann@x.org"), "Quiz: Circuits", "56.00", "100")
     ]
     assert [a.reason for a in found.aside] == ["neither an answer nor a score"]
     with pytest.raises(FileError, match="no answer with a text is left to write"):

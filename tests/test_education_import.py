@@ -14,6 +14,7 @@ from domains.education.assignments import read_assignments
 from domains.education.course_folder import CourseFolder, with_lectures
 from domains.education.mastery_net import NetOptions
 from domains.education.records import import_records
+from domains.education.records_types import learner_id
 from domains.education.risk_features import snapshot
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -50,7 +51,7 @@ def test_a_second_quiz_is_added_and_one_exported_again_is_not_doubled(course: Co
     table = course.table("answers")
     assert table is not None
     assert sorted(table["question_id"]) == ["quiz 1 Q1"] * 2 + ["quiz 2 Q1"] * 3
-    assert table.set_index("answer_id").loc["s2@x.invalid-quiz 1 Q1-1", "points"] == "1.50"
+    assert table.set_index("answer_id").loc[f"{learner_id('s2@x.invalid')}-quiz 1 Q1-1", "points"] == "1.50"
     questions = course.table("questions")
     assert questions is not None
     assert questions[["question_id", "question", "concept"]].values.tolist() == [
@@ -126,6 +127,14 @@ def records(course: CourseFolder, tmp_path: Path, **texts: str) -> dict[str, int
         files.append(tmp_path / f"{name}.csv")
         files[-1].write_text(text, encoding="utf-8")
     return course_import.add_records(course, import_records(files, tmp_path / "records", now=NOW))
+
+
+def test_learners_named_by_a_mail_address_keep_their_names(course: CourseFolder, tmp_path: Path) -> None:
+    records(course, tmp_path, enrolled="student_id,group,name\nS2@x.invalid,g,Bo\n")
+    add(course, moodle(tmp_path, "a.csv", attempt("s2", "2.00", "right")), "quiz 1")
+    answers = course.table("answers")
+    assert answers is not None
+    assert course.names() == {answers["student_id"].iloc[0]: "Bo"}
 
 
 def test_records_of_a_week_are_added_once(course: CourseFolder, tmp_path: Path) -> None:

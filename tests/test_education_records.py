@@ -20,7 +20,7 @@ from core.errors import ConfigError, FileError
 from domains.education import xapi
 from domains.education.engagement import activity, rewatch_curve, watch_time, watched
 from domains.education.records import Imported, import_records, main
-from domains.education.records_types import SetAside, read_seconds, read_time
+from domains.education.records_types import SetAside, learner_id, read_seconds, read_time
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 VIDEO = "https://lectures.example/1"
@@ -154,11 +154,32 @@ def test_half_a_character_is_written_as_its_code(tmp_path: Path) -> None:
 
 
 def test_no_mail_address_is_kept(tmp_path: Path) -> None:
-    mails = [statement(actor={"mbox": m}) for m in ("mailto:Ann@school.example", "mailto:ann@school.example")]
-    found = brought(tmp_path / "log.jsonl", "\n".join(map(json.dumps, mails)), tmp_path)
+    actors = [{"mbox": m, "name": "Ann Ng"} for m in ("mailto:Ann@school.example", "mailto:ann@school.example")]
+    actors.append({"account": {"homePage": "https://school.example", "name": "ann@School.example"}})
+    faulty = [statement("broken", actor=a, id=f"no time {i}", timestamp=None) for i, a in enumerate(actors)]
+    cut = [json.dumps(statement(actor=a))[:-5] for a in actors]
+    made = [*map(json.dumps, [*(statement(actor=a) for a in actors), *faulty]), *cut]
+    found = brought(tmp_path / "log.jsonl", "\n".join(made), tmp_path)
     students = {e["student_id"] for e in rows(found, "events.csv")}
     assert len(students) == 1
-    assert "ann" not in students.pop().lower()
+    assert students == {learner_id("ann@school.example")}
+    assert [a["content"] for a in rows(found, "set_aside.csv")] == [f"no time {i} broken" for i in range(3)] + [""] * 3
+    kept = "".join(f.read_text(encoding="utf-8") for f in found.folder.iterdir()).lower()
+    assert "ann" not in kept
+    assert "@" not in kept
+
+
+def test_every_source_calls_a_mail_address_alike(tmp_path: Path) -> None:
+    texts = {
+        "log": LOG + "Ann@x.org,2026-03-01,play,v1,0,,\n",
+        "scores": "student_id,assessment,time,score,max_score\nann@x.org,q,2026-03-01,1,2\n",
+        "enrolments": "student_id,group\nann@x.org,g\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+    found = import_records([tmp_path / f"{name}.csv" for name in texts], tmp_path / "out", now=NOW)
+    students = {r["student_id"] for name in found.rows for r in rows(found, name)}
+    assert students == {learner_id("ann@x.org")}
 
 
 KEYS = ["actor", "verb", "id", "object", "account", "name", "result", "extensions", "score", "raw", "timestamp"]

@@ -5,6 +5,8 @@ The plain table (CSV, UTF-8), a row an answer; ``question_id`` is needed in ever
     answer_id, student_id, question_id, question, reference, answer, concept, module, attempt, time, section, split,
     grade (correct, partly, contradictory, incorrect) or points with max_points
 
+A learner whom a file names by a mail address is called by its fingerprint, as in ``domains.education.records``.
+
 Scores without a text stay (they count for mastery and history). ``questions.csv`` (question_id, question, reference,
 concept, module) fills what a row leaves blank. Several references are separated by |. What cannot be used is set aside
 with its line and reason, all faults of the file at once.
@@ -37,7 +39,7 @@ from domains.education.assignments_history import HISTORY, with_history
 from domains.education.assignments_public import public_line
 from domains.education.assignments_read import KINDS, lines_of, open_csv, read_questions, which
 from domains.education.recipe import UNSEEN
-from domains.education.records_types import SetAside
+from domains.education.records_types import SetAside, learner_id
 
 _ALWAYS = ("answer", "group", *HISTORY)  # columns that a model may ask for, whatever the rows of one file hold
 
@@ -120,6 +122,7 @@ def read_assignments(
             continue
         row = public_line(cells) if found.kind == "public" else cells
         row |= {k: v for k, v in known.get(row.get("question_id", ""), {}).items() if v and not row.get(k)}
+        row["student_id"] = learner_id(row.get("student_id", "").strip())
         if before:
             row["question_id"] = before + row["question_id"]
         try:

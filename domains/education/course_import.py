@@ -18,6 +18,7 @@ from domains.education.assignments_history import HISTORY, with_history
 from domains.education.assignments_read import open_csv
 from domains.education.course_folder import CourseFolder
 from domains.education.records import Imported
+from domains.education.records_types import learner_id
 from domains.education.risk_faults import cells
 
 ASKED = ("question_id", "question", "reference", "concept", "module")
@@ -91,6 +92,7 @@ def with_facts(enrolments: pd.DataFrame, files: Sequence[Path]) -> pd.DataFrame:
     """Enrolments with what else the files tell of a learner, such as the name, and an id for each."""
     for file in files:
         told = StringTable.open(file).frame().drop_duplicates(_KEY)
+        told["student_id"] = told["student_id"].map(learner_id)
         more = [c for c in told if c not in enrolments]
         enrolments = enrolments.merge(told[[*_KEY, *more]], on=_KEY, how="left").fillna("")
     if "enrolment_id" not in enrolments:

@@ -18,7 +18,7 @@ from core.archive import open_zip
 from core.errors import FileError
 from core.numbers import parse_number
 from domains.education.records_csv import only_group
-from domains.education.records_types import Enrolment, Record, Score, SetAside, needed, open_text, read_time
+from domains.education.records_types import Enrolment, Record, Score, SetAside, learner_id, needed, open_text, read_time
 
 GRADED = ("fully graded", "partially graded")
 STATUSES = (*GRADED, "exempt", "not submitted", "submitted")
@@ -66,7 +66,8 @@ def _enrolments(courses: Mapping[str, str]) -> Callable[[Row, datetime], Enrolme
     def make(row: Row, now: datetime) -> Enrolment | None:
         if row["role"].strip().lower() != "student":
             return None
-        student, group = needed(row["userSourcedId"], "userSourcedId"), needed(row["classSourcedId"], "classSourcedId")
+        student = learner_id(needed(row["userSourcedId"], "userSourcedId"))
+        group = needed(row["classSourcedId"], "classSourcedId")
         course = courses.get(group, "")
         start, end = row.get("beginDate", "").strip(), row.get("endDate", "").strip()
         only_group(seen, student, course or group, group)
@@ -97,7 +98,8 @@ def _result(row: Row, items: Mapping[str, Row], now: datetime) -> Score | None:
     value = parse_number(needed(row["score"], "score")) - low
     if not 0 <= value <= most:
         raise ValueError(f"the score {row['score']} lies outside {low:g} to {most + low:g} of its line item")
-    student, time = needed(row["studentSourcedId"], "studentSourcedId"), read_time(row["scoreDate"], now)
+    student = learner_id(needed(row["studentSourcedId"], "studentSourcedId"))
+    time = read_time(row["scoreDate"], now)
     return Score(student, time, name, f"{value:g}", f"{most:g}", items[name].get("classSourcedId", ""))
 
 

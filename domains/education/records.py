@@ -8,7 +8,8 @@ xapi         statements, as JSON lines or an array
 oneroster    gradebook and enrolments, a folder or zip
 
 Written: ``events.csv``, ``scores.csv``, ``enrolments.csv`` (each where there is any), and ``set_aside.csv`` with file,
-line, reason and content of every line that is not used.
+line, reason and content of every line that is not used. A learner whom a source names by a mail address is called by
+its fingerprint, here and in answers (``domains.education.assignments``), so that these tables join.
 
     python -m domains.education.records statements.jsonl gradebook.zip --out records
 """

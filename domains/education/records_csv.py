@@ -16,6 +16,7 @@ from domains.education.records_types import (
     Record,
     Score,
     SetAside,
+    learner_id,
     needed,
     open_text,
     read_seconds,
@@ -97,7 +98,7 @@ def log(columns: Sequence[str]) -> Make:
         verb = _SAME.get(verb, verb)
         if verb != "seeked" and start and end and float(end) < float(start):
             raise ValueError(f"end_s {end} lies before start_s {start}; only a jump (seeked) may go back")
-        student = needed(cell["student_id"], "learner")
+        student = learner_id(needed(cell["student_id"], "learner"))
         time, count = read_time(moodle_time(cell["time"]), now), cell["clicks"].strip() or "1"
         return Event(student, time, cell["lecture"], verb, start, end, cell["object"], cell["group"], _count(count))
 
@@ -115,7 +116,7 @@ def clicks(columns: Sequence[str]) -> Make:
         except OverflowError:
             raise ValueError(f"the day {row['date'][:20]!r} lies outside the calendar") from None
         time = read_time(date.isoformat(), now)
-        student, count = needed(row["id_student"], "learner"), _count(needed(row["sum_click"], "sum_click"))
+        student, count = learner_id(needed(row["id_student"], "learner")), _count(needed(row["sum_click"], "sum_click"))
         return Event(student, time, "", "opened", "", "", row.get("id_site", ""), f"{module}_{presentation}", count)
 
     return read
@@ -139,7 +140,7 @@ def scores(columns: Sequence[str]) -> Make:
         raise FileError(f"no column {lacking[0]!r}; the table of scores has {', '.join(columns)}")
 
     def read(row: Mapping[str, str], now: datetime) -> Score:
-        student, item = needed(row["student_id"], "learner"), needed(row["assessment"], "assessment")
+        student, item = learner_id(needed(row["student_id"], "learner")), needed(row["assessment"], "assessment")
         value, most = (parse_number(needed(row[c], c)) for c in ("score", "max_score"))
         if not 0 <= value <= most or most == 0:
             raise ValueError(f"the score {value:g} lies outside 0 to {most:g}, which is above 0")
@@ -157,7 +158,7 @@ def enrolments(columns: Sequence[str]) -> Make:
     seen: dict[tuple[str, str], str] = {}
 
     def read(row: Mapping[str, str], now: datetime) -> Enrolment:
-        student, group = needed(row["student_id"], "learner"), needed(row["group"], "group")
+        student, group = learner_id(needed(row["student_id"], "learner")), needed(row["group"], "group")
         course = row.get("course", "").strip()
         start, left = (read_time(row[c], now) if row.get(c, "").strip() else "" for c in ("start", "left"))
         if left and start and left < start and not row.get("registered", "").strip():

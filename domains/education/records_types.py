@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import math
 import re
@@ -54,7 +55,7 @@ class Enrolment(NamedTuple):
 
 
 class SetAside(NamedTuple):
-    """A line that is not used: ``line`` counts from 1 in its file, ``content`` is its start."""
+    """A line that is not used: ``line`` counts from 1 in its file, ``content`` is its start, or what names it."""
 
     line: int
     reason: str
@@ -144,6 +145,21 @@ def read_seconds(value: object, what: str) -> str:
     if not math.isfinite(found) or found < 0:
         raise ValueError(f"{what} is {str(value)[:40]!r}; seconds are a number from 0")
     return f"{found:.3f}".rstrip("0").rstrip(".")
+
+
+def fingerprint(mail: str) -> str:
+    """The SHA-1 of a mail address as xAPI writes it in ``mbox_sha1sum``."""
+    address = mail.strip().lower().removeprefix("mailto:")
+    return hashlib.sha1(f"mailto:{address}".encode(errors="backslashreplace")).hexdigest()
+
+
+def learner_id(named: str) -> str:
+    """How tables call a learner: as named, a mail address by its fingerprint, so that records of all sources join.
+
+    >>> learner_id("s1"), learner_id("Ann@x.org") == learner_id("mailto:ann@x.org")
+    ('s1', True)
+    """
+    return fingerprint(named) if "@" in named else named
 
 
 def needed(value: str | None, what: str) -> str:

@@ -3,12 +3,11 @@
 Statements are read one at a time. Of each: who (``actor``), when, which verb, what, and the seconds from the extensions
 of the video profile (https://w3id.org/xapi/video, version 1.0.3). A result with a score also gives a ``Score``.
 What another statement voids, and what stands twice, is set aside. Names and mail addresses are not kept: a learner is
-the account's name, or the mail address cut to a fingerprint.
+the account's name, or where there is a mail address its fingerprint; of what is set aside, only id and verb are told.
 """
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import math
@@ -17,7 +16,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from domains.education.records_types import Event, Record, Score, SetAside, open_text, read_seconds, read_time
+from domains.education.records_types import (
+    Event,
+    Record,
+    Score,
+    SetAside,
+    fingerprint,
+    learner_id,
+    open_text,
+    read_seconds,
+    read_time,
+)
 
 _VIDEO, _ADL = "https://w3id.org/xapi/video/", "http://adlnet.gov/expapi/verbs/"
 VERBS = {
@@ -54,7 +63,8 @@ def read(path: Path, now: datetime) -> Iterator[Record]:
             if own is not None:
                 yield from _records(own, now)
         except ValueError as error:
-            yield SetAside(line, str(error), json.dumps(statement, ensure_ascii=False)[:200])
+            named = (_at(statement, "id"), _at(statement, "verb", "id"))
+            yield SetAside(line, str(error), " ".join(n for n in named if isinstance(n, str))[:200])
 
 
 def statements(path: Path) -> Iterator[tuple[int, Any]]:
@@ -84,12 +94,12 @@ def _lines(file: TextIO) -> Iterator[tuple[int, Any]]:
         if len(text) == _LONGEST and text[-1] not in "\r\n":
             while (rest := file.readline(_LONGEST)) and rest[-1] not in "\r\n":
                 pass  # the line is not kept, but the next one is found and counted
-            yield line, SetAside(line, f"longer than {_LONGEST} characters", text[:200].strip())
+            yield line, SetAside(line, f"longer than {_LONGEST} characters", "")
         elif text.strip():
             try:
                 yield line, json.loads(text)
             except (ValueError, RecursionError) as error:
-                yield line, SetAside(line, _why(error), text[:200].strip())
+                yield line, SetAside(line, _why(error), "")
 
 
 def _why(error: ValueError | RecursionError) -> str:
@@ -117,12 +127,12 @@ def _array(file: TextIO, start: str) -> Iterator[tuple[int, Any]]:
             if ended:
                 if text:
                     reason = f"not JSON from here on ({error.msg}); the rest of the file is not read"
-                    yield line, SetAside(line, reason, text[:200])
+                    yield line, SetAside(line, reason, "")
                 return
             text += more
             continue
         except (ValueError, RecursionError) as error:
-            yield line, SetAside(line, f"{_why(error)}; the rest of the file is not read", text[:200])
+            yield line, SetAside(line, f"{_why(error)}; the rest of the file is not read", "")
             return
         yield line, found
         line += text[:stop].count("\n")
@@ -173,11 +183,10 @@ def _actor(actor: Any) -> str:
     if not isinstance(actor, dict):
         raise ValueError("no actor; a statement needs one, with an account, mbox, mbox_sha1sum or openid")
     if name := _at(actor, "account", "name"):
-        return str(name)
+        return learner_id(str(name))
     for key in ("mbox", "mbox_sha1sum", "openid"):
         if value := actor.get(key):
-            mail = str(value).removeprefix("mailto:").lower()
-            return str(value) if key == "mbox_sha1sum" else hashlib.sha1(f"mailto:{mail}".encode()).hexdigest()
+            return str(value) if key == "mbox_sha1sum" else fingerprint(str(value))
     raise ValueError("the actor has no account, mbox, mbox_sha1sum or openid, so nobody can be told by it")
 
 
