@@ -124,6 +124,20 @@ def test_moodle_responses(tmp_path: Path) -> None:
     assert len(found.aside) == 2
 
 
+def test_moodle_rows_that_name_nobody_are_set_aside(tmp_path: Path) -> None:
+    text = "Last name,First name,State,Question 1,Response 1,Grade/10.00\n"
+    text += "Abel,Ann,Finished,Why?,a gap,1\nBunce,Bob,In progress,Why?,half,-\nOverall average,,,,,8\n"
+    found = read(tmp_path, text)
+    assert found.rows == []
+    assert [(a.line, a.reason) for a in found.aside] == [
+        (2, "no e-mail, username or ID number; add that column in the report and export it again")
+    ]
+    text = "First name,Surname,Email address,Quiz: Lab (Percentage)\nAnn,Able,,56.00 %\nBob,B,b@x.org,9 %\n"
+    found = read(tmp_path, text)
+    assert len(found.rows) == 1
+    assert [a.line for a in found.aside] == [2]
+
+
 @pytest.mark.parametrize(
     ("cell", "text"),
     [

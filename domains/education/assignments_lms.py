@@ -7,7 +7,7 @@ canvas             quiz report "Student analysis": a row an attempt, ``ID: text`
 canvas_gradebook   gradebook export: a row a learner, ``NAME (ID)`` of each assignment, a row "Points Possible"
 
 Rows carry the line of the file that they come from; what is no answer (totals, averages, attempts in progress) is not
-passed on.
+passed on. Of Moodle's, rows that name no learner are set aside.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
+
+from domains.education.records_types import SetAside
 
 KINDS = ("moodle", "moodle_gradebook", "canvas", "canvas_gradebook")
 _TAG = re.compile(r"</?[A-Za-z][\w:-]*(\s+[\w:-]+\s*=[^<>]*|\s*/?)>|<![^<>]*>")  # not 'x <y and y> 2'
@@ -29,6 +31,7 @@ _MOODLE_TIMES = tuple(
     for hour in ("%I:%M %p", "%H:%M", "%I:%M:%S %p", "%H:%M:%S")
 )
 _MOODLE_PERSON = ("email address", "username", "id number")  # the first that is there names the learner
+_NOBODY = "no e-mail, username or ID number; add that column in the report and export it again"
 _NO_MARK = ("", "-", "ex", "excused", "not yet graded", "requires grading")
 _MOODLE_OTHER = frozenset(
     ("first name", "last name", "surname", "institution", "department", "groups", "course total", "category total")
@@ -56,16 +59,18 @@ def kind_of(columns: Sequence[str]) -> str | None:
     return None
 
 
-def read(kind: str, columns: Sequence[str], rows: Iterator[tuple[int, list[str]]]) -> Iterator[Line]:
-    """Rows of the plain table, from the numbered rows of a file of one of ``KINDS``."""
+def read(
+    kind: str, columns: Sequence[str], rows: Iterator[tuple[int, list[str]]], aside: list[SetAside]
+) -> Iterator[Line]:
+    """Rows of the plain table, from the numbered rows of a file of one of ``KINDS``; of nobody's, in ``aside``."""
     if kind == "moodle":
-        return _moodle(columns, rows)
+        return _moodle(columns, rows, aside)
     if kind == "moodle_gradebook":
-        return _moodle_gradebook(columns, rows)
+        return _moodle_gradebook(columns, rows, aside)
     return _canvas(columns, rows) if kind == "canvas" else _canvas_gradebook(columns, rows)
 
 
-def _moodle(columns: Sequence[str], rows: Iterator[tuple[int, list[str]]]) -> Iterator[Line]:
+def _moodle(columns: Sequence[str], rows: Iterator[tuple[int, list[str]]], aside: list[SetAside]) -> Iterator[Line]:
     place = {c.strip().lower(): i for i, c in enumerate(columns)}
     numbers = sorted(int(m[1]) for c in place if (m := re.fullmatch(r"response (\d+)", c)))
     marks = {int(m[1]): (i, m[2]) for i, c in enumerate(columns) if (m := _MARK.match(c.strip()))}
@@ -73,8 +78,12 @@ def _moodle(columns: Sequence[str], rows: Iterator[tuple[int, list[str]]]) -> It
     for line, row in rows:
         cell = _Cells(place, row)
         person = cell.first(*_MOODLE_PERSON)
-        if not person or cell.first("state", "status").lower() == "in progress":
-            continue  # the row of averages, or an attempt that goes on
+        if cell.first("state", "status").lower() == "in progress":
+            continue
+        if not person:
+            if any(_dash(cell.first(f"response {n}")) for n in numbers):  # else the row of averages
+                aside.append(SetAside(line, _NOBODY, ",".join(row)[:60]))
+            continue
         attempts[person] = attempts.get(person, 0) + 1
         for n in numbers:
             at, most = marks.get(n, (-1, ""))
@@ -94,13 +103,17 @@ def _moodle(columns: Sequence[str], rows: Iterator[tuple[int, list[str]]]) -> It
             )
 
 
-def _moodle_gradebook(columns: Sequence[str], rows: Iterator[tuple[int, list[str]]]) -> Iterator[Line]:
+def _moodle_gradebook(
+    columns: Sequence[str], rows: Iterator[tuple[int, list[str]]], aside: list[SetAside]
+) -> Iterator[Line]:
     place = {c.strip().lower(): i for i, c in enumerate(columns)}
     skipped = ("last downloaded", "feedback:", "category total", "course total")
     known = {*_MOODLE_PERSON, *_MOODLE_OTHER}
     graded = [(i, c) for c, i in place.items() if c not in known and not c.startswith(skipped)]
     for line, row in rows:
         person = _Cells(place, row).first(*_MOODLE_PERSON)
+        if not person:
+            aside.append(SetAside(line, _NOBODY, ",".join(row)[:60]))
         for i, name in graded if person else ():
             shown = re.sub(r"\s*\((real|percentage)\)$", "", columns[i].strip(), flags=re.IGNORECASE)
             most = "100" if name.endswith("(percentage)") else ""

@@ -94,7 +94,7 @@ def lines_of(
                 aside.append(SetAside(line, reason, ",".join(row)[:60]))
 
     if kind in lms.KINDS:
-        return lms.read(kind, columns, whole())
+        return lms.read(kind, columns, whole(), aside)
     return (Line(line, dict(zip(columns, row))) for line, row in whole())
 
 
