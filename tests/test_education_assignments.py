@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 
 from core.errors import ConfigError, FileError, TableError
+from core.table import StringTable
 from domains.education.assignments import Assignments, main, read_assignments
 from domains.education.assignments_history import share_right, with_history
+from domains.education.mastery_data import read_answers
 from domains.education.records_types import learner_id
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -163,8 +165,36 @@ def test_moodle_gradebook_is_scores_without_text(tmp_path: Path) -> None:
         (learner_id("ann@x.org"), "Quiz: Circuits", "56.00", "100")
     ]
     assert [a.reason for a in found.aside] == ["neither an answer nor a score"]
-    with pytest.raises(FileError, match="no answer with a text is left to write"):
+    aside, scores = found.write(tmp_path / "out.csv")
+    assert (scores.name, aside.name) == ("out_scores.csv", "out_set_aside.csv")
+    assert read_answers(StringTable.open(scores).frame()).y.tolist() == [1]
+
+
+def test_nothing_left_to_write_is_told_with_the_reasons(tmp_path: Path) -> None:
+    found = read(tmp_path, "student_id,question_id,answer,grade\ns1,q1,,\n")
+    with pytest.raises(FileError, match=r"no answer and no score is left to write\n.*\n.*neither an answer nor"):
         found.write(tmp_path / "out.csv")
+
+
+def test_all_marks_are_written_for_mastery_where_some_have_no_text(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "student_id,question_id,answer,grade\ns1,q1,a gap,correct\n,q1,no gap,correct\ns2,q1,yes,\n"
+    (tmp_path / "a.csv").write_text(rows + "s1,q1,,incorrect\n", encoding="utf-8")
+    (tmp_path / "q.csv").write_text(QUESTIONS, encoding="utf-8")
+    out, scores = tmp_path / "out.csv", tmp_path / "out_scores.csv"
+    command = [str(tmp_path / "a.csv"), str(tmp_path / "q.csv"), "--out", str(out)]
+    assert main(command) == 0
+    assert f"{out}, {scores}" in capsys.readouterr().out
+    assert pd.read_csv(out)["answer"].tolist() == ["a gap", "no gap", "yes"]
+    marks = pd.read_csv(scores, dtype=str, keep_default_na=False)
+    assert marks[["student_id", "concept", "grade"]].values.tolist() == [
+        ["s1", "circuits", "correct"], ["s1", "circuits", "incorrect"],
+    ]  # fmt: skip
+    assert "answer" not in marks
+    (tmp_path / "a.csv").write_text(rows, encoding="utf-8")
+    assert main(command) == 0
+    assert not scores.exists()
 
 
 def test_canvas_student_analysis(tmp_path: Path) -> None:

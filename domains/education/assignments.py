@@ -7,11 +7,13 @@ The plain table (CSV, UTF-8), a row an answer; ``question_id`` is needed in ever
 
 A learner whom a file names by a mail address is called by its fingerprint, as in ``domains.education.records``.
 
-Scores without a text stay (they count for mastery and history). ``questions.csv`` (question_id, question, reference,
-concept, module) fills what a row leaves blank. Several references are separated by |. What cannot be used is set aside
-with its line and reason, all faults of the file at once.
+Scores without a text count in the learner's history; where there are any, ``NAME_scores.csv`` holds all marks, for
+mastery. ``questions.csv`` (question_id, question, reference, concept, module) fills what a row leaves blank. Several
+references are separated by |. What cannot be used is set aside with its line and reason, all faults at once.
 
     python -m domains.education.assignments quiz.csv --out answers.csv
+    python -m domains.education.assignments gradebook.csv --out book.csv
+    python -m domains.education.mastery train book_scores.csv --out runs/mastery
     python -m domains.education.assignments answers.csv questions.csv --dataset beetle --unseen questions --out OUT.csv
     polyfuse train OUT.csv --domain education --target label_2way --out RUN
     polyfuse evaluate RUN/bundle OUT.csv --split test
@@ -34,7 +36,7 @@ import pandas as pd
 
 from core.errors import FileError, PolyfuseError, unknown
 from core.table_faults import split_of
-from domains.education.assignments_check import Checker
+from domains.education.assignments_check import MARKS, Checker
 from domains.education.assignments_history import HISTORY, with_history
 from domains.education.assignments_public import public_line
 from domains.education.assignments_read import KINDS, lines_of, open_csv, read_questions, which
@@ -63,20 +65,30 @@ class Assignments:
         rows = with_history(self.rows)
         if unseen is not None:
             rows = _grouped(rows, unseen)
-        names = dict.fromkeys(name for row in rows for name in row)
-        kept = [n for n in names if n in _ALWAYS or any(row.get(n) for row in rows)]
-        return pd.DataFrame([[row.get(n, "") for n in kept] for row in rows], columns=kept, dtype=str)
+        return _frame(rows, _ALWAYS)
 
-    def write(self, out: Path | str, unseen: str | None = None) -> Path:
-        """Write the table of all rows that have a text, and beside it ``NAME_set_aside.csv``; returns the latter."""
-        table = self.table(unseen)
-        if not len(table) or "answer" not in table:
-            raise FileError(f"{self.source}: no answer with a text is left to write\n{self.text()}")
-        path = Path(out)
-        table[table["answer"] != ""].to_csv(path, index=False)
-        aside = path.with_name(f"{path.stem}_set_aside.csv")
-        pd.DataFrame(self.aside, columns=SetAside._fields).to_csv(aside, index=False)
-        return aside
+    def write(self, out: Path | str, unseen: str | None = None) -> list[Path]:
+        """Write all rows that have a text; the marks of all learners beside it where some have no text; what is aside.
+
+        The latter are ``NAME_scores.csv`` and ``NAME_set_aside.csv``. Returns the files that were written.
+
+        Raises:
+            FileError: where neither a text nor a mark is left.
+        """
+        if not self.rows:
+            raise FileError(f"{self.source}: no answer and no score is left to write\n{self.text()}")
+        path, table = Path(out), self.table(unseen)
+        scores, aside = (path.with_name(f"{path.stem}_{name}.csv") for name in ("scores", "set_aside"))
+        scores.unlink(missing_ok=True)  # of an earlier run
+        tables = {aside: pd.DataFrame(self.aside, columns=SetAside._fields)}
+        if "answer" in table and len(texts := table[table["answer"] != ""]):
+            tables[path] = texts
+        if not all(row.get("answer") for row in self.rows):
+            marked = (row for row in self.rows if row.get("student_id") and any(row.get(m) for m in MARKS))
+            tables[scores] = _frame([row | {"answer": ""} for row in marked])
+        for file, rows in tables.items():
+            rows.to_csv(file, index=False)
+        return list(tables)
 
     def text(self) -> str:
         """What was read, for people."""
@@ -134,6 +146,13 @@ def read_assignments(
     return found
 
 
+def _frame(rows: Sequence[Mapping[str, str]], always: Sequence[str] = ()) -> pd.DataFrame:
+    """Rows as a table, without columns that are blank throughout but for those that are ``always`` kept."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    kept = [n for n in names if n in always or any(row.get(n) for row in rows)]
+    return pd.DataFrame([[row.get(n, "") for n in kept] for row in rows], columns=kept, dtype=str)
+
+
 def _grouped(rows: Sequence[dict[str, str]], unseen: str) -> list[dict[str, str]]:
     if unseen not in UNSEEN:
         raise unknown("kind of unseen rows", unseen, UNSEEN)
@@ -162,11 +181,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = read_assignments(
             o.answers, o.questions, kind=o.kind, encoding=o.encoding, dataset=o.dataset, quiz=o.quiz
         )
-        aside = found.write(o.out, o.unseen)
+        files = found.write(o.out, o.unseen)
     except (PolyfuseError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{found.text()}\n{o.out}; set aside: {aside}")
+    print(f"{found.text()}\nwritten: {', '.join(map(str, files))}")
     return 0
 
 

@@ -9,6 +9,8 @@ from core.errors import unknown
 from domains.education.assignments_history import RIGHT
 from domains.education.records_types import SetAside, needed, read_time
 
+MARKS = ("grade", "points", "score", "label_2way", "label_3way")
+
 
 class Checker:
     """Takes rows in order and returns them whole, or says what is wrong with them."""
@@ -61,8 +63,7 @@ class Checker:
                 f"an answer with no question: {name} has neither question nor reference, here or in the table of "
                 "questions; add it there"
             )
-        marks = ("answer", "grade", "points", "score", "label_2way", "label_3way")
-        return "" if any(row.get(m) for m in marks) else "neither an answer nor a score"
+        return "" if any(row.get(m) for m in ("answer", *MARKS)) else "neither an answer nor a score"
 
     def _marked(self, row: dict[str, str]) -> str:
         if (grade := row.get("grade", "")) and grade not in RIGHT:
