@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -179,6 +180,21 @@ def test_points_count_as_labels_do() -> None:
     share = ANSWERS["grade"].map({"correct": "4", "partly": "2", "incorrect": "1", "": ""})
     course = Course(LECTURES, QUESTIONS, answers.assign(points=share, max_points="4"), EVENTS)
     assert course.advise()[0].wrong == 0.6
+
+
+def test_events_may_name_a_lecture_by_its_address() -> None:
+    named = EVENTS.assign(lecture="https://lectures.example/" + EVENTS["lecture"] + ".mp4")
+    found, want = (Course(LECTURES, QUESTIONS, events=e).rewatch("one") for e in (named, EVENTS))
+    pd.testing.assert_frame_equal(found, want)
+    assert want["viewers"].notna().any()
+
+
+def test_events_of_other_lectures_are_told() -> None:
+    with pytest.warns(UserWarning, match=r"none names a lecture of this course \(one, two\), but other: nobody counts"):
+        Course(LECTURES, QUESTIONS, events=EVENTS.assign(lecture="other"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Course(LECTURES, QUESTIONS, events=EVENTS.assign(lecture=""))  # a log without videos is no mistake
 
 
 def test_csv_holds_every_field_and_no_formula(course: Course, tmp_path: Path) -> None:

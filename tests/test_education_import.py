@@ -11,7 +11,8 @@ import pytest
 from core.errors import ConfigError, TableError
 from domains.education import course_import, course_marks, course_mastery, course_risk
 from domains.education.assignments import read_assignments
-from domains.education.course_folder import CourseFolder, with_lectures
+from domains.education.course_folder import CourseFolder
+from domains.education.join_tables import with_lectures
 from domains.education.mastery_net import NetOptions
 from domains.education.records import import_records
 from domains.education.records_types import learner_id

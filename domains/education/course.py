@@ -27,7 +27,8 @@ class Course:
     """Lectures, questions and, where there are any, answers, events and mastery of learners.
 
     Args:
-        lectures: indexed lectures, or their folders; events name them by ``Lecture.name``.
+        lectures: indexed lectures, or their folders; events name them by ``Lecture.name``, or by an address or a file
+            that ends with it.
         questions: question_id, question, concept; reference where there is one.
         answers: answer_id, student_id, question_id and grade (or points and max_points).
         events: the table of ``domains.education.records``.
@@ -52,7 +53,7 @@ class Course:
         self.questions = tables.questions(questions)
         known = set(self.questions.index)
         self.answers = None if answers is None else tables.answers(answers, known)
-        self.events = None if events is None else tables.read("events", events)
+        self.events = None if events is None else tables.events(events, [lecture.name for lecture in self.lectures])
         self.passages = Passages(self.lectures)
         self.basis = MASTERY if mastery is not None else ANSWERS
         self._given = None if mastery is None else tables.mastery(mastery)

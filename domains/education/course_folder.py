@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,8 +98,6 @@ class CourseFolder:
         if answers is not None and "answer_id" in answers and "grade" in answers:
             answers = self.queue().with_overrides(answers)
         events, mastery = self.table("events"), self.table("mastery")
-        if events is not None and "lecture" in events:
-            events = with_lectures(events, [f.name for f in self.lectures()])
         named = (t if t is None or "student_id" not in t else self.with_ids(t) for t in (answers, events, mastery))
         own = (_of(table, members) for table in named)
         return Course(self.lectures(), questions, *own)
@@ -144,12 +141,6 @@ class CourseFolder:
     def _facts(self) -> dict[str, Any]:
         path = self.folder / "course.json"
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
-
-
-def with_lectures(events: pd.DataFrame, known: Collection[str]) -> pd.DataFrame:
-    """Records name a lecture by an address or a file; here it is the lecture whose name that ends with."""
-    ends = events["lecture"].str.rstrip("/").str.rsplit("/", n=1).str[-1].str.replace(r"\.\w{2,4}$", "", regex=True)
-    return events.assign(lecture=events["lecture"].where(~ends.isin(known), ends))
 
 
 def _of(table: pd.DataFrame | None, members: list[str] | None) -> pd.DataFrame | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection
 from pathlib import Path
 from typing import TypeAlias
@@ -110,6 +111,28 @@ def _share(row: dict[str, str], number: int, faults: list[Fault]) -> float:
         faults.append(Fault(number, "points", found, "must be a number from 0 to max_points, which is above 0"))
         return np.nan
     return points / most
+
+
+def events(source: Source, known: Collection[str]) -> pd.DataFrame:
+    """The events of learners, each with the ``known`` lecture whose name its address or file ends with.
+
+    Warns where events name lectures and none of them is known.
+    """
+    table = with_lectures(read("events", source), known)
+    named = table["lecture"][table["lecture"] != ""]
+    if len(named) and not named.isin(known).any():
+        warnings.warn(
+            f"events: none names a lecture of this course ({', '.join(known)}), but {', '.join(named.unique()[:3])}: "
+            "nobody counts as a viewer; index the lectures under the names that records use, with name=",
+            stacklevel=3,
+        )
+    return table
+
+
+def with_lectures(events: pd.DataFrame, known: Collection[str]) -> pd.DataFrame:
+    """Records name a lecture by an address or a file; here it is the lecture whose name that ends with."""
+    ends = events["lecture"].str.rstrip("/").str.rsplit("/", n=1).str[-1].str.replace(r"\.\w{2,4}$", "", regex=True)
+    return events.assign(lecture=events["lecture"].where(~ends.isin(known), ends))
 
 
 def mastery(source: Source) -> pd.DataFrame:
