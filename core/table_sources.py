@@ -114,7 +114,7 @@ def _ragged(path: Path, delimiter: str, expected: int) -> list[Fault]:
 
 
 def _checked_head(path: Path, delimiter: str) -> str:
-    """What stands between the cells: the usual mark, or the semicolon or tab that a spreadsheet wrote instead.
+    """What stands between the cells, see ``delimiter_of``.
 
     Raises:
         FileError: for a beginning that is not UTF-8, which Arrow would tell of ragged rows first.

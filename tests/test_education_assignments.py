@@ -170,6 +170,20 @@ def test_moodle_gradebook_is_scores_without_text(tmp_path: Path) -> None:
     assert read_answers(StringTable.open(scores).frame()).y.tolist() == [1]
 
 
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_what_stands_between_the_cells_and_decimal_commas(tmp_path: Path, mark: str) -> None:
+    lines = [
+        "student_id,question_id,answer,points,max_points",
+        "s1,q1,a|b,1!50,2!0",
+        "s2,q1,a gap,nan,2",
+        "s3,q1,a,3!5,2",
+    ]
+    text = "\n".join(lines).replace(",", mark).replace("!", ",").replace("|", "\u2028")
+    found = read(tmp_path, text, QUESTIONS)
+    assert [(r["answer"], r["points"], r["max_points"]) for r in found.rows] == [("a\u2028b", "1.50", "2.0")]
+    assert [a.reason.split(";")[0] for a in found.aside] == ["points are 'nan' of '2'", "3.5 points of 2"]
+
+
 def test_nothing_left_to_write_is_told_with_the_reasons(tmp_path: Path) -> None:
     found = read(tmp_path, "student_id,question_id,answer,grade\ns1,q1,,\n")
     with pytest.raises(FileError, match=r"no answer and no score is left to write\n.*\n.*neither an answer nor"):

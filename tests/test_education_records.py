@@ -217,6 +217,17 @@ def test_an_activity_log_by_the_names_of_its_platform(tmp_path: Path) -> None:
     assert "set_aside.csv: 5 rows" in found.text().replace(str(found.folder) + "/", "")
 
 
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_what_stands_between_the_cells_is_told_by_the_header(tmp_path: Path, mark: str) -> None:
+    texts = {"log": LOG + "s1,2026-03-01,play,v1,2!5,,\n", "scores": "student_id,assessment,time,score,max_score\n"}
+    texts["scores"] += "s1,q,2026-03-01,1!5,2\n"
+    for name, text in texts.items():
+        (tmp_path / f"{name}.csv").write_text(text.replace(",", mark).replace("!", ","), encoding="utf-8")
+    found = import_records([tmp_path / "log.csv", tmp_path / "scores.csv"], tmp_path / "out", now=NOW)
+    assert [e["start_s"] for e in rows(found, "events.csv")] == ["2.5"]
+    assert [s["score"] for s in rows(found, "scores.csv")] == ["1.5"]
+
+
 def test_a_click_table_is_dated_from_the_start_of_its_course(tmp_path: Path) -> None:
     text = (
         "code_module,code_presentation,id_student,id_site,date,sum_click\n"

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from core.errors import unknown
+from core.numbers import parse_number
 from domains.education.assignments_history import RIGHT
-from domains.education.records_types import SetAside, needed, read_time
+from domains.education.records_types import SetAside, needed, read_time, with_point
 
 MARKS = ("grade", "points", "score", "label_2way", "label_3way")
+_NUMBERS = ("points", "max_points")
 
 
 class Checker:
@@ -68,8 +70,9 @@ class Checker:
     def _marked(self, row: dict[str, str]) -> str:
         if (grade := row.get("grade", "")) and grade not in RIGHT:
             return str(unknown("grade", grade, RIGHT))
+        row |= {n: with_point(row[n]) for n in _NUMBERS if n in row}
         try:
-            points, most = (float(row[n]) if row.get(n) else None for n in ("points", "max_points"))
+            points, most = (parse_number(row[n]) if row.get(n) else None for n in _NUMBERS)
         except ValueError:
             return f"points are {row.get('points')!r} of {row.get('max_points')!r}; write numbers, such as 1.5"
         if points is not None and (points < 0 or (most is not None and points > most)):

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from domains.education.records_types import SetAside
+from domains.education.records_types import SetAside, with_point
 
 KINDS = ("moodle", "moodle_gradebook", "canvas", "canvas_gradebook")
 _TAG = re.compile(r"</?[A-Za-z][\w:-]*(\s+[\w:-]+\s*=[^<>]*|\s*/?)>|<![^<>]*>")  # not 'x <y and y> 2'
@@ -189,7 +189,7 @@ def _points(cell: str) -> str:
     cell = cell.strip()
     if cell.lower() in _NO_MARK:
         return ""
-    return cell.replace(",", ".") if re.fullmatch(r"-?\d+,\d+", cell) else cell
+    return with_point(cell)
 
 
 def moodle_time(text: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from core.csv_rows import csv_rows
+from core.csv_rows import csv_reader, csv_rows
 from core.errors import FileError, unknown
 from domains.education import assignments_lms as lms
 from domains.education.assignments_lms import Line
@@ -61,8 +61,7 @@ def open_csv(path: Path, encoding: str) -> tuple[list[str], Iterator[tuple[int, 
             f"{path}: is not {encoding} at line {line}; save it as 'CSV UTF-8', or name its encoding, such as "
             "encoding='cp1252' for files of older spreadsheet programs"
         ) from error
-    first = text.split("\n", 1)[0]
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=";" if first.count(";") > first.count(",") else ",")
+    reader = csv_reader(io.StringIO(text, newline=""))
     rows = csv_rows(reader, str(path))
     columns = [c.strip() for c in next(rows, [])]
     if not columns:

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from core.atomic import replace_folder
+from core.csv_rows import csv_reader
 from core.errors import FileError, PolyfuseError, unknown
 from domains.education import oneroster, records_csv, xapi
 from domains.education.records_types import Enrolment, Event, Record, Score, SetAside, open_text, unpacking
@@ -116,7 +117,7 @@ def kind_of(source: Path) -> str:
     if suffixes in ([".json"], [".jsonl"], [".ndjson"]):
         return "xapi"
     with open_text(source) as file:
-        columns = {c.strip().lower() for c in next(csv.reader(file), [])}
+        columns = {c.strip().lower() for c in next(csv_reader(file), [])}
     if columns >= set(records_csv.CLICKS):
         return "clicks"
     if columns >= set(records_csv.SCORES):

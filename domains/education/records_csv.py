@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from core.csv_rows import csv_reader
 from core.errors import FileError
 from core.numbers import parse_number
 from domains.education.assignments_lms import moodle_time
@@ -21,6 +21,7 @@ from domains.education.records_types import (
     open_text,
     read_seconds,
     read_time,
+    with_point,
 )
 
 Make = Callable[[Mapping[str, str], datetime], Record]
@@ -58,7 +59,7 @@ def lines(path: Path, make: Callable[[Sequence[str]], Make], now: datetime) -> I
         UnicodeDecodeError, csv.Error: where it is not UTF-8, or a quote is never closed.
     """
     with open_text(path) as file:
-        reader = csv.reader(file, strict=True)
+        reader = csv_reader(file, strict=True)
         header = [c.strip() for c in next(reader, ())]
         if not header:
             raise FileError(f"{path}: empty; a record file starts with a line of column names")
@@ -141,7 +142,7 @@ def scores(columns: Sequence[str]) -> Make:
 
     def read(row: Mapping[str, str], now: datetime) -> Score:
         student, item = learner_id(needed(row["student_id"], "learner")), needed(row["assessment"], "assessment")
-        value, most = (parse_number(needed(row[c], c)) for c in ("score", "max_score"))
+        value, most = (parse_number(with_point(needed(row[c], c))) for c in ("score", "max_score"))
         if not 0 <= value <= most or most == 0:
             raise ValueError(f"the score {value:g} lies outside 0 to {most:g}, which is above 0")
         time = read_time(row.get("time", ""), now)

@@ -139,7 +139,7 @@ def read_seconds(value: object, what: str) -> str:
     if value is None or value == "":
         return ""
     try:
-        found = float("nan") if isinstance(value, bool) else float(str(value))
+        found = float("nan") if isinstance(value, bool) else float(with_point(str(value)))
     except ValueError:
         found = math.nan
     if not math.isfinite(found) or found < 0:
@@ -160,6 +160,15 @@ def learner_id(named: str) -> str:
     ('s1', True)
     """
     return fingerprint(named) if "@" in named else named
+
+
+def with_point(cell: str) -> str:
+    """A number with a point for its decimals, where spreadsheets wrote a comma; any other cell stays.
+
+    >>> with_point("1,50"), with_point("1.5"), with_point("1,5,0")
+    ('1.50', '1.5', '1,5,0')
+    """
+    return cell.replace(",", ".") if re.fullmatch(r"\s*[+-]?\d+,\d+\s*", cell) else cell
 
 
 def needed(value: str | None, what: str) -> str:
