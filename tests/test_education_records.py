@@ -72,7 +72,7 @@ def test_video_statements_become_events_with_their_seconds(tmp_path: Path) -> No
     assert (score["student_id"], score["score"], score["max_score"]) == ("s1", "7", "10")
 
 
-@pytest.mark.parametrize("form", ["lines", "array", "pretty", "store"])
+@pytest.mark.parametrize("form", ["lines", "array", "pretty", "store", "pretty store", "one after the other"])
 def test_every_form_of_statements_gives_the_same(form: str, tmp_path: Path) -> None:
     made = [statement(result=at(time=i), id=f"{i}") for i in range(50)]
     text = {
@@ -80,10 +80,17 @@ def test_every_form_of_statements_gives_the_same(form: str, tmp_path: Path) -> N
         "array": json.dumps(made),
         "pretty": json.dumps(made, indent=2),
         "store": json.dumps({"statements": made, "more": "/next"}),
+        "pretty store": json.dumps({"statements": made, "more": "/next"}, indent=2),
+        "one after the other": "\n".join(json.dumps(m, indent=2) for m in made),
     }[form]
     found = brought(tmp_path / "log.json", text, tmp_path)
     assert [e["start_s"] for e in rows(found, "events.csv")] == [str(i) for i in range(50)]
     assert "set_aside.csv" not in found.rows
+
+
+def test_a_single_statement_over_several_lines_is_read(tmp_path: Path) -> None:
+    found = brought(tmp_path / "log.json", "\n" + json.dumps(statement(), indent=2) + "\n", tmp_path)
+    assert found.rows == {"events.csv": 1}
 
 
 FAULTY = {

@@ -285,6 +285,21 @@ def test_the_command_line_from_folder_to_list(tmp_path: Path, capsys: pytest.Cap
         read_tables(tmp_path / "nowhere")
 
 
+def test_the_command_line_tells_faults_in_words(tmp_path: Path) -> None:
+    for name, frame in frames(2).items():
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    with pytest.raises(SystemExit, match=r"error: .*non-existent directory.*nodir"):
+        main(["table", str(tmp_path), str(tmp_path / "nodir" / "out.csv"), "--day", "30"])
+    (tmp_path / "answers.csv").write_text("student_id,grade\ns1,correct\n", encoding="utf-8")
+    command = ["train", str(tmp_path / "answers.csv"), "--out", str(tmp_path / "run")]
+    with pytest.raises(
+        SystemExit, match=r"(?s)2 fault\(s\).*'at_risk': no such column; `python -m .*risk table`.*'start'"
+    ):
+        main(command)
+    with pytest.raises(SystemExit, match=r"1 fault\(s\)\n.*'at_risk'"):
+        main([*command, "--all"])
+
+
 @pytest.mark.skipif(not os.environ.get("POLYFUSE_DATA"), reason="POLYFUSE_DATA names no public data")
 def test_the_open_university_set_as_its_own_columns_count_it() -> None:
     folder = Path(os.environ["POLYFUSE_DATA"]) / "education" / "behaviour"

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from core.errors import ConfigError, PolyfuseError
+from core.errors import ConfigError, Fault, PolyfuseError, TableError
 from core.estimator import Estimator, Table
 from core.explanation.explain import explain
 from core.manifest import Manifest
@@ -155,7 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         {"table": _table, "train": _train, "warn": _warn}[options.command](options)
-    except PolyfuseError as error:
+    except (PolyfuseError, OSError) as error:
         raise SystemExit(f"error: {error}") from None
 
 
@@ -169,7 +169,11 @@ def _table(options: argparse.Namespace) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     rows = _frame(options.table)
-    if "split" not in rows and not options.all:
+    by_start = "split" not in rows and not options.all
+    if lacking := [c for c in ("at_risk", *(["start"] if by_start else [])) if c not in rows]:
+        reason = f"no such column; `python -m domains.education.risk table` makes it. Here are {', '.join(rows)}"
+        raise TableError(options.table.name, [Fault(0, c, "", reason) for c in lacking])
+    if by_start:
         rows = by_time(rows)
     model = EarlyWarning(preset=options.preset, demographics=not options.without_demographics)
     with Bars() as bars:

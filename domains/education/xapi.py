@@ -1,4 +1,4 @@
-"""xAPI statements with the video profile, as JSON lines, a JSON array or the answer of a learning record store.
+"""xAPI statements with the video profile: JSON lines, a JSON array, a store's answer, or objects over several lines.
 
 Statements are read one at a time. Of each: who (``actor``), when, which verb, what, and the seconds from the extensions
 of the video profile (https://w3id.org/xapi/video, version 1.0.3). A result with a score also gives a ``Score``.
@@ -72,11 +72,11 @@ def statements(path: Path) -> Iterator[tuple[int, Any]]:
     with open_text(path) as file:
         start = _first(file)
         file.seek(0)
-        yield from _array(file, start) if start else _lines(file)
+        yield from _lines(file) if start is None else _array(file, start)
 
 
-def _first(file: TextIO) -> str:
-    """What stands before the first statement of an array; "" for JSON lines."""
+def _first(file: TextIO) -> str | None:
+    """What stands before the first statement of an array, "" where each stands by itself; None for JSON lines."""
     head = file.read(_BLOCK)
     bare = head.lstrip()
     if bare.startswith("["):
@@ -84,7 +84,15 @@ def _first(file: TextIO) -> str:
     place = head.find('"statements"')
     if bare.startswith("{") and place >= 0 and "[" in head[place:] and '"actor"' not in head[:place]:
         return head[: head.index("[", place) + 1]
-    return ""
+    return "" if _begins(bare) and not _begins(bare.partition("\n")[0]) else None
+
+
+def _begins(text: str) -> bool:
+    """Whether a text begins with a whole JSON object."""
+    try:
+        return isinstance(json.JSONDecoder().raw_decode(text)[0], dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _lines(file: TextIO) -> Iterator[tuple[int, Any]]:
@@ -110,7 +118,7 @@ def _why(error: ValueError | RecursionError) -> str:
 
 
 def _array(file: TextIO, start: str) -> Iterator[tuple[int, Any]]:
-    """Statements of a JSON array, with no more than one of them in memory."""
+    """Statements of a JSON array, or one after the other, with no more than one of them in memory."""
     file.read(len(start))
     line, text, decoder, ended = 1 + start.count("\n"), "", json.JSONDecoder(), False
     while True:
