@@ -49,6 +49,9 @@ def add_columns(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--domain", help=f"columns as documented by a domain: {', '.join(domain_names())}")
     parser.add_argument("--target", help="column to predict, with its kind: COLUMN[:label|labels|grade|number]")
     parser.add_argument("--transform", help="of a number to predict: none (default) or log1p")
+    parser.add_argument(
+        "--classes", help="order of the grades to predict, low,medium,high; or the labels that there are"
+    )
     for kind in _TABLES:
         parser.add_argument(
             f"--{kind}", action="append", default=[], metavar="[NAME=]COLUMNS",
@@ -135,14 +138,15 @@ def _without_faults(manifest: Any, options: argparse.Namespace) -> Any:
 
 def _config(options: argparse.Namespace, columns: Sequence[str]) -> ExperimentConfig:
     if options.config:
-        _refuse("--config", options, (*_COLUMNS, "domain", "target", "preset"))
+        _refuse("--config", options, (*_COLUMNS, "domain", "target", "classes", "preset"))
         return _changed(read_config(options.config), options)
     if options.domain:
         _refuse("--domain", options, _COLUMNS)
         build = importlib.import_module(f"domains.{known_domain(options.domain)}.recipe").build
         own = _own_options(build)
         told = {key: _fitting(key, own[key], _value(value)) for key, value in map(_pair, options.set) if key in own}
-        config = build(columns, target=options.target, preset=options.preset or "default", **told)
+        preset, classes = options.preset or "default", _classes(options)
+        config = build(columns, target=options.target, classes=classes, preset=preset, **told)
         return _changed(config, options, own)
     return _changed(_plain(options, columns), options)
 
@@ -213,7 +217,11 @@ def _target(options: argparse.Namespace, columns: Sequence[str]) -> TargetConfig
         column, kind = options.target, "label"
     if kind not in list(TargetKind):
         raise unknown("target kind", kind, list(TargetKind))
-    return TargetConfig(column, TargetKind(kind), transform=options.transform or "none")
+    return TargetConfig(column, TargetKind(kind), _classes(options) or None, transform=options.transform or "none")
+
+
+def _classes(options: argparse.Namespace) -> tuple[str, ...]:
+    return tuple(c.strip() for c in (options.classes or "").split(",") if c.strip())
 
 
 def _named(given: str, default: str) -> tuple[str, str]:
@@ -231,7 +239,9 @@ def _matching(pattern: str, columns: Sequence[str], inputs: Sequence[str]) -> li
 def _own_options(build: Callable[..., ExperimentConfig]) -> dict[str, Any]:
     """What a domain's recipe may be told besides what has an option of its own, with the defaults."""
     own = inspect.signature(build).parameters
-    return {name: p.default for name, p in own.items() if name not in ("columns", "target", "preset", "seed")}
+    return {
+        name: p.default for name, p in own.items() if name not in ("columns", "target", "classes", "preset", "seed")
+    }
 
 
 def _fitting(key: str, default: Any, value: Any) -> Any:

@@ -111,7 +111,9 @@ class ModalityConfig(_FromJson):
 
 @dataclass(frozen=True)
 class TargetConfig(_FromJson):
-    """The column to predict. ``classes`` fixes labels and the order of grades; None: as in the training rows.
+    """The column to predict. ``classes`` fixes labels and, lowest first, the order of grades.
+
+    None: labels as in the training rows, grades in the order of their numbers; grades in words need ``classes``.
 
     ``outside``: the label of cases that belong to none of the others; such cases are then told by a detector
     (``core.evaluation.scope``), also where no row is labelled so.
@@ -126,6 +128,11 @@ class TargetConfig(_FromJson):
 
     def __post_init__(self) -> None:
         _within("target.false_alarm", self.false_alarm, 0, 1)
+        if self.classes is not None:
+            if self.kind is TargetKind.NUMBER:
+                raise ConfigError(f"target.classes: a number has none, found {list(self.classes)}; leave them out")
+            if not self.classes or "" in self.classes or len(set(self.classes)) < len(self.classes):
+                raise ConfigError(f"target.classes: expected distinct names, found {list(self.classes)}")
         if self.outside is not None and self.kind not in (TargetKind.LABEL, TargetKind.LABELS):
             raise ConfigError(f"target.outside: one label or several can lie outside, a {self.kind} cannot")
 

@@ -41,7 +41,7 @@ class Estimator:
         preset: fast, default or best; see ``core.recipes``.
         seed: of split, initialisation and order.
         config: a whole experiment instead of all of the above.
-        options: passed on to ``recipe.build``.
+        options: passed on to ``recipe.build``, such as ``classes``, the order of grades.
     """
 
     recipe: ClassVar[ModuleType]  # has build(columns, *, target, preset, seed, **options) -> ExperimentConfig

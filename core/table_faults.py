@@ -13,7 +13,7 @@ from typing import Any
 from core.cells import check_file, split_files
 from core.config import ExperimentConfig, TargetConfig
 from core.errors import Fault, FileError
-from core.numbers import parse_number
+from core.numbers import number_or_none, parse_number
 from core.schema import Modality, TargetKind
 
 SPLITS = ("train", "val", "test")
@@ -140,7 +140,9 @@ def target_fault(row: int, text: str, config: TargetConfig) -> Fault | None:
 
 
 def together_faults(cases: Sequence[Case], config: ExperimentConfig, need_target: bool) -> list[Fault]:
-    """Faults that show only between cases: ids used twice, groups in two splits, a label with one case."""
+    """Faults that show only between cases: ids used twice, groups in two splits, a label with one case, grades whose
+    order nobody states.
+    """
     faults = _repeated_ids(cases, config.table.id or "row number")
     if need_target and config.table.split is not None:
         faults += _straddling_groups(cases, config.table.group)
@@ -148,6 +150,8 @@ def together_faults(cases: Sequence[Case], config: ExperimentConfig, need_target
             faults.append(Fault(0, config.table.split, "", "no training rows; mark some rows with 'train'"))
     if need_target and config.target.kind is not TargetKind.NUMBER:
         faults += _lonely_labels(cases, config.target.column)
+    if need_target and config.target.kind is TargetKind.GRADE and config.target.classes is None:
+        faults += _unordered_grades(cases, config.target.column)
     return faults
 
 
@@ -178,3 +182,14 @@ def _lonely_labels(cases: Sequence[Case], column: str) -> list[Fault]:
     count = Counter(label for _, found in labels for label in found)
     reason = "the only case with this label; a label needs two, so add cases, merge the label or leave the row out"
     return [Fault(row, column, label, reason) for row, found in labels for label in found if count[label] == 1]
+
+
+def _unordered_grades(cases: Sequence[Case], column: str) -> list[Fault]:
+    grades = sorted({c.target for c in cases if c.target is not None})
+    if all(number_or_none(g) is not None for g in grades):
+        return []
+    reason = (
+        f"grades in words have no order of their own, found {', '.join(map(repr, grades[:20]))}; state it, lowest "
+        "first: --classes A,B,C (in Python classes=, in a config target.classes)"
+    )
+    return [Fault(0, column, "", reason)]

@@ -236,6 +236,17 @@ def test_the_train_page_lists_all_faults_and_goes_on_without_the_rows(tmp_path: 
     assert not at.button(key="train").disabled
 
 
+def test_the_train_page_asks_for_the_order_of_grades() -> None:
+    at = page("train").run()
+    at.selectbox(key="target_kind").select("grade").run()
+    assert not at.exception
+    assert "grades in words have no order of their own" in at.dataframe[0].value["reason"][0]
+    assert at.button(key="train").disabled
+    at.text_input(key="grade_order").set_value("normal, effusion, consolidation").run()
+    assert not at.exception
+    assert not at.button(key="train").disabled
+
+
 def test_the_train_page_trains_and_the_model_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     at = page("train").run()
     at.multiselect(key="texts").set_value(["report"]).run()

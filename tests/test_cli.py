@@ -88,6 +88,26 @@ def test_check(source: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", source, "--target", "label", "--text", "text"]) in (0, 1)
 
 
+def test_grades_are_in_the_stated_order(source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def graded(rows: list[dict[str, str]]) -> None:
+        for i, row in enumerate(rows):
+            row["sev"] = ("low", "medium", "high")[i % 3]
+
+    path = _changed(source, tmp_path, graded, extra="sev")
+    asked = [path, "--target", "sev:grade", "--id", "id", *ROWS]
+    assert "column 'sev': grades in words have no order of their own" in _error(capsys, "check", *asked)
+    stated = [*asked, "--classes", "low, medium,high"]
+    assert _json(capsys, "check", *stated)["faults"] == []
+    found = _json(capsys, "train", *stated, *FAST, "--out", str(tmp_path / "o"))
+    assert found["rows"]["train"] > 0
+    target = json.loads((tmp_path / "o" / "bundle" / "bundle.json").read_text())["target"]
+    assert target["classes"] == ["low", "medium", "high"]
+    domain = [path, "--domain", "customer_service", "--target", "sev:grade"]
+    assert "have no order of their own" in _error(capsys, "check", *domain)
+    assert _json(capsys, "check", *domain, "--classes", "low,medium,high")["faults"] == []
+    assert "'high' is not one of the classes low, medium" in _error(capsys, "check", *domain, "--classes", "low,medium")
+
+
 def test_train_says_what_it_made(bundle: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = _json(capsys, "info", bundle)
     assert found["config"]["seed"] == 3
@@ -287,6 +307,7 @@ def test_options_beside_a_config(source: str, tmp_path: Path, capsys: pytest.Cap
     file.write_text(json.dumps(config("text").to_json()))
     base = ["train", source, "--config", str(file), "--out", str(tmp_path / "o")]
     assert "--config says already what --text, --id would" in _error(capsys, *base, "--text", "text", "--id", "id")
+    assert "--config says already what --classes would" in _error(capsys, *base, "--classes", "even,odd")
 
 
 def test_a_pattern_leaves_the_target_and_special_columns_out(source: str, capsys: pytest.CaptureFixture[str]) -> None:

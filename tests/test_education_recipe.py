@@ -57,6 +57,11 @@ def test_targets_of_other_names(target: str | None, column: str, kind: TargetKin
     assert column not in {c for m in config.modalities for c in m.columns}
 
 
+def test_the_order_of_grades_is_told() -> None:
+    config = build(COLUMNS, target="grade:grade", classes=["incorrect", "partly", "correct"], preset="fast")
+    assert config.target.classes == ("incorrect", "partly", "correct")
+
+
 @pytest.mark.parametrize(
     ("unseen", "group"),
     [("answers", None), ("learners", "student_id"), ("questions", "question_id"), ("modules", "module")],

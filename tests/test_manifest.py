@@ -121,6 +121,19 @@ def test_classes_of_the_config_bind(tmp_path: Path) -> None:
     assert found.targets == ["mild", "severe", None]
 
 
+def test_grades_in_words_need_a_stated_order(tmp_path: Path) -> None:
+    rows = [f"{i},,x,,,,{grade}" for i, grade in enumerate(("low", "medium", "high", "low", "medium", "high"))]
+    path = write(tmp_path, *rows)
+    found = Manifest.open(path, config(NOTE, target={"kind": "grade"}))
+    (fault,) = found.faults
+    assert (fault.row, fault.column) == (0, "label")
+    assert "no order of their own, found 'high', 'low', 'medium'; state it, lowest first: --classes" in fault.reason
+    stated = Manifest.open(path, config(NOTE, target={"kind": "grade", "classes": ["low", "medium", "high"]}))
+    assert not stated.faults
+    numbers = write(tmp_path, *(f"{i},,x,,,,{i % 2 + 9}" for i in range(4)))
+    assert not Manifest.open(numbers, config(NOTE, target={"kind": "grade"})).faults  # 9 and 10 have one
+
+
 def test_targets_by_kind(tmp_path: Path) -> None:
     path = write(tmp_path, "1,,x,,,, 2.50 ", "2,,x,,,,3|2.50", "3,,x,,,,3;2.50", "4,,x,,,,|", "5,,x,,,,")
     several = Manifest.open(path, config(NOTE, target={"kind": "labels"}))

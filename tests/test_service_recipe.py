@@ -40,6 +40,8 @@ def test_targets_have_the_kind_that_their_column_means():
     assert build(target="intent:labels").target.kind is TargetKind.LABELS
     urgency = build(target="urgency").target
     assert (urgency.kind, urgency.classes) == (TargetKind.GRADE, ("low", "normal", "high"))
+    assert build(target="urgency", classes=["calm", "hot"]).target.classes == ("calm", "hot")
+    assert build(target="plan:grade", classes=["free", "paid"]).target.classes == ("free", "paid")
 
 
 def test_further_behaviour_columns_and_fewer_modalities():

@@ -88,11 +88,17 @@ def _what(studio: Studio, source: Source) -> ExperimentConfig | None:
     names = likely + [c for c in source.columns if c not in likely]
     target = left.selectbox("Target column", names, key="target")
     kind = middle.selectbox("Its kind", [k.value for k in TargetKind], key="target_kind")
+    order = ""
+    if kind == TargetKind.GRADE:
+        order = middle.text_input("Their order, lowest first", key="grade_order", placeholder="low, medium, high")
+    classes = tuple(c.strip() for c in order.split(",") if c.strip())
     preset = more.selectbox("Preset", PRESETS, key="preset", format_func=_PRESET_WORDS.__getitem__)
     with right:
         options = studio.options(source.columns, target)
         build = studio.estimator.recipe.build
-        config: ExperimentConfig = build(source.columns, target=f"{target}:{kind}", preset=preset, **options)
+        config: ExperimentConfig = build(
+            source.columns, target=f"{target}:{kind}", classes=classes, preset=preset, **options
+        )
         found = [m.name for m in config.modalities]
         kept = st.multiselect(
             "Kinds of data that may be used", found, found, format_func=studio.name, key=f"kinds_{'_'.join(found)}"

@@ -41,6 +41,7 @@ def build(
     columns: Sequence[str],
     *,
     target: str | None = None,
+    classes: Sequence[str] = (),
     preset: str = "default",
     seed: int = 0,
     modalities: Sequence[str] | None = None,
@@ -52,15 +53,16 @@ def build(
 ) -> ExperimentConfig:
     """An experiment over the columns that a table has under their documented names.
 
-    ``target`` is ``COLUMN`` or ``COLUMN:kind``; ``modalities`` limits which of speech, text, dialogue and behaviour are
-    used; ``numbers`` and ``categories`` add behaviour columns of other names. ``false_alarm`` is the share of turns
-    within scope that may be marked as out of scope, ``outside`` how a table calls such turns. ``few_shot``: for five to
-    ten turns an intent, all learned from.
+    ``target`` is ``COLUMN`` or ``COLUMN:kind``, ``classes`` the order of its grades, lowest first, or the labels that
+    there are; none named: as in the rows, of ``urgency`` as documented. ``modalities`` limits which of speech, text,
+    dialogue and behaviour are used; ``numbers`` and ``categories`` add behaviour columns of other names.
+    ``false_alarm`` is the share of turns within scope that may be marked as out of scope, ``outside`` how a table calls
+    such turns. ``few_shot``: for five to ten turns an intent, all learned from.
 
     Raises:
         ConfigError: if no target or no input is found; the message lists what was looked for.
     """
-    asked = _target(columns, target, false_alarm, outside)
+    asked = _target(columns, target, tuple(classes) or None, false_alarm, outside)
     found = _inputs(columns, asked.column, numbers, categories)
     if modalities is not None:
         if alien := [m for m in modalities if m not in found]:
@@ -86,7 +88,9 @@ def _few_shot(config: ExperimentConfig) -> ExperimentConfig:
     return dataclasses.replace(config, table=table, seeds=1, folds=5, stack=False, floor=False)
 
 
-def _target(columns: Sequence[str], asked: str | None, false_alarm: float, outside: str) -> TargetConfig:
+def _target(
+    columns: Sequence[str], asked: str | None, classes: tuple[str, ...] | None, false_alarm: float, outside: str
+) -> TargetConfig:
     column, _, kind = (asked or next((c for c in TARGETS if c in columns), "")).partition(":")
     if not column:
         raise ConfigError(f"no target column is found; looked for {', '.join(TARGETS)}: name it with --target")
@@ -95,10 +99,11 @@ def _target(columns: Sequence[str], asked: str | None, false_alarm: float, outsi
     if kind and kind not in list(TargetKind):
         raise unknown("target kind", kind, list(TargetKind))
     if column == "urgency" and kind in ("", TargetKind.GRADE):
-        return TargetConfig(column, TargetKind.GRADE, URGENCIES)
+        return TargetConfig(column, TargetKind.GRADE, classes or URGENCIES)
     asked_kind = TargetKind(kind or TargetKind.LABEL)
     can_lie_outside = column == "intent" and asked_kind in (TargetKind.LABEL, TargetKind.LABELS)
-    return TargetConfig(column, asked_kind, None, outside=outside if can_lie_outside else None, false_alarm=false_alarm)
+    beyond = outside if can_lie_outside else None
+    return TargetConfig(column, asked_kind, classes, outside=beyond, false_alarm=false_alarm)
 
 
 def _inputs(

@@ -34,6 +34,7 @@ def build(
     columns: Sequence[str],
     *,
     target: str | None = None,
+    classes: Sequence[str] = (),
     preset: str = "default",
     seed: int = 0,
     unseen: str = "questions",
@@ -42,6 +43,7 @@ def build(
 ) -> ExperimentConfig:
     """An experiment over the columns that a table has under their documented names.
 
+    ``classes``: the order of grades, lowest first, or the labels that there are; none named: as in the rows.
     ``unseen``: what held-out rows are to be new in, so what stays on one side of a split: "answers" (nothing does),
     "learners", "questions" or "modules"; a column ``group`` wins. ``numbers`` and ``categories`` add columns about the
     learner.
@@ -65,7 +67,7 @@ def build(
     table = TableConfig(
         id="answer_id" if "answer_id" in columns else None, group=group, split="split" if "split" in columns else None
     )
-    config = build_config(modalities, TargetConfig(column, kind), table, preset, seed=seed)
+    config = build_config(modalities, TargetConfig(column, kind, tuple(classes) or None), table, preset, seed=seed)
     if preset == "default":  # one network beside the floor, weighed on held-out rows, is better here than three alone
         training = dataclasses.replace(config.training, most_steps=1000)
         config = dataclasses.replace(config, seeds=1, stack=True, training=training)

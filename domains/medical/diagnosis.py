@@ -26,6 +26,7 @@ class Diagnosis(Estimator):
     Args:
         target: the column to predict, as ``COLUMN`` or ``COLUMN:kind`` (label, labels, grade, number); None: the first
             documented one that the table has (``domains.medical.recipe.TARGETS``).
+        classes: the order of grades, lowest first, or the labels that there are; none named: as in the rows.
         preset: fast, default or best; see ``core.recipes``.
         seed: of split, initialisation and order.
         texts: the text columns that may be used; None: as documented.
@@ -43,6 +44,7 @@ class Diagnosis(Estimator):
         self,
         target: str | None = None,
         *,
+        classes: Sequence[str] = (),
         preset: str = "default",
         seed: int = 0,
         texts: Sequence[str] | None = None,
@@ -55,7 +57,7 @@ class Diagnosis(Estimator):
     ) -> None:
         super().__init__(
             target, preset=preset, seed=seed, config=config, texts=texts, sections=sections, hide=hide,
-            numbers=numbers, categories=categories, on_defect=on_defect,
+            numbers=numbers, categories=categories, on_defect=on_defect, classes=classes,
         )  # fmt: skip
 
     @classmethod

@@ -40,6 +40,7 @@ def build(
     columns: Sequence[str],
     *,
     target: str | None = None,
+    classes: Sequence[str] = (),
     preset: str = "default",
     seed: int = 0,
     texts: Sequence[str] | None = None,
@@ -54,6 +55,7 @@ def build(
     Args:
         columns: of the table.
         target: the column to predict, as ``COLUMN`` or ``COLUMN:kind``; None: the first of ``TARGETS``.
+        classes: the order of grades, lowest first, or the labels that there are; none named: as in the rows.
         preset: fast, default or best; see ``core.recipes``.
         seed: of split, initialisation and order.
         texts: the text columns that may be used; None: as documented.
@@ -90,7 +92,7 @@ def build(
         group="patient_id" if "patient_id" in columns else None,
         split="split" if "split" in columns else None,
     )
-    asked = TargetConfig(column, TargetKind(kind) if kind else TargetKind.LABEL)
+    asked = TargetConfig(column, TargetKind(kind) if kind else TargetKind.LABEL, tuple(classes) or None)
     config = _tuned(build_config(modalities, asked, table, preset, drop=(MASK,), seed=seed), on_defect)
     return excerpted(config, sections, hide)
 
