@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import f1_score, roc_auc_score
+from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_score
 
 from core.errors import ConfigError
 from core.evaluation.calibration import expected_calibration_error, fit_temperature, temper
@@ -49,6 +49,27 @@ def test_several_labels_and_grades_by_hand() -> None:
     assert found["exact_match"] == 0.5
     assert found["f1"] == 0.5  # 1 and 0
     assert scores(GRADE, np.array([0, 1, 2]), np.eye(3))["kappa"] == 1
+
+
+def test_a_label_that_nobody_has_and_nobody_names_is_not_counted() -> None:
+    y = np.array([[1, 0, 0, 1], [0, 1, 0, 0]])
+    found = scores(LABELS, y, y.astype(float))
+    assert (found["precision"], found["recall"], found["f1"]) == (1, 1, 1)
+    named = scores(LABELS, y, y + np.array([0, 0, 1, 0.0]))  # named wrongly in both rows
+    assert (named["precision"], named["recall"], named["f1"]) == (0.75, 0.75, 0.75)
+    assert score(LABELS, "f1", np.zeros((2, 3)), np.zeros((2, 3))) == 1
+    low, high = interval(LABELS, "f1", y, y.astype(float))
+    assert (low, high) == (1, 1)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(*[st.tuples(st.booleans(), st.booleans())] * 3), min_size=1, max_size=8))
+def test_metrics_of_several_labels_are_those_of_scikit_learn(rows: list[tuple[tuple[bool, bool], ...]]) -> None:
+    y, told = np.moveaxis(np.array(rows, dtype=int), -1, 0)
+    occur = np.flatnonzero((y + told).any(axis=0))
+    for name, expected in (("precision", precision_score), ("recall", recall_score), ("f1", f1_score)):
+        value = expected(y, told, labels=occur, average="macro", zero_division=0) if len(occur) else 1
+        assert score(LABELS, name, y, told.astype(float)) == pytest.approx(value)
 
 
 @settings(deadline=None)
