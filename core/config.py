@@ -14,6 +14,7 @@ from core.errors import ConfigError, unknown
 from core.schema import Modality, TargetKind
 
 KEPT = ("none", "ids", "texts")  # what a bundle may hold of its training cases
+TRANSFORMS = ("none", "log1p")  # of a number to predict
 PREAMBLE = "preamble"  # the section of a text before its first heading
 
 
@@ -122,12 +123,19 @@ class TargetConfig(_FromJson):
     column: str
     kind: TargetKind = TargetKind.LABEL
     classes: tuple[str, ...] | None = None
-    transform: str = "none"  # numbers only: "none" or "log1p"
+    transform: str = "none"  # numbers only, see TRANSFORMS; log1p for numbers ≥ 0 of which some are very large
     outside: str | None = None
     false_alarm: float = 0.05  # the share of other cases that may be marked as outside
 
     def __post_init__(self) -> None:
         _within("target.false_alarm", self.false_alarm, 0, 1)
+        if self.transform not in TRANSFORMS:
+            raise unknown("target.transform", self.transform, TRANSFORMS)
+        if self.transform != "none" and self.kind is not TargetKind.NUMBER:
+            raise ConfigError(
+                f"target.transform: {self.transform} is for a number, the target {self.column!r} is a "
+                f"{self.kind}; leave it out or write {self.column}:number"
+            )
         if self.classes is not None:
             if self.kind is TargetKind.NUMBER:
                 raise ConfigError(f"target.classes: a number has none, found {list(self.classes)}; leave them out")

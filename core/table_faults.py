@@ -117,7 +117,10 @@ def parse_target(text: str, config: TargetConfig) -> Any:
     if not cell:
         return None
     if config.kind is TargetKind.NUMBER:
-        return parse_number(cell)
+        value = parse_number(cell)
+        if value < 0 and config.transform == "log1p":
+            raise ValueError("a number below 0 has no log1p; correct it, or predict without the transform")
+        return value
     several = config.kind is TargetKind.LABELS
     labels = tuple(dict.fromkeys(p.strip() for p in re.split(r"[|;]", cell) if p.strip())) if several else (cell,)
     for label in labels:

@@ -268,6 +268,7 @@ def test_a_group_in_two_splits(source: str, tmp_path: Path, capsys: pytest.Captu
         (["--text", "text"], "name the column to predict: --target"),
         (["--target", "label"], "name at least one column: --number"),
         (["--target", "label:grades", "--text", "text"], "unknown target kind 'grades'. Did you mean 'grade'"),
+        (["--target", "label", "--text", "text", "--transform", "log1p"], "log1p is for a number"),
         (["--target", "label", "--text", "txt"], "unknown column 'txt'. Did you mean 'text'"),
         (["--target", "label", "--number", "numb*_9"], "unknown column 'numb*_9'"),
         (["--target", "label", "--text", "label"], "holds the target column 'label'; take it out"),

@@ -72,6 +72,11 @@ def test_json_reads_back_to_an_equal_config(
         ({"target": {}}, "target: missing column"),
         ({"target": {"column": "text"}}, "modality 'text': holds the target column 'text'; take it out"),
         ({"target": "y"}, "target: expected a JSON object, found 'y'"),
+        (
+            {"target": {"column": "y", "kind": "number", "transform": "ln"}},
+            "unknown target.transform 'ln'. Choices: log1p",
+        ),
+        ({"target": {"column": "y", "transform": "log1p"}}, "log1p is for a number, the target 'y' is a label"),
         ({"target": {"column": "y", "classes": ["a", "a"]}}, "target.classes: expected distinct names, found"),
         ({"target": {"column": "y", "classes": []}}, "target.classes: expected distinct names, found"),
         ({"target": {"column": "y", "kind": "number", "classes": ["1"]}}, "target.classes: a number has none"),

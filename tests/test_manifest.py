@@ -146,6 +146,14 @@ def test_targets_by_kind(tmp_path: Path) -> None:
     assert [f.row for f in number.faults] == [2, 3, 4, 5]
 
 
+def test_a_number_below_zero_has_no_logarithm(tmp_path: Path) -> None:
+    path = write(tmp_path, "1,,x,,,,2", "2,,x,,,,-0.5", "3,,x,,,,0")
+    found = Manifest.open(path, config(NOTE, target={"kind": "number", "transform": "log1p"}))
+    assert "row 2, column 'label': a number below 0 has no log1p" in reasons(found)
+    assert found.targets == [2.0, None, 0.0]
+    assert not Manifest.open(path, config(NOTE, target={"kind": "number"})).faults
+
+
 def test_other_words_for_a_split_are_understood(tmp_path: Path) -> None:
     rows = [f"x,,,{word},{label}" for word in ("training", "Validation", "valid", "dev", "test") for label in "ab"]
     found = Manifest.open(write(tmp_path, *rows, header="history,exam,who,part,label"), config(NOTE, split="part"))

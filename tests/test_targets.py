@@ -73,7 +73,7 @@ def test_a_number_and_its_logarithm() -> None:
         ("label", ["a", "a"], {}, "needs at least two classes in training, found"),
         ("labels", [(), ()], {}, "needs at least one label"),
         ("number", [-1.0], {"transform": "log1p"}, "log1p needs numbers ≥ 0, found -1"),
-        ("number", [1.0], {"transform": "log"}, "unknown target transform 'log'. Choices: log1p, none"),
+        ("number", [1.0], {"transform": "log"}, "unknown target.transform 'log'. Did you mean 'log1p'"),
     ],
 )
 def test_refuses(kind: str, raw: list, options: dict, message: str) -> None:
