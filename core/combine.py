@@ -51,7 +51,9 @@ def combine(experiment: Experiment, used: Sequence[Held], measured: Sequence[Hel
     bundle = Bundle(config, experiment.used_views(used), ensemble, patterns=patterns)
     bundle.disagreement = _disagreement(experiment, ensemble, held, some, dict(zip(asked, answers)))
     bundle.novelty = experiment.novelty[0]
-    bundle.threshold = fit_threshold(kind, experiment.held_y, held, config.coverage, config.coverage_by_class)
+    bundle.threshold = fit_threshold(
+        kind, experiment.held_y, held, config.coverage, config.coverage_by_class, experiment.target.interval_scale
+    )
     far = _fit_scope(experiment, bundle, held)
     learned = experiment.fitted_on
     bundle.similar = Similar.fit(ensemble, bundle.views, experiment.manifest, learned, config.keep_cases, config.seed)
@@ -106,9 +108,12 @@ def _patterns(
     experiment: Experiment, some: np.ndarray, patterns: Sequence[Pattern], answers: np.ndarray
 ) -> list[Calibration]:
     """Calibrations of the answers with modalities switched off."""
-    kind, by_class = experiment.target.kind, experiment.config.coverage_by_class
+    target, config = experiment.target, experiment.config
     present = experiment.present([experiment.held[i] for i in some])
-    return fit_patterns(kind, experiment.held_y[some], answers, present, patterns, experiment.config.coverage, by_class)
+    return fit_patterns(
+        target.kind, experiment.held_y[some], answers, present, patterns, config.coverage, config.coverage_by_class,
+        target.interval_scale,
+    )  # fmt: skip
 
 
 def _disagreement(

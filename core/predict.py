@@ -21,7 +21,7 @@ from core.dataset import Collate, Sample, prepare_row
 from core.ensemble import Ensemble
 from core.errors import ConfigError, PolyfuseError, unknown
 from core.evaluation.abstention import reasons
-from core.evaluation.conformal import prediction_set
+from core.evaluation.conformal import number_interval, prediction_set
 from core.evaluation.disagreement import answers_alone, contradicted
 from core.evaluation.novelty import evidence
 from core.evaluation.scope import inside_answers
@@ -197,9 +197,11 @@ class Predictor:
         threshold = self.bundle.threshold_of([m in row.values for m in self.ensemble.modalities])
         promised = coverage if threshold is not None else None
         if target.kind is TargetKind.NUMBER:
-            value = float(answer[0])
-            interval = (value - threshold, value + threshold) if isinstance(threshold, float) else None
-            return Prediction(row.id, None, {}, value, interval, coverage=promised)
+            interval = None
+            if isinstance(threshold, float):
+                low, high = number_interval(answer[0], threshold, target.interval_scale)
+                interval = float(low), float(high)
+            return Prediction(row.id, None, {}, float(answer[0]), interval, coverage=promised)
         probabilities = {c: float(p) for c, p in zip(target.classes, answer)}
         outside = self.bundle.scope.label if self.bundle.scope and is_outside else None
         if target.kind is TargetKind.LABELS:

@@ -36,6 +36,7 @@ class Target:
     center: float = 0.0
     scale: float = 1.0
     transform: str = "none"
+    interval_scale: str = "none"  # where intervals of a number are symmetric; older bundles say nothing: in its unit
 
     @classmethod
     def fit(cls, config: TargetConfig, raw: Iterable[Any], known: Iterable[Any] = ()) -> Self:
@@ -68,7 +69,8 @@ class Target:
                 raise ConfigError(f"target {config.column!r}: log1p needs numbers ≥ 0, found {values.min():g}")
             values = np.log1p(values)
         scale = float(values.std()) or 1.0
-        return cls(config.kind, center=float(values.mean()), scale=scale, transform=config.transform)
+        center, transform = float(values.mean()), config.transform
+        return cls(config.kind, center=center, scale=scale, transform=transform, interval_scale=transform)
 
     @property
     def outputs(self) -> int:

@@ -10,7 +10,7 @@ from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_sco
 
 from core.errors import ConfigError
 from core.evaluation.calibration import expected_calibration_error, fit_temperature, temper
-from core.evaluation.conformal import fit_threshold, prediction_set
+from core.evaluation.conformal import fit_threshold, number_interval, prediction_set, residuals
 from core.evaluation.intervals import Resamples, interval
 from core.metrics import score, scores
 from core.schema import TargetKind
@@ -129,6 +129,25 @@ def test_conformal_threshold_by_hand() -> None:
     assert fit_threshold(NUMBER, np.zeros(4), np.array([[1.0], [-2.0], [3.0], [0.5]]), 0.8) == 3
     assert fit_threshold(LABELS, p, p, 0.8) is None
     assert prediction_set(np.array([[0.7, 0.3], [0.75, 0.25]]), 0.7).tolist() == [[True, True], [True, False]]
+
+
+def test_intervals_of_a_number_are_as_wide_as_it_is_large_where_it_is_learned_by_its_logarithm() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(3, 2, 4000).clip(0)
+    y, answers = np.expm1(truth), np.expm1(truth + rng.normal(0, 0.3, 4000))[:, None]
+    held, test = slice(0, 2000), slice(2000, None)
+    threshold = fit_threshold(NUMBER, y[held], answers[held], 0.9, scale="log1p")
+    assert isinstance(threshold, float)
+    assert threshold == pytest.approx(0.3 * 1.645, rel=0.1)
+    low, high = number_interval(answers[test, 0], threshold, "log1p")
+    inside = (low <= y[test]) & (y[test] <= high)
+    assert inside.mean() == pytest.approx(0.9, abs=0.02)
+    for few in (answers[test, 0] < 5, answers[test, 0] > 50):  # small and large numbers alike
+        assert inside[few].mean() == pytest.approx(0.9, abs=0.03)
+    assert low.min() > -1
+    assert (residuals(y[test], answers[test, 0], "log1p") <= threshold).tolist() == inside.tolist()
+    assert number_interval(np.array([4.0]), 1.5, "none") == (2.5, 5.5)
+    assert np.isfinite(number_interval(np.array([-1.0]), 1.0, "log1p")).all()
 
 
 @pytest.mark.parametrize("coverage", [0.8, 0.9])

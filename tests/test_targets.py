@@ -62,6 +62,7 @@ def test_a_number_and_its_logarithm() -> None:
     assert plain.values(torch.tensor([[2.0]])).tolist() == [4]
     assert plain.nothing.tolist() == [2]
     log = _fit("number", [0.0, np.e**2 - 1], transform="log1p")
+    assert (plain.interval_scale, log.interval_scale) == ("none", "log1p")
     np.testing.assert_allclose(log.encode([np.e - 1]).numpy(), [0], atol=1e-6)
     np.testing.assert_allclose(log.decoded(log.encode([0.0, 4.0])), [0, 4], atol=1e-5)
     assert _fit("number", [5.0, 5.0]).encode([5.0, 6.0]).tolist() == [0, 1]  # no spread: its own unit

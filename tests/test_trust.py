@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
@@ -15,12 +17,14 @@ from streamlit.testing.v1 import AppTest
 from apps.ui import trusted
 from core import card_trust
 from core.answer import how_sure, is_referred
-from core.bundle import Bundle
+from core.bundle import Bundle, _digest
+from core.cache import FeatureCache
 from core.evaluation.abstention import NONE, OUTSIDE, SEVERAL, abstention_figures, reasons
 from core.evaluation.calibration import expected_calibration_error
 from core.evaluation.evaluate import evaluate
 from core.evaluation.reliability import calibration_figures
 from core.evaluation.trust import broken_promise, coverage_by_class, coverage_figures, judged, sizes
+from core.experiment import Experiment
 from core.manifest import Manifest
 from core.predict import Predictor
 from core.schema import Prediction, TargetKind
@@ -244,3 +248,37 @@ def test_a_pattern_is_asked_with_all_else_switched_off(trained: tuple[Bundle, Ma
     by_class = coverage_by_class(bundle, present, y, p)
     counts = {name: np.mean(y == k) for k, name in enumerate(bundle.ensemble.target.classes)}
     assert sum(by_class[c] * counts[c] for c in by_class) == pytest.approx(held["found"])
+
+
+def test_a_number_learned_by_its_logarithm_has_intervals_on_that_scale_and_an_older_model_in_its_unit(
+    tmp_path: Path,
+) -> None:
+    target = {"column": "label", "kind": "number", "transform": "log1p"}
+    settings = config("text", "tabular", target=target, table={"id": "id", "fractions": [0.3, 0.5, 0.2]})
+    rows = pd.read_csv(table(tmp_path, "text", "tabular", cases=240, missing=0.2), dtype=str, keep_default_na=False)
+    size = np.where(rows["label"] == "odd", 5.0, 1.0) * np.random.default_rng(0).lognormal(0, 1, 240)
+    manifest = Manifest.open(rows.assign(label=size.round(3).astype(str)), settings)
+    Experiment(manifest, settings, tmp_path / "out", cache=FeatureCache(tmp_path / "cache")).run()
+    folder = tmp_path / "out" / "bundle"
+    bundle = Bundle.load(folder)
+    assert len(bundle.patterns) > 1
+    answers = list(Predictor(bundle).predict_table(manifest))
+    for found, present in zip(answers, manifest.present):
+        assert found.value is not None
+        assert found.interval is not None
+        width = [
+            np.log1p(found.value) - np.log1p(found.interval[0]),
+            np.log1p(found.interval[1]) - np.log1p(found.value),
+        ]
+        assert width == pytest.approx([bundle.threshold_of(present)] * 2)
+    ends = [found.interval or (0, 0) for found in answers]
+    told = evaluate(bundle, manifest, "all").coverage
+    held = np.mean([low <= y <= high for (low, high), y in zip(ends, manifest.targets)])
+    assert told["found"] == pytest.approx(held, abs=0.01)  # a row that set a threshold lies on its very end
+    assert told["size"] == pytest.approx(np.mean([high - low for low, high in ends]))
+    content = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    del content["target"]["interval_scale"]  # as bundles were before it was there
+    (folder / "bundle.json").write_text(json.dumps(content | {"digest": _digest(content)}), encoding="utf-8")
+    older = next(Predictor.load(folder).predict_table(manifest))
+    assert older.interval is not None
+    assert sum(older.interval) / 2 == pytest.approx(older.value)

@@ -87,10 +87,11 @@ def fit_patterns(
     patterns: Sequence[Pattern],
     coverage: float,
     by_class: bool,
+    scale: str = "none",
 ) -> list[Calibration]:
     """One calibration a pattern, where ``LEAST`` of the cases (``present`` (N, M)) have its modalities.
 
-    ``answers``: (P, N, outputs) of ``cut_down``.
+    ``answers``: (P, N, outputs) of ``cut_down``; ``scale``: of intervals, see ``core.evaluation.conformal``.
     """
     found = []
     for pattern, cut in zip(patterns, answers):
@@ -98,7 +99,7 @@ def fit_patterns(
         if here.sum() < LEAST:
             continue
         temperature = fit_temperature(kind, y[here], cut[here])
-        threshold = fit_threshold(kind, y[here], temper(kind, cut[here], temperature), coverage, by_class)
+        threshold = fit_threshold(kind, y[here], temper(kind, cut[here], temperature), coverage, by_class, scale)
         found.append(Calibration(pattern, temperature, threshold, int(here.sum())))
     return found
 

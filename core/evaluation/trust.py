@@ -14,7 +14,7 @@ import numpy as np
 from core.bundle import Bundle
 from core.ensemble import Pattern
 from core.evaluation.abstention import abstention_figures
-from core.evaluation.conformal import prediction_set
+from core.evaluation.conformal import number_interval, prediction_set, residuals
 from core.evaluation.intervals import Resamples, ends_of
 from core.evaluation.patterns import MOST
 from core.evaluation.reliability import calibration_figures
@@ -125,12 +125,14 @@ def coverage_figures(
 
     With ``groups`` also ``low`` and ``high``, the 95 % interval of that share over groups.
     """
-    held, size = np.zeros(len(y), dtype=bool), np.zeros(len(y))
+    target, held, size = bundle.ensemble.target, np.zeros(len(y), dtype=bool), np.zeros(len(y))
     for here, threshold in _by_threshold(bundle, present):
         if threshold is None:
             return {}
-        if bundle.ensemble.target.kind is TargetKind.NUMBER:
-            held[here], size[here] = np.abs(y[here] - answers[here, 0]) <= threshold, 2 * threshold
+        if target.kind is TargetKind.NUMBER:
+            held[here] = residuals(y[here], answers[here, 0], target.interval_scale) <= threshold
+            low, high = number_interval(answers[here, 0], threshold, target.interval_scale)
+            size[here] = high - low
         else:
             kept = prediction_set(answers[here], threshold)
             held[here], size[here] = kept[np.arange(len(here)), y[here].astype(int)], kept.sum(axis=1)
