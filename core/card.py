@@ -91,7 +91,7 @@ def _line(name: str, figures: dict[str, Any], names: list[str]) -> str:
 
 
 def _interval(facts: dict[str, Any]) -> str:
-    found = facts["test"].get("interval") or facts["held_out"].get("interval") or {}
+    found = facts["test"].get("interval", facts["held_out"].get("interval", {}))
     return "".join(f"95 % interval of {k}: {low:.3f} to {high:.3f}." for k, (low, high) in found.items())
 
 

@@ -17,7 +17,7 @@ from core.ensemble import Ensemble, Pattern, learn_weights
 from core.evaluation.calibration import expected_calibration_error, fit_temperature, temper
 from core.evaluation.conformal import fit_threshold
 from core.evaluation.disagreement import Disagreement, answers_alone, clash
-from core.evaluation.intervals import interval
+from core.evaluation.intervals import moved_intervals
 from core.evaluation.nearest import Nearest
 from core.evaluation.patterns import MOST, Calibration, apply_temperatures, cut_down, fit_patterns, patterns_of
 from core.evaluation.scope import Scope, figures
@@ -161,7 +161,7 @@ def _figures(
     y = experiment.target.decoded(experiment.target.encode(truth))
     group = [experiment.manifest.groups[i] for i in rows]
     found: dict[str, Any] = {"cases": len(rows)} | scores(kind, y, answers)
-    found["interval"] = {DEFAULT[kind]: interval(kind, None, y, answers, group)}
+    found["interval"] = moved_intervals(kind, [DEFAULT[kind]], y, answers, group)
     if kind in (TargetKind.LABEL, TargetKind.GRADE):
         found["expected_calibration_error"] = expected_calibration_error(y, answers)
     if (scope := bundle.scope) is not None:

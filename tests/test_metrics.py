@@ -11,7 +11,7 @@ from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_sco
 from core.errors import ConfigError
 from core.evaluation.calibration import expected_calibration_error, fit_temperature, temper
 from core.evaluation.conformal import fit_threshold, number_interval, prediction_set, residuals
-from core.evaluation.intervals import Resamples, interval
+from core.evaluation.intervals import Resamples, interval, moved_intervals
 from core.metrics import score, scores
 from core.schema import TargetKind
 
@@ -182,6 +182,19 @@ def test_intervals_hold_the_figure_and_a_paired_difference_is_narrow() -> None:
     assert low < score(LABEL, "accuracy", y, answers) < high
     assert 0.05 < high - low < 0.15
     assert interval(LABEL, "accuracy", y, answers, against=answers) == (0, 0)
+
+
+def test_all_right_is_no_certainty() -> None:
+    """24 of 24: the exact interval starts at .025 to the power of 1/24; rows of a group count as one."""
+    y = np.arange(24) % 2
+    right = np.eye(2)[y]
+    assert interval(LABEL, "accuracy", y, right) == pytest.approx((0.025 ** (1 / 24), 1))
+    groups = [f"g{i // 4}" for i in range(20)] + [None] * 4
+    assert interval(LABEL, "accuracy", y, right, groups) == pytest.approx((0.025 ** (1 / 9), 1))
+    assert interval(LABEL, "accuracy", y, 1 - right) == pytest.approx((0, 1 - 0.025 ** (1 / 24)))
+    assert interval(LABELS, "exact_match", right, right) == pytest.approx((0.025 ** (1 / 24), 1))
+    assert set(moved_intervals(LABEL, ["f1", "accuracy"], y, right)) == {"accuracy"}
+    assert set(moved_intervals(LABEL, ["f1", "accuracy"], y, np.eye(2)[(np.arange(24) < 20) * y])) == {"f1", "accuracy"}
 
 
 def test_resamples_are_drawn_alike_each_time_and_the_whole_comes_first() -> None:

@@ -57,8 +57,10 @@ def test_a_group_that_is_always_wrong_stands_out_with_its_gap(manifest: Manifest
     found = measured(manifest, y, wrong, By("sex"))
     assert list(found) == ["f", "m"]  # the worst first
     assert (found["f"].cases, found["m"].cases) == (50, 50)
-    assert found["f"].figures["accuracy"] == (0.0, 0.0, 0.0)
-    assert found["f"].gaps["accuracy"] == (-1.0, -1.0, -1.0)
+    far = 1 - 0.025 ** (1 / 50)  # none of 50 right, all of the others: exact
+    assert found["f"].figures["accuracy"] == pytest.approx((0.0, 0.0, far))
+    assert found["m"].figures["accuracy"] == pytest.approx((1.0, 1 - far, 1.0))
+    assert found["f"].gaps["accuracy"] == pytest.approx((-1.0, -1.0, -1 + far * 2**0.5))
     assert found["m"].gaps["f1"][0] == 1.0
     assert found["f"].figures["calibration_error"][0] == pytest.approx(0.9)
     assert found["m"].figures["calibration_error"][0] == pytest.approx(0.1)
@@ -69,6 +71,13 @@ def test_the_interval_of_a_gap_holds_zero_where_there_is_none(manifest: Manifest
     value, low, high = measured(manifest, y, wrong, By("sex"))["f"].gaps["accuracy"]
     assert low < 0 < high
     assert low <= value <= high
+
+
+def test_where_all_are_right_a_gap_is_not_certain(manifest: Manifest, y: np.ndarray) -> None:
+    value, low, high = measured(manifest, y, y < 0, By("sex"))["f"].gaps["accuracy"]
+    assert (value, low, high) == pytest.approx((0, -(1 - 0.025 ** (1 / 50)), 1 - 0.025 ** (1 / 50)))
+    one_wrong = measured(manifest, y, np.arange(100) == 2, By("sex"))["f"].gaps["accuracy"]
+    assert one_wrong[1] < 0 < one_wrong[0] < one_wrong[2]
 
 
 def test_too_few_cases_are_counted_and_not_measured(manifest: Manifest, y: np.ndarray) -> None:

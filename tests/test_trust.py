@@ -88,7 +88,12 @@ def test_what_is_not_defined_is_left_out() -> None:
     assert not {"slope", "intercept"} & set(found)
     json.dumps(found, allow_nan=False)
     told_apart = np.array([[0.9, 0.1]] * 6 + [[0.2, 0.8]] * 6)
-    assert "slope" not in calibration_figures(LABEL, np.repeat([0, 1], 6), told_apart)
+    assert not {"slope", "intercept"} & set(calibration_figures(LABEL, np.repeat([0, 1], 6), told_apart))
+    alike = calibration_figures(LABEL, np.repeat([0, 1], 6), np.tile([0.3, 0.7], (12, 1)))
+    assert "slope" not in alike  # one probability for all has none, but it is too high on the whole
+    assert alike["intercept"] == pytest.approx(-np.log(0.7 / 0.3))
+    grouped = calibration_figures(LABEL, y, p, [str(i // 4) for i in range(12)])
+    assert grouped["bins"] == [pytest.approx([0.9, 1, 12, 0.025 ** (1 / 3), 1])]
     assert calibration_figures(TargetKind.NUMBER, y, p[:, :1]) == {}
     assert calibration_figures(LABEL, y[:0], p[:0]) == {}
 
@@ -141,6 +146,8 @@ def test_the_curve_answers_the_surest_first() -> None:
     assert (found["answered"], found["error"], found["error_of_all"]) == (0.75, 0.0, 0.25)
     assert found["area"] == pytest.approx(np.mean(errors))
     assert found["interval"]["error"] == pytest.approx([0, 1 - 0.025 ** (1 / 15)])  # none of 15 wrong: exact
+    of_five = abstention_figures(y, answers, ~right, [str(i // 3) for i in range(20)])  # the 15 are of five groups
+    assert of_five["interval"]["error"] == pytest.approx([0, 1 - 0.025 ** (1 / 5)])
     everyone = abstention_figures(y, answers, np.ones(20, dtype=bool))
     assert everyone["answered"] == 0
     assert "error" not in everyone

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from core.evaluation.intervals import Resamples, ends_of, share_interval
+from core.evaluation.intervals import Resamples, ends_of
 from core.schema import Prediction
 
 SHARES = np.linspace(0.05, 1.0, 20)  # of the cases that are answered, along the curve
@@ -57,7 +57,8 @@ def abstention_figures(
         return {}
     sure, wrong = answers.max(axis=1), (answers.argmax(axis=1) != y).astype(float)
     drawn, named = list[np.ndarray](), {name: list[float]() for name in ("answered", "error", "error_of_all")}
-    for rows in Resamples(len(y), groups, _TIMES, whole=True):
+    samples = Resamples(len(y), groups, _TIMES, whole=True)
+    for rows in samples:
         drawn.append(_curve(sure[rows], wrong[rows]))
         named["answered"].append(1 - referred[rows].mean())
         named["error"].append(_mean(wrong[rows][~referred[rows]]))
@@ -67,10 +68,9 @@ def abstention_figures(
     known = {name: np.array(values) for name, values in named.items() if np.isfinite(values[0])}
     low, high = np.quantile(curves[1:], [0.025, 0.975], axis=0)  # (shares,)
     ends = {name: list(ends_of(values[1:])) for name, values in known.items()}
-    counted = {"answered": ~referred, "error": wrong[~referred], "error_of_all": wrong}
-    for name, hits in counted.items():
+    for name, counted in {"answered": None, "error": ~referred, "error_of_all": None}.items():
         if name in known and known[name][0] in (0, 1):  # no resample can tell how far this could be off
-            ends[name] = list(share_interval(int(hits.sum()), len(hits)))
+            ends[name] = list(samples.exact(known[name][0], counted))
     return {
         "cases": len(y),
         **{name: float(values[0]) for name, values in known.items()},

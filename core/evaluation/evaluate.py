@@ -14,7 +14,7 @@ from core.bundle import Bundle
 from core.errors import ConfigError, Fault, TableError
 from core.evaluation.calibration import expected_calibration_error
 from core.evaluation.decision import DecisionCurve, decision_curves
-from core.evaluation.intervals import interval
+from core.evaluation.intervals import moved_intervals
 from core.evaluation.scope import figures as scope_figures
 from core.evaluation.subgroups import By, Subgroup, subgroups
 from core.evaluation.subgroups import lines as subgroup_lines
@@ -121,7 +121,7 @@ def evaluate(
     return Figures(
         len(rows),
         scores(kind, y, answers),
-        {name: interval(kind, name, y, answers, groups) for name in wanted},
+        moved_intervals(kind, wanted, y, answers, groups),
         expected_calibration_error(y, answers) if one_label else None,
         confusion_matrix(y, answers.argmax(axis=1), labels=codes).tolist() if one_label else None,
         target.classes,

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from core.evaluation.intervals import Resamples, share_interval
+from core.evaluation.intervals import Resamples
 from core.schema import TargetKind
 
 BINS, FINE, TIMES = 10, 15, 200  # bins of the diagram and of the calibration error, resamples
@@ -40,7 +40,8 @@ def calibration_figures(
     if kind is TargetKind.NUMBER or not len(y):
         return {}
     top, odds, squares = _answered(kind, y, answers), _recalibrated(kind, y, answers), _squares(kind, y, answers)
-    drawn = iter(Resamples(len(y), groups, TIMES, whole=True))
+    samples = Resamples(len(y), groups, TIMES, whole=True)
+    drawn = iter(samples)
     step = max(_AT_ONCE // max(len(top[0]), 1), 1)
     parts: dict[str, list[np.ndarray]] = {}
     while some := [np.bincount(rows, minlength=len(y)) for rows in islice(drawn, step)]:
@@ -48,7 +49,7 @@ def calibration_figures(
         for name, values in _figures(weight.astype(float), top, odds, squares).items():
             parts.setdefault(name, []).append(values)
     all_of = {name: np.concatenate(values) for name, values in parts.items()}
-    bins = _bins(top, all_of.pop("bins"))
+    bins = _bins(top, all_of.pop("bins"), samples)
     found = {name: float(v[0]) for name, v in all_of.items() if np.isfinite(v[0])}
     ends = {name: _ends(name, value, all_of[name][1:]) for name, value in found.items()}
     told = {name: end for name, end in ends.items() if end is not None}
@@ -61,11 +62,14 @@ def _figures(weight: np.ndarray, top: Judged, odds: Judged, squares: np.ndarray)
     gaps = np.abs(_per_bin(each, top[0], top[0] - top[1], FINE))  # (R, FINE)
     with np.errstate(invalid="ignore", divide="ignore"):
         shares = _per_bin(each, top[0], top[1], BINS) / _per_bin(each, top[0], np.ones_like(top[0]), BINS)
+    slope, intercept = _logistic(each, *odds, free=True)[:, 1], _logistic(each, *odds, free=False)[:, 0]
+    if np.ptp(odds[0]) > 0:  # without a slope, right and wrong are told apart completely: an intercept says nothing
+        intercept[np.isnan(slope)] = np.nan
     return {
         "ece": gaps.sum(axis=1) / each.sum(axis=1),
         "brier": weight @ squares / weight.sum(axis=1),
-        "slope": _logistic(each, *odds, free=True)[:, 1],
-        "intercept": _logistic(each, *odds, free=False)[:, 0],
+        "slope": slope,
+        "intercept": intercept,
         "bins": shares,
     }
 
@@ -136,13 +140,13 @@ def _ends(name: str, value: float, drawn: np.ndarray) -> tuple[float, float] | N
     return float(low), float(high)
 
 
-def _bins(judged: Judged, shares: np.ndarray) -> list[list[float]]:
+def _bins(judged: Judged, shares: np.ndarray, samples: Resamples) -> list[list[float]]:
     """Of each bin that holds a case: confidence, share right, cases, and the interval of the share."""
     place, found = _place(judged[0], BINS), []
     for b in np.unique(place):
         here, share = place == b, float(shares[0, b])
         low, high = np.nanquantile(shares[:, b], [0.025, 0.975])
         if low == high:  # all right or all wrong: no resample can tell how far the share could be off
-            low, high = share_interval(round(share * here.sum()), int(here.sum()))
+            low, high = samples.exact(share, here.reshape(samples.cases, -1).any(axis=1))
         found.append([float(judged[0][here].mean()), share, float(here.sum()), min(low, share), max(high, share)])
     return [[float(v) for v in one] for one in found]

@@ -13,7 +13,7 @@ import numpy as np
 
 from core.errors import ConfigError, unknown
 from core.evaluation.calibration import expected_calibration_error
-from core.evaluation.intervals import Resamples, ends_of
+from core.evaluation.intervals import SHARES, Ends, Resamples, ends_of, gap_interval
 from core.manifest import Manifest
 from core.metrics import score
 from core.numbers import number_or_none, parse_number
@@ -154,12 +154,29 @@ def _measured(
     here, rest = (_figures(kind, y, answers, every[m], names) for m in (inside, ~inside))
     drawn = [[_figures(kind, y, answers, r[m[r]], names) for m in (inside, ~inside)] for r in samples]
     draws = np.array(drawn, dtype=float)  # (times, 2, figures)
-    figures = {n: (here[i], *ends_of(draws[:, 0, i])) for i, n in enumerate(names) if np.isfinite(here[i])}
+    figures = {
+        n: (here[i], *_ends(n, here[i], draws[:, 0, i], samples, inside))
+        for i, n in enumerate(names)
+        if np.isfinite(here[i])
+    }
     apart = draws[:, 0] - draws[:, 1]  # (times, figures)
     gaps = {
         n: (here[i] - rest[i], *ends_of(apart[:, i])) for i, n in enumerate(names) if np.isfinite(here[i] - rest[i])
     }
+    for i, n in enumerate(names):
+        if n in gaps and (_is_certain(n, here[i]) or _is_certain(n, rest[i])):
+            other = (rest[i], *_ends(n, rest[i], draws[:, 1, i], samples, ~inside))
+            gaps[n] = (gaps[n][0], *gap_interval(figures[n], other))
     return Subgroup(column, group, cases, figures, gaps)
+
+
+def _is_certain(name: str, value: float) -> bool:
+    """Whether all are right or all wrong: no resample can tell how far such a share could be off."""
+    return name in SHARES and value in (0, 1)
+
+
+def _ends(name: str, value: float, drawn: np.ndarray, samples: Resamples, inside: np.ndarray) -> Ends:
+    return samples.exact(value, inside) if _is_certain(name, value) else ends_of(drawn)
 
 
 def _figures(
