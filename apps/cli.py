@@ -1,7 +1,8 @@
 """The command line ``polyfuse``: check, advise, train, tune, evaluate, compare, stress, predict, document,
 record, info, hear, noisy, replies.
 
-Exit codes: 0 done; 1 the table has faults (``check``) or an input is wrong; 2 the command itself is wrong.
+Exit codes: 0 done; 1 the table has faults (``check``) or an input is wrong; 2 the command itself is wrong; 130 stopped;
+141 nobody reads the output any more (``polyfuse … | head``).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import contextlib
 import functools
 import json
+import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -30,8 +32,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     options.command = shlex.join(["polyfuse", *(arguments if arguments is not None else sys.argv[1:])])
     try:
+        code = _run(options)
+        sys.stdout.flush()  # here, as at the interpreter's end nobody could catch it
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return code
+
+
+def _run(options: argparse.Namespace) -> int:
+    try:
         with _progress() as progress:
             done = options.run(options, progress)
+    except BrokenPipeError:
+        raise
     except (PolyfuseError, OSError) as error:
         faults = [f.to_json() for f in error.faults] if isinstance(error, TableError) else []
         _show(options, {"error": str(error), "faults": faults}, f"polyfuse: {error}", sys.stderr)

@@ -160,6 +160,18 @@ def test_evaluate_and_predict(bundle: str, source: str, tmp_path: Path, capsys: 
     assert "No such file" in _error(capsys, "predict", bundle, source, "--out", str(tmp_path / "none" / "a"))
 
 
+@pytest.mark.parametrize("command", ["info", "predict"])
+def test_a_reader_that_has_enough_ends_the_command_quietly(bundle: str, source: str, command: str) -> None:
+    given = [bundle] if command == "info" else [bundle, source]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "apps.cli", command, *given], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    _, told = process.communicate(timeout=120)
+    assert (process.returncode, told) == (141, "")
+
+
 def test_a_model_is_measured_on_rows_that_it_never_saw(
     bundle: str, source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
