@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from apps import cli_spec
 from apps.cli_spec import Done
 from core.numbers import plain
+from core.schema import TargetKind
 
 if TYPE_CHECKING:
     from core.bundle import Bundle
@@ -40,7 +41,10 @@ def evaluate(options: argparse.Namespace, progress: Progress) -> Done:
             remember(options.bundle, "subgroups", plain([g.to_json() for g in figures.subgroups]))
         if figures.decisions:
             remember(options.bundle, "decisions", plain([d.to_json() for d in figures.decisions]))
-    return figures.to_json(), figures.text(), True
+    text = figures.text()
+    if options.decide and predictor.bundle.ensemble.target.kind is TargetKind.NUMBER:
+        text += "\n  no decision curves: they weigh acting on the probability of a label, and a number has none"
+    return figures.to_json(), text, True
 
 
 def stress_options(stress: argparse.ArgumentParser) -> None:

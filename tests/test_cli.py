@@ -172,6 +172,15 @@ def test_a_reader_that_has_enough_ends_the_command_quietly(bundle: str, source: 
     assert (process.returncode, told) == (141, "")
 
 
+def test_a_number_has_no_decision_curves_and_that_is_told(
+    source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["train", source, "--target", "number_0:number", "--id", "id", "--text", "text", *FAST]
+    assert main([*arguments, "--out", str(tmp_path / "o")]) == 0
+    assert main(["evaluate", str(tmp_path / "o" / "bundle"), source, "--split", "all", "--decide"]) == 0
+    assert "no decision curves: they weigh acting on the probability of a label" in capsys.readouterr().out
+
+
 def test_a_model_is_measured_on_rows_that_it_never_saw(
     bundle: str, source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
