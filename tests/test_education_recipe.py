@@ -73,7 +73,7 @@ def test_what_stays_on_one_side_of_a_split(unseen: str, group: str | None) -> No
 
 def test_an_answer_alone_and_further_columns_about_the_learner() -> None:
     assert kinds(build(["answer", "grade"], preset="fast")) == {"answer": Modality.TEXT}
-    config = build([*COLUMNS, "hours", "school"], preset="fast", numbers=("hours",), categories=("school",))
+    config = build([*COLUMNS, "hours", "school"], preset="fast", numbers=("hours",), categories="school")
     learner = next(m for m in config.modalities if m.name == "learner")
     assert learner.views[0].preprocess == {"numbers": ["hours"], "categories": ["school"]}
 
@@ -86,6 +86,7 @@ def test_an_answer_alone_and_further_columns_about_the_learner() -> None:
         (COLUMNS, {"target": "grades"}, "unknown target column 'grades'. Did you mean 'grade'"),
         (COLUMNS, {"target": "grade:labl"}, "unknown target kind 'labl'. Did you mean 'label'"),
         (COLUMNS, {"unseen": "question"}, "Did you mean 'questions'"),
+        (COLUMNS, {"numbers": "hour"}, "unknown learner column 'hour'"),
     ],
 )
 def test_refusals_say_what_to_do(columns: list[str], options: dict[str, str], words: str) -> None:

@@ -6,7 +6,9 @@ import csv
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from core.errors import ConfigError
 from core.excerpt import excerpt
 from core.manifest import Manifest
 from core.predict import as_row
+from core.schema import TargetKind
 from domains.medical import Diagnosis, recipe
 from domains.medical.naming import mentions
 from domains.medical.reports import sections
@@ -92,6 +95,44 @@ def test_sections_are_taken_from_reports_and_words_from_every_text() -> None:
     assert (by["report"].sections, by["history"].sections) == (("history", "technique"), ())
     assert excerpt("rule out nodules", by["history"]) == "rule out [MASK]"
     assert all(m.excerpt is None for m in recipe.build(COLUMNS).modalities)
+
+
+def test_one_name_may_be_a_plain_string() -> None:
+    config = recipe.build(COLUMNS, texts="report", sections="history", hide="effusion")
+    assert config == recipe.build(COLUMNS, texts=["report"], sections=["history"], hide=["effusion"])
+    assert excerpt("HISTORY: known effusions.", config.modalities[0].excerpt) == "HISTORY: known [MASK]."
+    several = [*COLUMNS, "troponin", "ward"]
+    found = next(m for m in recipe.build(several, numbers="troponin", categories="ward").modalities if m.columns[1:])
+    assert found.views[0].preprocess == {"numbers": ["troponin"], "categories": ["ward"]}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"numbers": "tropnin"}, "unknown clinical column 'tropnin'. Did you mean 'troponin'"),
+        ({"categories": ["troponin", "wards"]}, "unknown clinical column 'wards'"),
+        ({"numbers": ["diagnosis"]}, "unknown clinical column 'diagnosis'"),
+        ({"numbers": "troponin", "categories": "troponin"}, "'troponin' is named as a number and as a category"),
+        ({"texts": "reprt"}, "unknown text column 'reprt'. Did you mean 'report'"),
+        ({"target": "diagnosis:lable"}, "unknown target kind 'lable'. Did you mean 'label'"),
+        ({"target": "diagnoses"}, "unknown target column 'diagnoses'. Did you mean 'diagnosis'"),
+    ],
+)
+def test_a_named_column_that_is_no_input_is_refused_with_the_choices(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Diagnosis(**options).fit(pd.DataFrame([[""] * 6], columns=[*COLUMNS, "troponin"]), root=Path())
+
+
+def test_a_column_with_a_colon_in_its_name_can_be_predicted() -> None:
+    columns = [*COLUMNS, "fate:icu"]
+    assert recipe.build(columns, target="fate:icu").target.column == "fate:icu"
+    target = recipe.build(columns, target="fate:icu:number").target
+    assert (target.column, target.kind) == ("fate:icu", TargetKind.NUMBER)
+
+
+def test_what_is_named_a_category_is_none_of_the_documented_numbers() -> None:
+    (clinical,) = recipe.build(["age", "sex", "diagnosis"], categories="age").modalities
+    assert clinical.views[0].preprocess == {"categories": ["age", "sex"]}
 
 
 def test_unknown_sections_and_sections_of_nothing_are_refused() -> None:

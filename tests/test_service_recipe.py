@@ -45,7 +45,7 @@ def test_targets_have_the_kind_that_their_column_means():
 
 
 def test_further_behaviour_columns_and_fewer_modalities():
-    config = build((*COLUMNS, "clicks", "team"), numbers=("clicks",), categories=("team",), modalities=("behaviour",))
+    config = build((*COLUMNS, "clicks", "team"), numbers=("clicks",), categories="team", modalities="behaviour")
     assert [m.name for m in config.modalities] == ["behaviour"]
     assert config.modalities[0].views[0].preprocess == {
         "numbers": ["waiting_seconds", "clicks"],
@@ -62,6 +62,7 @@ def test_further_behaviour_columns_and_fewer_modalities():
         (COLUMNS, {"target": "intent:lable"}, "Did you mean 'label'"),
         (COLUMNS, {"modalities": ["voice"]}, "unknown modality 'voice'"),
         (COLUMNS, {"numbers": ["click"]}, "unknown behaviour column 'click'"),
+        (COLUMNS, {"categories": "plans"}, "unknown behaviour column 'plans'. Did you mean 'plan'"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_choices(columns, options, message):

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 
 from core.config import ExperimentConfig, TableConfig, TargetConfig
 from core.errors import ConfigError, unknown
-from core.recipes import Columns, build_config
+from core.recipes import Columns, as_names, asked_target, build_config, table_columns
 from core.schema import Modality, TargetKind
 
 TARGETS = ("intent", "urgency", "queue", "action")
@@ -44,9 +44,9 @@ def build(
     classes: Sequence[str] = (),
     preset: str = "default",
     seed: int = 0,
-    modalities: Sequence[str] | None = None,
-    numbers: Sequence[str] = (),
-    categories: Sequence[str] = (),
+    modalities: str | Sequence[str] | None = None,
+    numbers: str | Sequence[str] = (),
+    categories: str | Sequence[str] = (),
     false_alarm: float = 0.05,
     outside: str = OUT_OF_SCOPE,
     few_shot: bool = False,
@@ -55,7 +55,8 @@ def build(
 
     ``target`` is ``COLUMN`` or ``COLUMN:kind``, ``classes`` the order of its grades, lowest first, or the labels that
     there are; none named: as in the rows, of ``urgency`` as documented. ``modalities`` limits which of speech, text,
-    dialogue and behaviour are used; ``numbers`` and ``categories`` add behaviour columns of other names.
+    dialogue and behaviour are used; ``numbers`` and ``categories`` add behaviour columns of other names; one name may be
+    a plain string.
     ``false_alarm`` is the share of turns within scope that may be marked as out of scope, ``outside`` how a table calls
     such turns. ``few_shot``: for five to ten turns an intent, all learned from.
 
@@ -65,6 +66,7 @@ def build(
     asked = _target(columns, target, tuple(classes) or None, false_alarm, outside)
     found = _inputs(columns, asked.column, numbers, categories)
     if modalities is not None:
+        modalities = as_names(modalities)
         if alien := [m for m in modalities if m not in found]:
             raise unknown("modality", alien[0], found)
         found = {m: c for m, c in found.items() if m in modalities}
@@ -91,37 +93,23 @@ def _few_shot(config: ExperimentConfig) -> ExperimentConfig:
 def _target(
     columns: Sequence[str], asked: str | None, classes: tuple[str, ...] | None, false_alarm: float, outside: str
 ) -> TargetConfig:
-    column, _, kind = (asked or next((c for c in TARGETS if c in columns), "")).partition(":")
-    if not column:
-        raise ConfigError(f"no target column is found; looked for {', '.join(TARGETS)}: name it with --target")
-    if column not in columns:
-        raise unknown("target column", column, columns)
-    if kind and kind not in list(TargetKind):
-        raise unknown("target kind", kind, list(TargetKind))
-    if column == "urgency" and kind in ("", TargetKind.GRADE):
+    column, kind = asked_target(asked, columns, TARGETS)
+    if column == "urgency" and kind in (None, TargetKind.GRADE):
         return TargetConfig(column, TargetKind.GRADE, classes or URGENCIES)
-    asked_kind = TargetKind(kind or TargetKind.LABEL)
-    can_lie_outside = column == "intent" and asked_kind in (TargetKind.LABEL, TargetKind.LABELS)
+    kind = kind or TargetKind.LABEL
+    can_lie_outside = column == "intent" and kind in (TargetKind.LABEL, TargetKind.LABELS)
     beyond = outside if can_lie_outside else None
-    return TargetConfig(column, asked_kind, classes, outside=beyond, false_alarm=false_alarm)
+    return TargetConfig(column, kind, classes, outside=beyond, false_alarm=false_alarm)
 
 
 def _inputs(
-    columns: Sequence[str], target: str, numbers: Sequence[str], categories: Sequence[str]
+    columns: Sequence[str], target: str, numbers: str | Sequence[str], categories: str | Sequence[str]
 ) -> dict[str, Columns]:
     """The modalities that a table has columns for."""
-    if alien := [c for c in (*numbers, *categories) if c not in columns]:
-        raise unknown("behaviour column", alien[0], columns)
     named = {
         "speech": Columns(Modality.AUDIO, ("audio",)),
         "text": Columns(Modality.TEXT, tuple(c for c in (*WRITTEN, *RECOGNISED) if c in columns)),
         "dialogue": Columns(Modality.TEXT, ("dialogue",)),
-        "behaviour": _behaviour(columns, target, numbers, categories),
+        "behaviour": table_columns("behaviour column", columns, target, (NUMBERS, CATEGORIES), numbers, categories),
     }
     return {name: c for name, c in named.items() if c.columns and set(c.columns) <= set(columns)}
-
-
-def _behaviour(columns: Sequence[str], target: str, numbers: Sequence[str], categories: Sequence[str]) -> Columns:
-    counted = tuple(c for c in columns if c in (*NUMBERS, *numbers) and c not in (target, *categories))
-    named = tuple(c for c in columns if c in (*CATEGORIES, *categories) and c not in (target, *numbers))
-    return Columns(Modality.TABULAR, counted + named, counted, named)

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 
 from core.config import ExperimentConfig, ModalityConfig, TableConfig, TargetConfig
 from core.errors import ConfigError, unknown
-from core.recipes import Columns, build_config
+from core.recipes import Columns, asked_target, build_config, table_columns
 from core.schema import Modality, TargetKind
 
 TARGETS = ("grade", "label", "label_3way", "label_2way", "points", "score", "percent")
@@ -38,31 +38,33 @@ def build(
     preset: str = "default",
     seed: int = 0,
     unseen: str = "questions",
-    numbers: Sequence[str] = (),
-    categories: Sequence[str] = (),
+    numbers: str | Sequence[str] = (),
+    categories: str | Sequence[str] = (),
 ) -> ExperimentConfig:
     """An experiment over the columns that a table has under their documented names.
 
     ``classes``: the order of grades, lowest first, or the labels that there are; none named: as in the rows.
     ``unseen``: what held-out rows are to be new in, so what stays on one side of a split: "answers" (nothing does),
     "learners", "questions" or "modules"; a column ``group`` wins. ``numbers`` and ``categories`` add columns about the
-    learner.
+    learner; one name may be a plain string.
 
     Raises:
-        ConfigError: if no target or no answer is found; the message lists what was looked for.
+        ConfigError: if no target or no answer is found, or a named column is not there; the message lists what was
+            looked for.
     """
     if unseen not in UNSEEN:
         raise unknown("kind of unseen rows", unseen, UNSEEN)
-    column, kind = _target(columns, target)
+    column, asked = asked_target(target, columns, TARGETS)
+    kind = asked or (TargetKind.NUMBER if column in NUMBERS else TargetKind.LABEL)
     if "answer" not in columns:
         raise ConfigError(f"no column 'answer' is found; the table has {', '.join(columns)}: rename the learner's text")
     modalities = {name: Columns(Modality.TEXT, (name,)) for name in TEXTS if name in columns}
     if len(modalities) > 1:
         modalities["match"] = Columns(Modality.PAIR, tuple(modalities))
     history = LEARNER if any(c in columns for c in LEARNER if c != "attempt") else ()
-    if found := tuple(c for c in columns if c in (*history, *numbers, *categories) and c != column):
-        named = tuple(c for c in found if c not in categories)
-        modalities["learner"] = Columns(Modality.TABULAR, found, named, tuple(c for c in found if c in categories))
+    learner = table_columns("learner column", columns, column, (history, ()), numbers, categories)
+    if learner.columns:
+        modalities["learner"] = learner
     group = next((c for c in ("group", UNSEEN[unseen]) if c in columns), None)
     table = TableConfig(
         id="answer_id" if "answer_id" in columns else None, group=group, split="split" if "split" in columns else None
@@ -72,18 +74,6 @@ def build(
         training = dataclasses.replace(config.training, most_steps=1000)
         config = dataclasses.replace(config, seeds=1, stack=True, training=training)
     return dataclasses.replace(config, modalities=tuple(map(_plain_texts, config.modalities)))
-
-
-def _target(columns: Sequence[str], target: str | None) -> tuple[str, TargetKind]:
-    named = target or next((c for c in TARGETS if c in columns), None)
-    if named is None:
-        raise ConfigError(f"no target column is found; looked for {', '.join(TARGETS)}: name it with --target")
-    column, _, kind = named.partition(":")
-    if column not in columns:
-        raise unknown("target column", column, columns)
-    if kind and kind not in list(TargetKind):
-        raise unknown("target kind", kind, list(TargetKind))
-    return column, TargetKind(kind) if kind else TargetKind.NUMBER if column in NUMBERS else TargetKind.LABEL
 
 
 def _plain_texts(modality: ModalityConfig) -> ModalityConfig:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from core.config import ExperimentConfig, TableConfig, TargetConfig
 from core.errors import ConfigError
-from core.recipes import Columns, build_config
+from core.recipes import Columns, as_names, build_config
 from core.schema import Modality
 from domains.education.risk_features import ACTIVITY, ASSESSMENTS, BEFORE, ENROLMENT
 
@@ -39,12 +39,12 @@ def build(
     preset: str = "default",
     seed: int = 0,
     demographics: bool = True,
-    numbers: Sequence[str] = (),
-    categories: Sequence[str] = (),
+    numbers: str | Sequence[str] = (),
+    categories: str | Sequence[str] = (),
 ) -> ExperimentConfig:
     """An experiment over the documented columns that a table has.
 
-    ``numbers`` and ``categories`` are further demographic columns.
+    ``numbers`` and ``categories`` are further demographic columns; one name may be a plain string.
 
     Raises:
         ConfigError: if the target is missing, or a further column is one that tells the outcome.
@@ -52,6 +52,7 @@ def build(
     column = (target or TARGET).partition(":")[0]  # a label, whatever kind is named
     if column not in columns:
         raise ConfigError(f"no column {column!r}; a table to train on says who was at risk: 1 or 0")
+    numbers, categories = as_names(numbers), as_names(categories)
     if wrong := [c for c in (*numbers, *categories) if c in _NEVER or c not in columns]:
         raise ConfigError(f"column {wrong[0]!r} is missing, names a row or tells the outcome; it is no input")
     parts = dict(_PARTS)

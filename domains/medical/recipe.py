@@ -19,7 +19,7 @@ from core.config import ExcerptConfig, ExperimentConfig, ModalityConfig, TableCo
 from core.errors import ConfigError, unknown
 from core.excerpt import MASK
 from core.preprocess.volume_io import POLICIES
-from core.recipes import Columns, build_config
+from core.recipes import Columns, as_names, asked_target, build_config, table_columns
 from core.schema import Modality, TargetKind
 from domains.medical.report_sections import HEADINGS, SECTIONS, UNTITLED
 
@@ -43,14 +43,14 @@ def build(
     classes: Sequence[str] = (),
     preset: str = "default",
     seed: int = 0,
-    texts: Sequence[str] | None = None,
-    numbers: Sequence[str] = (),
-    categories: Sequence[str] = (),
-    sections: Sequence[str] = (),
-    hide: Sequence[str] = (),
+    texts: str | Sequence[str] | None = None,
+    numbers: str | Sequence[str] = (),
+    categories: str | Sequence[str] = (),
+    sections: str | Sequence[str] = (),
+    hide: str | Sequence[str] = (),
     on_defect: str = "refuse",
 ) -> ExperimentConfig:
-    """An experiment over the columns that a table has under their documented names.
+    """An experiment over the columns that a table has under their documented names. One name may be a plain string.
 
     Args:
         columns: of the table.
@@ -67,21 +67,20 @@ def build(
         on_defect: faults of a scan's geometry: "refuse", "resample" or "accept".
 
     Raises:
-        ConfigError: if no target or no input is found; the message lists what was looked for.
+        ConfigError: if no target or no input is found, or a named column is not there; the message lists what was
+            looked for.
     """
-    column, _, kind = (target or _target(columns)).partition(":")
-    if column not in columns:
-        raise unknown("target column", column, columns)
+    column, kind = asked_target(target, columns, TARGETS)
     modalities: dict[str, Columns] = {}
     for name, what in (("ct", Modality.VOLUME), ("image", Modality.IMAGE), ("voice", Modality.AUDIO)):
         if name in columns:
             modalities[name] = Columns(what, (name,))
-    for name in texts if texts is not None else _texts(columns):
+    for name in _texts(columns) if texts is None else as_names(texts):
         if name not in columns:
             raise unknown("text column", name, columns)
         modalities[name] = Columns(Modality.TEXT, (name,))
-    clinical = _clinical(columns, column, numbers, categories)
-    if clinical is not None:
+    clinical = table_columns("clinical column", columns, column, (NUMBERS, CATEGORIES), numbers, categories)
+    if clinical.columns:
         modalities["clinical"] = clinical
     if not modalities:
         raise ConfigError(
@@ -92,24 +91,25 @@ def build(
         group="patient_id" if "patient_id" in columns else None,
         split="split" if "split" in columns else None,
     )
-    asked = TargetConfig(column, TargetKind(kind) if kind else TargetKind.LABEL, tuple(classes) or None)
+    asked = TargetConfig(column, kind or TargetKind.LABEL, tuple(classes) or None)
     config = _tuned(build_config(modalities, asked, table, preset, drop=(MASK,), seed=seed), on_defect)
     return excerpted(config, sections, hide)
 
 
-def excerpted(config: ExperimentConfig, sections: Sequence[str] = (), hide: Sequence[str] = ()) -> ExperimentConfig:
+def excerpted(
+    config: ExperimentConfig, sections: str | Sequence[str] = (), hide: str | Sequence[str] = ()
+) -> ExperimentConfig:
     """The same experiment on these sections of its reports alone, and without these words in any text.
 
     Raises:
         ConfigError: for an unknown section, or sections without a report to take them from.
     """
+    sections, hide = as_names(sections), as_names(hide)
     if alien := [s for s in sections if s not in SECTIONS]:
         raise unknown("section", alien[0], SECTIONS)
     if sections and not any(m.columns[0] in REPORTS for m in config.modalities):
         raise ConfigError(f"sections: no report is among the inputs; use one of {', '.join(REPORTS)}, or name none")
-    return dataclasses.replace(
-        config, modalities=tuple(_excerpted(m, tuple(sections), tuple(hide)) for m in config.modalities)
-    )
+    return dataclasses.replace(config, modalities=tuple(_excerpted(m, sections, hide) for m in config.modalities))
 
 
 def _excerpted(modality: ModalityConfig, sections: tuple[str, ...], hide: tuple[str, ...]) -> ModalityConfig:
@@ -141,13 +141,6 @@ def _in_mm(modality: ModalityConfig, on_defect: str) -> ModalityConfig:
     return dataclasses.replace(modality, views=tuple(views))
 
 
-def _target(columns: Sequence[str]) -> str:
-    found = next((c for c in TARGETS if c in columns), None)
-    if found is None:
-        raise ConfigError(f"no target column is found; looked for {', '.join(TARGETS)}: name it with --target")
-    return found
-
-
 def _texts(columns: Sequence[str]) -> list[str]:
     """The report and what was known before it; of masked and plain variants only the masked one."""
     found = [c for c in ("report", "text_masked", "history_masked", "history") if c in columns]
@@ -156,11 +149,3 @@ def _texts(columns: Sequence[str]) -> list[str]:
     if "text_masked" in found:  # it holds the history already
         found = [c for c in found if c != "history_masked"]
     return found
-
-
-def _clinical(columns: Sequence[str], target: str, numbers: Sequence[str], categories: Sequence[str]) -> Columns | None:
-    found_numbers = tuple(c for c in columns if c in (*NUMBERS, *numbers) and c != target)
-    found_categories = tuple(c for c in columns if c in (*CATEGORIES, *categories) and c != target)
-    if not found_numbers + found_categories:
-        return None
-    return Columns(Modality.TABULAR, found_numbers + found_categories, found_numbers, found_categories)
