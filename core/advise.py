@@ -24,7 +24,9 @@ from core.metrics import DEFAULT, score
 from core.progress import Progress, silent
 from core.quality.report import Quality, inspect
 from core.schema import TargetKind
+from core.splits import split
 
+FOLDS = 5
 INTERACTION = 0.05  # bits a case, or of all the share: from here on a fusion must be able to express it
 _ADDITIVE = ("linear", "late")  # floors that add up what modalities say
 
@@ -73,19 +75,24 @@ def advise(
 ) -> Advice:
     """Inspect the data, then fit the floor on each modality and on all, by cross-validation over the training rows.
 
+    There are five folds, or one a group where these rows have fewer groups.
+
     Modalities that the floor cannot read (images, sound or video without a frozen backbone) are named in the advice.
 
     Raises:
         TableError: when too many files cannot be read; it names them all.
+        ConfigError: when the training rows are too few to be cut.
     """
     quality = inspect(manifest, config, content=True, progress=progress, cache=cache)
-    quick = dataclasses.replace(config, folds=5, floor=True)
+    rows = {part: found.tolist() for part, found in split(manifest, config, config.seed).items()}
+    fewest = min(FOLDS, manifest.count_groups([*rows["train"], *rows["val"]]))
+    quick = dataclasses.replace(config, folds=fewest, floor=True)
     names = [m.name for m in config.modalities]
-    judged = {n: _judge(Experiment(manifest, quick.only(n), progress=progress, cache=cache)) for n in names}
+    judged = {n: _judge(Experiment(manifest, quick.only(n), progress=progress, cache=cache, rows=rows)) for n in names}
     alone = {n: j for n, j in judged.items() if j is not None}
-    together = (
-        _judge(Experiment(manifest, quick, progress=progress, cache=cache)) if len(names) > 1 else judged[names[0]]
-    )
+    together = judged[names[0]]
+    if len(names) > 1:
+        together = _judge(Experiment(manifest, quick, progress=progress, cache=cache, rows=rows))
     scores = together.scores if together else {"linear": float("nan")}
     found = None
     if together is not None and len(alone) > 1:

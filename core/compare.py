@@ -23,6 +23,8 @@ from core.progress import Progress, silent
 from core.splits import folds, split
 from core.targets import Target
 
+VALIDATED = 6  # one of so many parts of the rows that a fold learns from chooses the epoch and calibrates
+
 
 @dataclass(frozen=True)
 class Result:
@@ -84,12 +86,13 @@ def compare(
 ) -> Comparison:
     """Train the fused model, each modality alone and the floor; measure all on cases that none was trained on.
 
-    ``outer_folds`` > 1 pools the test parts of a grouped cross-validation, else the configured test rows are used;
-    ``fusions`` names further fusion methods to try; ``folder`` keeps the models of single modalities, as bundles in
-    ``alone/NAME``.
+    ``outer_folds`` > 1 pools the test parts of a grouped cross-validation, else the configured test rows are used; as
+    many folds as there are groups leave one out at a time. ``fusions`` names further fusion methods to try; ``folder``
+    keeps the models of single modalities, as bundles in ``alone/NAME``.
 
     Raises:
-        ConfigError: if there are no test rows, or for a ``folder`` together with folds.
+        ConfigError: if there are no test rows, or too few groups for the folds, or for a ``folder`` together with
+            folds.
     """
     manifest.raise_faults()
     check_names(config, fusions, metric)
@@ -116,20 +119,38 @@ def check_names(config: ExperimentConfig, fusions: Sequence[str], metric: str | 
 def parts_of(manifest: Manifest, config: ExperimentConfig, outer_folds: int) -> list[dict[str, list[int]]]:
     """Train, val and test rows of each fold, or of the one configured split where ``outer_folds`` is below 2.
 
+    Of the rows that a fold learns from a sixth is its val, or one group of them where they are fewer than six.
+
     Raises:
-        ConfigError: if there are no test rows.
+        ConfigError: if there are no test rows, or too few groups for the folds.
     """
     if outer_folds < 2:
         rows = {k: [int(i) for i in v] for k, v in split(manifest, config, config.seed).items()}
         if not rows["test"]:
             raise ConfigError("compare: the table has no test rows; name a split with test rows, or ask for --folds 5")
         return [rows]
-    parts = []
+    parts, every = [], manifest.count_groups(range(len(manifest)))
+    if every < max(3, outer_folds):
+        raise _too_few(config, every, outer_folds)
     for train, test in folds(manifest.targets, manifest.groups, outer_folds, config.seed):
-        inner = folds([manifest.targets[i] for i in train], [manifest.groups[i] for i in train], 6, config.seed)[0]
+        learned = manifest.count_groups(train)
+        if learned < 2:
+            raise _too_few(config, every, outer_folds)
+        targets, groups = [manifest.targets[i] for i in train], [manifest.groups[i] for i in train]
+        inner = folds(targets, groups, min(VALIDATED, learned), config.seed)[0]
         pick = {"train": train[inner[0]], "val": train[inner[1]], "test": test}
         parts.append({k: [int(i) for i in v] for k, v in pick.items()})
     return parts
+
+
+def _too_few(config: ExperimentConfig, groups: int, asked: int) -> ConfigError:
+    what = f"groups (column {config.table.group!r})" if config.table.group else "cases"
+    found = f"compare: --folds {asked} of {groups} {what}"
+    if groups < 3:
+        return ConfigError(f"{found}: one to test, one to choose on and one to learn from are needed; add more")
+    if groups < asked:
+        return ConfigError(f"{found}: each is tested once as a whole; ask for at most --folds {groups}, or add more")
+    return ConfigError(f"{found}: a fold would learn from one alone, with none to choose on; ask for --folds {groups}")
 
 
 def answers_of(
@@ -141,7 +162,12 @@ def answers_of(
     cache: FeatureCache | None = None,
     folder: Path | None = None,
 ) -> dict[str, np.ndarray]:
-    """Answers of every variant on the test rows of one split: fused, floors, each alone, further ``fusions``."""
+    """Answers of every variant on the test rows of one split: fused, floors, each alone, further ``fusions``.
+
+    Members that are cross-validated have no more folds than the other rows have groups.
+    """
+    most = manifest.count_groups([*rows["train"], *rows["val"]])
+    config = dataclasses.replace(config, folds=min(config.folds, most))
     experiment = Experiment(manifest, config, progress=progress, cache=cache, rows=rows)
     groups = experiment.train_groups()
     found = {FUSED: experiment.answers(experiment.combine(groups if config.stack else groups[:1]), rows["test"])}

@@ -1,11 +1,13 @@
 """What more training rows would bring: fused, each kind alone and the floor on growing parts of them.
 
-The parts are nested, keep groups whole and the shares of classes. Test rows stay as they are, and validation rows too,
-but where members are cross-validated (``folds``), which train on them as well.
+The parts are nested, keep groups whole and the shares of classes; fewer than eight groups make fewer parts. Test rows
+stay as they are, and validation rows too, but where members are cross-validated (``folds``), which train on them as
+well.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -86,7 +88,7 @@ def learning_curve(
     part alone tells little.
 
     Raises:
-        ConfigError: without test rows, or with fewer than eight groups of training rows.
+        ConfigError: without test rows, or with too few groups for the folds.
     """
     manifest.raise_faults()
     check_names(config, (), metric)
@@ -98,14 +100,17 @@ def learning_curve(
     y = target.decoded(target.encode([manifest.targets[i] for i in tested]))
     group = [manifest.groups[i] for i in tested]
     points = []
-    for many in eighths:
+    sizes = [
+        [{part: _nested(manifest, s[part], many, config.seed) for part in cut} for s in splits] for many in eighths
+    ]
+    for at, several in enumerate(sizes):
+        if several in sizes[:at]:  # few groups cannot be cut so finely
+            continue
         pooled: dict[str, list[np.ndarray]] = {}
-        learned = 0
-        for rows in splits:
-            fewer = {part: _nested(manifest, rows[part], many, config.seed) for part in cut}
-            learned += sum(map(len, fewer.values()))
+        for rows, fewer in zip(splits, several):
             for model, answers in answers_of(manifest, config, rows | fewer, (), progress, cache).items():
                 pooled.setdefault(model, []).append(answers)
+        learned = sum(len(part) for fewer in several for part in fewer.values())
         for model, parts in pooled.items():
             p = np.concatenate(parts)
             ends = interval(kind, name, y, p, group)
@@ -114,6 +119,9 @@ def learning_curve(
 
 
 def _nested(manifest: Manifest, rows: Sequence[int], eighths: int, seed: int) -> list[int]:
-    """So many eighths of the rows; more of them hold the fewer."""
-    cut = folds([manifest.targets[i] for i in rows], [manifest.groups[i] for i in rows], 8, seed)
-    return sorted(rows[i] for _, part in cut[:eighths] for i in part)
+    """So many eighths of the rows, of fewer than eight groups the next larger part; more of them hold the fewer."""
+    parts = min(8, manifest.count_groups(rows))
+    if parts < 2:
+        return sorted(rows)
+    cut = folds([manifest.targets[i] for i in rows], [manifest.groups[i] for i in rows], parts, seed)
+    return sorted(rows[i] for _, part in cut[: math.ceil(eighths * parts / 8)] for i in part)

@@ -159,6 +159,11 @@ class Manifest:
         """The rows of the table that make a case, counted from 0."""
         return (int(self._number[index]),) if self._gathered is None else self._gathered[index]
 
+    def count_groups(self, indices: Iterable[int]) -> int:
+        """How many groups these cases are of, which is how often they can be cut; one without a group is its own."""
+        found = [self.groups[i] for i in indices]
+        return found.count(None) + len({*found} - {None})
+
     def select(self, indices: Iterable[int]) -> Self:
         """These cases alone, in this order: a view that shares the table."""
         chosen = [int(i) for i in indices]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from small import change, config, table
 
 from core.advise import advise
 from core.cache import FeatureCache
-from core.compare import compare
+from core.compare import compare, parts_of
 from core.errors import ConfigError
 from core.evaluation.evaluate import evaluate
 from core.experiment import Experiment
+from core.learning_curve import learning_curve
 from core.manifest import Manifest
 
 
@@ -55,6 +58,49 @@ def test_compare_in_folds_measures_every_case_once(folder: Path, manifest: Manif
     found = compare(manifest, settings, outer_folds=2, metric="accuracy", cache=FeatureCache(folder / "cache"))
     assert found.cases == 100
     assert sorted(found.truth.tolist()).count(1) == sum(t == "odd" for t in manifest.targets)
+
+
+def sites(folder: Path, count: int) -> Manifest:
+    """The small table with a column of so many sites, whose rows stay together."""
+    frame = pd.read_csv(table(folder / str(count), "text", "tabular"), dtype=str, keep_default_na=False)
+    frame["site"] = [f"site {i % count}" for i in range(len(frame))]
+    return Manifest.open(frame, config("text", "tabular", table={"id": "id", "group": "site"}))
+
+
+@pytest.mark.parametrize("outer", [5, 3, 2])
+def test_few_sites_are_left_out_one_by_one(tmp_path: Path, outer: int) -> None:
+    manifest = sites(tmp_path, 5)
+    parts = parts_of(manifest, manifest.config, outer)
+    assert sorted(i for part in parts for i in part["test"]) == list(range(60))
+    for part in parts:
+        assert all(part.values())
+        apart = [{manifest.groups[i] for i in rows} for rows in part.values()]
+        assert sum(map(len, apart)) == len(set().union(*apart)) == 5
+
+
+def test_cross_validated_members_a_curve_and_advice_work_on_five_sites(tmp_path: Path) -> None:
+    manifest, cache = sites(tmp_path, 5), FeatureCache(tmp_path / "cache")
+    text = change(manifest.config, epochs=1).only("text")
+    assert compare(manifest, dataclasses.replace(text, folds=5), outer_folds=5, cache=cache).cases == 60
+    assert set(advise(manifest, text, cache=cache).alone) == {"text"}
+    curve = learning_curve(manifest, text, eighths=(1, 2, 8), outer_folds=5, cache=cache)
+    assert [p.rows for p in curve.of("fused")] == [12, 36]  # three sites to learn from: an eighth and a quarter are one
+
+
+@pytest.mark.parametrize(
+    ("count", "outer", "message"),
+    [
+        (5, 6, r"--folds 6 of 5 groups \(column 'site'\): .* ask for at most --folds 5"),
+        (2, 2, "--folds 2 of 2 groups .*: one to test, one to choose on and one to learn from are needed"),
+        (3, 2, "--folds 2 of 3 groups .*: a fold would learn from one alone.* ask for --folds 3"),
+    ],
+)
+def test_too_few_groups_are_told_in_the_words_of_the_command(
+    tmp_path: Path, count: int, outer: int, message: str
+) -> None:
+    manifest = sites(tmp_path, count)
+    with pytest.raises(ConfigError, match=message):
+        compare(manifest, manifest.config, outer_folds=outer)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def shortcut_auroc(manifest: Manifest, rows: Sequence[int]) -> float | None:
         return None
     chosen = some_of(rows, MOST)
     targets, groups = [manifest.targets[i] for i in chosen], [manifest.groups[i] for i in chosen]
-    if len(chosen) < 40 or len({i if g is None else g for i, g in enumerate(groups)}) < 5:
+    if len(chosen) < 40 or manifest.count_groups(chosen) < 5:
         return None
     facts = np.array([_facts(manifest, i) for i in chosen])  # (N, F)
     if not facts.std(axis=0).any():
