@@ -97,6 +97,35 @@ def test_sections_are_taken_from_reports_and_words_from_every_text() -> None:
     assert all(m.excerpt is None for m in recipe.build(COLUMNS).modalities)
 
 
+@pytest.mark.parametrize(
+    ("there", "read"),
+    [
+        ("text findings", "text findings"),
+        ("findings history", "findings history"),
+        ("report text findings history", "report history"),
+        ("text text_masked history_masked", "text_masked"),
+        ("text history_masked", "history_masked"),  # what was masked there may stand in the plain text
+    ],
+)
+def test_other_names_of_a_report_are_read_where_there_is_none(there: str, read: str) -> None:
+    config = recipe.build([*there.split(), "diagnosis"])
+    assert [m.columns[0] for m in config.modalities] == read.split()
+
+
+def test_check_names_the_texts_that_are_not_read(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = pd.read_csv(table)
+    frame["findings"] = frame["report"]
+    frame.to_csv(tmp_path / "cases.csv", index=False)
+    command = ["check", str(tmp_path / "cases.csv"), "--domain", "medical"]
+    assert main(command) == 0
+    told = "texts that are not read: findings; to read them too: --set texts=report,history,findings"
+    assert told in capsys.readouterr().out
+    assert main([*command, "--set", "texts=report,history,findings"]) == 0
+    assert "not read" not in capsys.readouterr().out
+
+
 def test_one_name_may_be_a_plain_string() -> None:
     config = recipe.build(COLUMNS, texts="report", sections="history", hide="effusion")
     assert config == recipe.build(COLUMNS, texts=["report"], sections=["history"], hide=["effusion"])

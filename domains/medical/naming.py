@@ -1,4 +1,4 @@
-"""How often the texts of a table name the answer, as far as a model may read them."""
+"""How often the texts of a table name the answer, as far as a model may read them, and which texts it does not read."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from core.excerpt import hide
 from core.manifest import Manifest
 from core.schema import Modality, TargetKind
 from domains.medical.mentions import Mentions, label_mentions
+from domains.medical.recipe import TEXTS
 
 MOST_CLASSES = 50  # more are no words to look for
 
@@ -36,9 +37,24 @@ def classes_of(manifest: Manifest) -> list[str]:
 
 def screen(manifest: Manifest) -> tuple[dict[str, Any], list[str]]:
     """The same as JSON and in words, with what to do about it, for the command ``check``."""
-    found = mentions(manifest)
+    found, left = mentions(manifest), unread(manifest)
     lines = [f"{name}: {line}" for name, one in found.items() for line in one.lines()]
-    return {"mentions": {name: one.to_json() for name, one in found.items()}}, [*lines, *_advice(manifest, found)]
+    more = {"mentions": {name: one.to_json() for name, one in found.items()}, "unread": left}
+    return more, [*lines, *_advice(manifest, found), *_left_out(manifest, left)]
+
+
+def unread(manifest: Manifest) -> list[str]:
+    """The documented texts of a table that the experiment does not read."""
+    config = manifest.config
+    used = {config.target.column, *(c for m in config.modalities for c in m.columns)}
+    return [c for c in TEXTS if c in manifest.table.columns and c not in used]
+
+
+def _left_out(manifest: Manifest, left: Sequence[str]) -> list[str]:
+    if not left:
+        return []
+    read = [m.columns[0] for m in manifest.config.modalities if m.kind is Modality.TEXT]
+    return [f"texts that are not read: {', '.join(left)}; to read them too: --set texts={','.join([*read, *left])}"]
 
 
 def _advice(manifest: Manifest, found: Mapping[str, Mentions]) -> list[str]:

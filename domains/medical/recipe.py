@@ -2,8 +2,10 @@
 
 ct                       a DICOM series (folder or zip), NIfTI or MHA file
 image                    one or several slices as PNG, JPEG or single DICOM, separated by |
-report, history, text    what the reader wrote; ``sections`` says which parts of a report may be used, ``hide`` which
+report, history          what the reader wrote; ``sections`` says which parts of a report may be used, ``hide`` which
                          words of any text may not
+text, findings           other names of a report, read where there is none
+text_masked, …           texts without the words that name the answer, read in place of the plain ones, see ``TEXTS``
 voice                    a recording of the patient
 age, sex, …              clinical columns: numbers and categories, see ``NUMBERS`` and ``CATEGORIES``
 diagnosis                the answer;  outcome columns: survival, went_icu, icu
@@ -75,7 +77,7 @@ def build(
     for name, what in (("ct", Modality.VOLUME), ("image", Modality.IMAGE), ("voice", Modality.AUDIO)):
         if name in columns:
             modalities[name] = Columns(what, (name,))
-    for name in _texts(columns) if texts is None else as_names(texts):
+    for name in _texts([c for c in columns if c != column]) if texts is None else as_names(texts):
         if name not in columns:
             raise unknown("text column", name, columns)
         modalities[name] = Columns(Modality.TEXT, (name,))
@@ -142,8 +144,13 @@ def _in_mm(modality: ModalityConfig, on_defect: str) -> ModalityConfig:
 
 
 def _texts(columns: Sequence[str]) -> list[str]:
-    """The report and what was known before it; of masked and plain variants only the masked one."""
+    """The report and what was known before it; of masked and plain variants only the masked one.
+
+    ``text`` and ``findings`` are other names of a report, so they are read where there is neither.
+    """
     found = [c for c in ("report", "text_masked", "history_masked", "history") if c in columns]
+    if not {"report", "text_masked", "history_masked"}.intersection(found):
+        found = [c for c in ("text", "findings") if c in columns] + found
     if "history_masked" in found or "text_masked" in found:
         found = [c for c in found if c != "history"]
     if "text_masked" in found:  # it holds the history already
