@@ -129,6 +129,14 @@ def test_a_number_out_of_range_is_called_unlike(model: Diagnosis) -> None:
     assert told(model, age=50, sex="f") == ""
 
 
+def test_a_category_that_training_never_had_is_called_unlike(model: Diagnosis) -> None:
+    found = model.diagnose(age=50, sex="M")
+    assert found.warnings == ("clinical: unlike the training cases (sex 'M' where f, m was seen)",)
+    assert "unlike the training cases: clinical" in found.refer
+    assert "age 340 where 30 to 61 was seen; sex 'M' where f, m was seen)" in told(model, age=340, sex="M")
+    assert told(model, age=50, sex=" m ") == told(model, age=50) == ""
+
+
 def test_an_mr_series_is_refused_by_its_modality(model: Diagnosis, tmp_path: Path) -> None:
     folder = ct_files.write_dicom(tmp_path / "mr", chest(0), SPACING, tags={"Modality": "MR"})
     refused(model, "case 'case', ct: .*the DICOM tag Modality says MR, expected CT", ct=folder)

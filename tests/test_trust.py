@@ -18,16 +18,21 @@ from apps.ui import trusted
 from core import card_trust
 from core.answer import how_sure, is_referred
 from core.bundle import Bundle, _digest
-from core.cache import FeatureCache
+from core.cache import FeatureCache, MemoryCache
+from core.config import TargetConfig
+from core.dataset import cells_of
 from core.evaluation.abstention import NONE, OUTSIDE, SEVERAL, abstention_figures, reasons
 from core.evaluation.calibration import expected_calibration_error
 from core.evaluation.evaluate import evaluate
+from core.evaluation.novelty import Novelty, evidence, fit_all
 from core.evaluation.reliability import calibration_figures
 from core.evaluation.trust import broken_promise, coverage_by_class, coverage_figures, judged, sizes
 from core.experiment import Experiment
 from core.manifest import Manifest
 from core.predict import Predictor
-from core.schema import Prediction, TargetKind
+from core.recipes import Columns, build_config
+from core.schema import Modality, Prediction, TargetKind
+from core.view import View
 
 LABEL = TargetKind.LABEL
 
@@ -133,6 +138,31 @@ def test_a_case_unlike_the_training_cases_is_referred_in_words() -> None:
     assert how_sure(strange).startswith(
         "Refer to a person: unlike the training cases: ct, for which nothing is promised."
     )
+
+
+def test_a_new_category_is_told_where_new_ones_are_unusual(tmp_path: Path) -> None:
+    """One that came once is known; of a column full of names that come once nothing is said."""
+    sites, names = ["north", "south"] * 20 + ["east"], [f"name {i}" for i in range(41)]
+    settings = build_config(
+        {"table": Columns(Modality.TABULAR, ("site", "name"), categories=("site", "name"))},
+        TargetConfig("y"),
+        None,
+        "fast",
+    )
+    manifest = Manifest.open(pd.DataFrame({"site": sites, "name": names}), settings, need_target=False)
+    view = View("table", settings.modalities[0], settings.modalities[0].views[0], MemoryCache())
+    view.fit(cells_of(manifest, "table", range(41))())
+    fitted, _ = fit_all(manifest, {"table": view}, range(41), [])
+    fitted["table"].save(tmp_path, "table")
+    kept = Novelty.load(tmp_path, "table")
+
+    def told(site: str, name: str) -> str | None:
+        cell = {"site": site, "name": name}
+        return kept.warning(evidence(view, cell, view.prepare(cell)))
+
+    assert told("east", "name 3") is None
+    assert told("", "somebody") is None
+    assert told("ZZZ", "name 3") == "unlike the training cases (site 'ZZZ' where north, south, east was seen)"
 
 
 def test_the_curve_answers_the_surest_first() -> None:

@@ -20,7 +20,7 @@ _GEOMETRY = {"refuse": "refuse them, and say which", "resample": "repair what ca
 def _options(columns: Sequence[str], target: str) -> dict[str, Any]:
     """Which texts and which of their sections may be used, further columns, and what to do about faulty scans."""
     known = [c for c in recipe.TEXTS if c in columns and c != target]
-    usual = [c for c in ("report", "history") if c in known]
+    usual = recipe.usual_texts(known)
     found: dict[str, Any] = {"texts": st.multiselect("Texts that may be used", known, usual, key="texts")}
     if any(c in recipe.REPORTS for c in found["texts"]):
         found["sections"] = st.multiselect(

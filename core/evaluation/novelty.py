@@ -1,9 +1,10 @@
 """Whether a case is unlike the training cases: one score a modality, and the most to be expected, from training cases.
 
 Each modality has its own measure (``core.evaluation.unlike``): distance for what is seen and heard, unknown words for
-texts, numbers out of range for tables. The limit comes from training cases that the measure had not seen (five folds,
-groups whole): the 99 % quantile of their scores and a quarter more, or half as much again where they are few. It warns
-of inputs that have nothing to do with the training cases; that it is silent does not say that a case is like them.
+texts, numbers out of range and unseen categories for tables. The limit comes from training cases that the measure had
+not seen (five folds, groups whole): the 99 % quantile of their scores and a quarter more, or half as much again where
+they are few. An unseen category has no score: it warns unless new values are usual in its column. All this warns of
+inputs that have nothing to do with the training cases; that it is silent does not say that a case is like them.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from core.splits import some_of
 from core.view import View
 
 FOLDS, QUANTILE, MARGIN, FEW = 5, 0.99, 1.25, 5.0
+USUAL = 0.05  # share of cases with a new value in a column, from which on one is nothing out of the ordinary
 LEAST, MOST = 10, 1000  # cases that a measure is fitted on; of more, so many are drawn
 _MEASURES: dict[str, type[Distance] | type[Words] | type[Ranges]] = {m.kind: m for m in (Distance, Words, Ranges)}
 
@@ -41,12 +43,11 @@ class Novelty:
     def warning(self, found: Any) -> str | None:
         """What to say about the ``evidence`` of a case, or None where it is not out of the ordinary."""
         score = self.measure.score(found)
-        if score <= self.limit:
-            return None
-        why = self.measure.why(found)
-        return (
-            f"unlike the training cases (score {score:.3g} against at most {self.limit:.3g} there{why and '; '}{why})"
-        )
+        told = self.measure.unseen(found) if isinstance(self.measure, Ranges) else []
+        if score > self.limit:
+            why = self.measure.why(found)
+            told = [f"score {score:.3g} against at most {self.limit:.3g} there", *([why] if why else []), *told]
+        return f"unlike the training cases ({'; '.join(told)})" if told else None
 
     def save(self, folder: Path, name: str) -> None:
         """Write ``name``.json and, where there are arrays, ``name``.safetensors into an existing folder."""
@@ -66,14 +67,15 @@ class Novelty:
 
 
 def evidence(view: View, cell: Any, prepared: Any) -> Any:
-    """What a measure looks at: the text, the row's numbers by column, or vectors (n, F), from the first view."""
+    """What a measure looks at: the text, the row's values by column, or vectors (n, F), from the first view."""
     kind, reader = view.modality.kind, view.preprocessor
     if kind is Modality.TEXT:
         return str(cell)
     if isinstance(reader, TabularPreprocessor):
         columns = (*reader.numbers, *reader.quantities)
         scaled, missing = np.asarray(prepared)[0, : 2 * len(columns)].reshape(2, -1)  # (F,), (F,)
-        return {c: (float(v), cell.get(c, "")) for c, v, gone in zip(columns, scaled, missing) if not gone}
+        numbers = {c: (float(v), cell.get(c, "")) for c, v, gone in zip(columns, scaled, missing) if not gone}
+        return numbers | {c: value for c in reader.categories if (value := cell.get(c, "").strip())}
     if isinstance(reader, AudioPreprocessor) and view.backbone is None:
         return frames_of(reader.spectrum.log_mel(prepared))  # before the mean of each recording is taken off
     sample = view.finish(prepared)  # (T, *shape)
@@ -127,11 +129,27 @@ def fit_all(
             progress(f"range of {name}", len(seen), len(used))
         novelty = fit_novelty(seen, [manifest.groups[i] for i in used])
         if novelty is not None:
+            if isinstance(novelty.measure, Ranges) and isinstance(view.preprocessor, TabularPreprocessor):
+                novelty.measure.values = _closed(view.preprocessor.counts)
             fitted[name] = novelty
             told = [novelty.warning(_evidence(manifest, view, i)) for i in _drawn(manifest, name, fresh)]
             alarms = sum(t is not None for t in told)
             facts[name] = {"cases": len(used), "limit": novelty.limit, "fresh": len(told), "fresh_warned": alarms}
     return fitted, facts
+
+
+def _closed(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, None]]:
+    """The values of each column, the most frequent first, without the columns in which new values are usual.
+
+    The next value is a new one about as often as those that came once (Good, "The population frequencies of species and
+    the estimation of population parameters", 1953).
+    """
+    kept = {}
+    for column, found in counts.items():
+        known = {value: n for value, n in found.items() if value}
+        if sum(n == 1 for n in known.values()) <= USUAL * sum(known.values()):
+            kept[column] = dict.fromkeys(sorted(known, key=lambda v: (-known[v], v)))
+    return kept
 
 
 def _evidence(manifest: Manifest, view: View, row: int) -> Any:

@@ -1,4 +1,4 @@
-"""Three measures of how unlike training cases something is: by distance, by unknown words, by numbers out of range.
+"""Three measures of how unlike training cases something is: by distance, by unknown words, by values out of range.
 
 Letters as in ``core.schema``; n: vectors of one case, F: their length.
 """
@@ -19,9 +19,10 @@ from core.preprocess.words import clean
 CELLS = 4  # parts an axis that pictures and volumes are averaged over
 DIRECTIONS = 64  # kept of the covariance
 LETTERS = 5  # letters to a word
+SHOWN, LONGEST = 5, 80  # known values that are named beside an unseen one, and letters of that
 _WORD = re.compile(r"[^\W\d_]+")
 
-Evidence = Mapping[str, tuple[float, str]]
+Evidence = Mapping[str, tuple[float, str] | str]
 
 
 class Measure(Protocol):
@@ -165,7 +166,8 @@ class Words:
 class Ranges:
     """How far a number lies outside of those of training, as a share of their range; the farthest column counts.
 
-    Evidence: the scaled number and its cell by column, so that a skewed column is measured by its logarithm.
+    Evidence: the scaled number and its cell by column, so that a skewed column is measured by its logarithm; of a
+    category the value. ``values``: those that a category had in training; a column that is not there is not judged.
     """
 
     kind: ClassVar = "ranges"
@@ -173,23 +175,35 @@ class Ranges:
 
     def __init__(self) -> None:
         self.ends: dict[str, list[tuple[float, str]]] = {}
+        self.values: dict[str, dict[str, None]] = {}  # an ordered set by column
 
     def fit(self, found: Sequence[Evidence]) -> None:
         """The lowest and the highest number of each column."""
         for case in found:
-            for column, value in case.items():
+            for column, value in _numbers(case).items():
                 low, high = self.ends.get(column, (value, value))
                 self.ends[column] = [min(low, value), max(high, value)]
 
     def score(self, found: Evidence) -> float:
         """The farthest column's."""
-        return max((self._outside(c, value) for c, (value, _) in found.items()), default=0.0)
+        return max((self._outside(c, value) for c, (value, _) in _numbers(found).items()), default=0.0)
 
     def why(self, found: Evidence) -> str:
         """The farthest column, what it holds and the range of training."""
-        column = max(found, key=lambda c: self._outside(c, found[c][0]))
+        numbers = _numbers(found)
+        column = max(numbers, key=lambda c: self._outside(c, numbers[c][0]))
         low, high = self.ends[column]
-        return f"{column} {found[column][1]} where {low[1]} to {high[1]} was seen"
+        return f"{column} {numbers[column][1]} where {low[1]} to {high[1]} was seen"
+
+    def unseen(self, found: Evidence) -> list[str]:
+        """The categories whose value training never had, and what it had there, the most frequent first."""
+        told = []
+        for column, value in found.items():
+            known = self.values.get(column)
+            if isinstance(value, str) and known and value not in known:
+                seen = ", ".join(list(known)[:SHOWN]) + (" …" if len(known) > SHOWN else "")
+                told.append(f"{column} {value[:LONGEST]!r} where {seen} was seen")
+        return told
 
     def _outside(self, column: str, value: float) -> float:
         if column not in self.ends:
@@ -198,8 +212,9 @@ class Ranges:
         return max(low - value, value - high, 0.0) / (high - low) if high > low else 0.0
 
     def state(self) -> dict[str, Any]:
-        """The ends of each column."""
-        return {"ends": {c: [list(end) for end in ends] for c, ends in self.ends.items()}}
+        """The ends and the values of each column."""
+        ends = {c: [list(end) for end in ends] for c, ends in self.ends.items()}
+        return {"ends": ends, "values": {c: list(known) for c, known in self.values.items()}}
 
     def arrays(self) -> dict[str, Tensor]:
         """None."""
@@ -208,6 +223,11 @@ class Ranges:
     def restore(self, state: dict[str, Any], arrays: dict[str, Tensor]) -> None:
         """Take over a saved state."""
         self.ends = {c: [(float(v), str(t)) for v, t in ends] for c, ends in state["ends"].items()}
+        self.values = {c: dict.fromkeys(known) for c, known in state.get("values", {}).items()}  # once there were none
+
+
+def _numbers(found: Evidence) -> dict[str, tuple[float, str]]:
+    return {c: value for c, value in found.items() if not isinstance(value, str)}
 
 
 def pooled(sample: Tensor) -> Tensor:

@@ -59,6 +59,7 @@ class TabularPreprocessor:
         self.max_categories, self.rare = max_categories, rare
         self._scales: dict[str, dict[str, Any]] = {}  # by column: unit, log, center, scale
         self._codes: dict[str, dict[str, int]] = {}
+        self.counts: dict[str, Counter[str]] = {}  # of every value of a category in ``fit``, rare ones too; not saved
 
     @property
     def signature(self) -> Signature:
@@ -95,7 +96,7 @@ class TabularPreprocessor:
             unit = kinds[column].pop() if len(kinds.get(column, ())) == 1 else ""
             seen = values[column] if unit or column in self.numbers else raw[column]
             self._scales[column] = {"unit": unit} | _scale(np.asarray(seen))
-        self._codes = {c: self._values(counts[c]) for c in self.categories}
+        self._codes, self.counts = {c: self._values(counts[c]) for c in self.categories}, counts
 
     def state(self) -> dict[str, Any]:
         """Scales by column and known values in the order of their codes."""

@@ -77,7 +77,7 @@ def build(
     for name, what in (("ct", Modality.VOLUME), ("image", Modality.IMAGE), ("voice", Modality.AUDIO)):
         if name in columns:
             modalities[name] = Columns(what, (name,))
-    for name in _texts([c for c in columns if c != column]) if texts is None else as_names(texts):
+    for name in usual_texts([c for c in columns if c != column]) if texts is None else as_names(texts):
         if name not in columns:
             raise unknown("text column", name, columns)
         modalities[name] = Columns(Modality.TEXT, (name,))
@@ -143,7 +143,7 @@ def _in_mm(modality: ModalityConfig, on_defect: str) -> ModalityConfig:
     return dataclasses.replace(modality, views=tuple(views))
 
 
-def _texts(columns: Sequence[str]) -> list[str]:
+def usual_texts(columns: Sequence[str]) -> list[str]:
     """The report and what was known before it; of masked and plain variants only the masked one.
 
     ``text`` and ``findings`` are other names of a report, so they are read where there is neither.
