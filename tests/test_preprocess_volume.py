@@ -26,7 +26,7 @@ from core.errors import ConfigError, FileError
 from core.preprocess.dicom_series import list_series
 from core.preprocess.geometry import GeometryError
 from core.preprocess.grid import AIR, canonical, resample
-from core.preprocess.volume import WINDOWS, VolumePreprocessor, read_volume
+from core.preprocess.volume import WINDOWS, VolumePreprocessor, read_volume, scans
 from core.schema import Modality
 
 VOXELS = body((9, 12, 14))
@@ -154,6 +154,11 @@ def test_single_slice_and_slices_given_one_by_one(tmp_path: Path) -> None:
     part = VolumePreprocessor(**SMALL)
     assert torch.equal(part.prepare(files), part.prepare((folder,)))
     assert part.prepare((folder, folder)).shape == (2, 6, 8, 8)
+    named = tuple(file.rename(tmp_path / f"1.2.840.113619.{i}") for i, file in enumerate(files))
+    assert torch.equal(part.prepare(named), part.prepare((tmp_path,)))  # by unique identifiers, without .dcm
+    assert part.prepare(named).shape == (1, 6, 8, 8)
+    nifti = write_nifti(tmp_path / "other.nii", Phantom(VOXELS))
+    assert scans((*named, nifti)) == [list(named), nifti]
 
 
 def test_a_multi_frame_ct_reads_like_its_slices(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Shapes: T volumes of one case, C windows, Z slices, H rows, W columns of the gri
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from core.schema import Signature
 
 __all__ = ["WINDOWS", "Volume", "VolumePreprocessor", "read_volume"]
 
+_DICOM = (".dcm", ".dicom", ".ima")
 Cell = tuple[Path | Volume, ...]
 
 
@@ -138,12 +140,22 @@ class VolumePreprocessor:
 
 
 def scans(cell: Sequence[Path | Volume]) -> list[Path | list[Path] | Volume]:
-    """The scans of a cell: DICOM files together are one, every other part is one of its own."""
-    named = [p for p in cell if isinstance(p, Path)]
-    files = [p for p in named if p.suffix.lower() in (".dcm", ".dicom", ".ima", "") and p.is_file()]
+    """The scans of a cell: DICOM files together, whatever their names, are one, every other part is one of its own."""
+    files = [p for p in cell if isinstance(p, Path) and _is_slice(p)]
     if len(files) < 2:
         return list(cell)
     return [files, *(p for p in cell if p not in set(files))]
+
+
+def _is_slice(path: Path) -> bool:
+    """Whether a path is a DICOM file by name or content: slices are often named by identifiers, 1.2.840.113619."""
+    from core.preprocess.dicom_file import is_dicom
+
+    if path.suffix.lower() in _DICOM:
+        return path.is_file()
+    with contextlib.suppress(OSError):  # what cannot be opened is told by its reader
+        return path.is_file() and is_dicom(path)
+    return False
 
 
 def _notes(volumes: Sequence[Volume]) -> tuple[str, ...]:
