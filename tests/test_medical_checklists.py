@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
 import pytest
-from small import config, experiment, table
+from small import change, config, experiment, table
 
 from apps.cli import main
 from core.bundle import Bundle
@@ -50,6 +51,15 @@ def test_what_the_run_knows_is_filled_with_its_figures(trained: tuple[Bundle, Pa
     del bundle.facts["measured"]
     with pytest.raises(ConfigError, match=r"unknown checklist 'tripod'\. Did you mean 'tripod_ai'"):
         checklist("tripod", bundle)
+
+
+def test_the_optimiser_that_was_used_is_named(trained: tuple[Bundle, Path]) -> None:
+    for changes, words in (
+        ({}, "AdamW at 0.01"), ({"optimizer": "adam"}, "Adam at 0.01"),
+        ({"optimizer": "sgd", "momentum": 0.8}, "SGD with momentum 0.8 at 0.01"),
+    ):  # fmt: skip
+        bundle = dataclasses.replace(trained[0], config=change(trained[0].config, **changes))
+        assert f"batches of 16, {words}, weight decay" in rows(checklist("claim_2024", bundle))["25"][2]
 
 
 def test_the_card_tells_calibration_by_pattern_referral_and_use(trained: tuple[Bundle, Path]) -> None:

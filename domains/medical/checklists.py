@@ -87,6 +87,7 @@ def _about_model(bundle: Bundle) -> dict[str, str]:
         for m in config.modalities
     )
     experts = ", ".join(f"{name} {share:.2f}" for name, share in facts["expert_weights"].items())
+    moved = {"sgd": f"SGD with momentum {t.momentum:g}", "adam": "Adam", "adamw": "AdamW"}
     frozen = sorted({v.backbone for m in config.modalities for v in m.views if v.backbone})
     return {
         "goal": "Development of a model, and its evaluation on rows of the same table that were kept apart.",
@@ -94,8 +95,8 @@ def _about_model(bundle: Bundle) -> dict[str, str]:
         "model": f"{views}; joined by {config.fusion} fusion, width {config.width}. Experts and weights: {experts}.",
         "ensemble": f"{config.seeds} seeds, {max(config.folds, 1)} folds; weights learned on held-out rows: {experts}.",
         "initial": f"{t.initialisation}" + (f"; pretrained and frozen: {', '.join(frozen)}" if frozen else "") + ".",
-        "training": f"At most {t.epochs} epochs, batches of {t.batch_size}, AdamW at {t.learning_rate:g}, weight decay "
-        f"{t.weight_decay:g}, modality dropout {t.modality_dropout:g}.",
+        "training": f"At most {t.epochs} epochs, batches of {t.batch_size}, {moved[t.optimizer]} at "
+        f"{t.learning_rate:g}, weight decay {t.weight_decay:g}, modality dropout {t.modality_dropout:g}.",
         "choice": "The epoch with the best held-out figure; temperature and thresholds from the same held-out rows.",
         "software": "; ".join(f"{k} {v}" for k, v in facts["versions"].items()) + ".",
         "bundle": f"Weights, preprocessing, calibration: one folder of safetensors and JSON ({bundle.fingerprint}).",
