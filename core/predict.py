@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-import pandas as pd
 import torch
 
 from core.bundle import Bundle
@@ -30,6 +29,7 @@ from core.manifest import Manifest
 from core.preprocess.grid import Volume
 from core.schema import Modality, Prediction, Row, TargetKind
 from core.similar import Neighbour, vectors
+from core.table_sources import text_of
 from core.threads import one_thread
 from core.view import View
 
@@ -258,10 +258,8 @@ def _value(modality: ModalityConfig, case: Mapping[str, Any]) -> Any:
 
 
 def _text(value: Any) -> str:
-    """A value as a table's cell would hold it: "" for a missing one, no ".0" behind whole numbers."""
-    if value is None or value is pd.NA or value != value:
-        return ""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+    """A value as a table's cell would hold it."""
+    return text_of(value).strip()
 
 
 def _missing(row: Row, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ class StringTable:
         """Read a CSV (also ``.csv.gz``, ``.tsv``) or Parquet file or a DataFrame.
 
         Between the cells of a CSV stands a comma, or the semicolon or tab of its header where there are more of these.
-        In the last two a missing value becomes "", an integral number has no ".0", another one is written shortest.
+        In the last two a missing value becomes "", and any other one the text that ``text_of`` gives it.
         ``folder``: where the working copy is kept meanwhile; None: the system's temporary folder.
 
         Raises:

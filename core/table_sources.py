@@ -9,7 +9,8 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
@@ -30,6 +31,7 @@ _BLOCK = 8 * 2**20  # bytes read at a time; a row must fit
 _ROWS = 4096  # rows taken at a time from Parquet and DataFrames
 _MOST_FAULTS = 1000
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_TIMES = (pa.types.is_timestamp, pa.types.is_duration, pa.types.is_time)
 _PARQUET = (".parquet", ".pq")
 
 
@@ -221,27 +223,51 @@ def _frame_strings(name: str, cells: pd.Series) -> pa.StringArray:
     try:
         array = pa.array(cells, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError):  # objects of several types
-        return pa.array(["" if v is None or v is pd.NA or v != v else _text(v) for v in cells], pa.string())
+        return pa.array(map(text_of, cells), pa.string())
     except UnicodeEncodeError as error:
         raise TableError("table", [Fault(0, name, "", "text that is not valid Unicode")]) from error
     return _as_strings("table", name, array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array)
 
 
 def _as_strings(source: str, name: str, cells: pa.Array) -> pa.StringArray:
+    if pa.types.is_dictionary(cells.type):
+        cells = cells.dictionary_decode()
     kind = cells.type
-    if pa.types.is_floating(kind) or pa.types.is_boolean(kind):
-        values: Sequence[Any] = cells.to_numpy(zero_copy_only=False)
-        known = cells.is_valid().to_numpy(zero_copy_only=False)
-        return pa.array([_text(v) if k and v == v else "" for v, k in zip(values, known)], pa.string())
+    is_time = any(is_it(kind) for is_it in _TIMES)
     try:
+        if pa.types.is_floating(kind) or pa.types.is_boolean(kind):  # as numpy's: a short number has few digits
+            values, known = (c.to_numpy(zero_copy_only=False) for c in (cells, cells.is_valid()))
+            return pa.array([text_of(v) if k else "" for v, k in zip(values, known)], pa.string())
+        if is_time:
+            return pa.array(map(text_of, cells.to_pylist()), pa.string())
         strings = cells.cast(pa.string()).fill_null("")
-    except pa.ArrowException as error:
-        raise TableError(source, [Fault(0, name, str(kind), "cells of this type are not text or numbers")]) from error
+    except (pa.ArrowException, ValueError, OverflowError) as error:
+        reason = "times beyond the years 1 to 9999" if is_time else "cells of this type are not text or numbers"
+        raise TableError(source, [Fault(0, name, str(kind), reason)]) from error
     return pa.concat_arrays([strings])  # offsets start at 0
 
 
-def _text(value: Any) -> str:
-    """A value as it would stand in a CSV: integral numbers without ".0", other numbers shortest."""
-    if isinstance(value, float | np.floating) and float(value).is_integer() and abs(float(value)) < 2**53:
-        return str(int(value))
+def text_of(value: Any) -> str:
+    """A value as a table's cell, one text for one value wherever it comes from; mostly that of a CSV from pandas.
+
+    "" for a missing one; integral numbers without ".0", other numbers shortest; a time of no hour as its day, a span of
+    no hours as its days.
+
+    >>> text_of(3.0), text_of(np.float32(0.1)), text_of(True), text_of(None)
+    ('3', '0.1', 'True', '')
+    >>> text_of(pd.Timestamp("2020-01-02")), text_of(pd.Timestamp("2020-01-02 10:00"))
+    ('2020-01-02', '2020-01-02 10:00:00')
+    """
+    if value is None or value is pd.NA or value != value:
+        return ""
+    if isinstance(value, float | np.floating):
+        return str(int(value)) if float(value).is_integer() and abs(float(value)) < 2**53 else str(value)
+    if isinstance(value, timedelta | np.timedelta64):
+        span = pd.Timedelta(value)
+        return str(span) if span % pd.Timedelta(days=1) else f"{span.days} days"
+    if isinstance(value, np.datetime64):
+        value = pd.Timestamp(value)
+    if isinstance(value, datetime) and value.tzinfo is None:
+        is_day = value.time() == time.min and not getattr(value, "nanosecond", 0)
+        return str(value.date() if is_day else value)
     return str(value)

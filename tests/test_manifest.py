@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import gzip
 import pickle
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +22,7 @@ from core.errors import ConfigError, FileError, TableError
 from core.manifest import Manifest
 from core.numbers import parse_number
 from core.table import StringTable
+from core.table_sources import text_of
 
 IMAGE = {"name": "image", "kind": "image", "columns": ["image"], "views": [{"encoder": "cnn"}]}
 NOTE = {"name": "note", "kind": "text", "columns": ["history", "exam"], "views": [{"encoder": "lexical"}]}
@@ -326,7 +330,8 @@ def test_cells_of_a_frame_are_written_as_text() -> None:
             "flag": [True, False, None],
             "mixed": [1, "a", 2.0],
             "big": [2**60, 1, 2],
-            "day": pd.to_datetime(["2020-01-02"] * 3),
+            "day": [pd.Timestamp("2020-01-02"), pd.Timestamp("2020-01-02 10:30"), pd.NaT],
+            "named": pd.Categorical([True, False, True]),
             "kind": pd.Categorical(["u", None, "v"]),
         }
     )
@@ -338,8 +343,29 @@ def test_cells_of_a_frame_are_written_as_text() -> None:
     assert columns["flag"] == ["True", "False", ""]
     assert columns["mixed"] == ["1", "a", "2"]
     assert columns["big"] == ["1152921504606846976", "1", "2"]
-    assert columns["day"][0].startswith("2020-01-02")
+    assert columns["day"] == ["2020-01-02", "2020-01-02 10:30:00", ""]
+    assert columns["named"] == ["True", "False", "True"]
     assert columns["kind"] == ["u", "", "v"]
+
+
+def test_a_value_has_one_text_from_every_source(tmp_path: Path) -> None:
+    """A day and a truth value are categories of the same name in a CSV, a Parquet, a frame and a case."""
+    day = pd.to_datetime(["2020-01-02", "2021-12-31"])
+    frame = pd.DataFrame({"day": day, "hour": day + pd.Timedelta("1h"), "dose": [True, False], "wait": day - day[0]})
+    frame["zone"] = day.tz_localize("UTC")
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.to_parquet(tmp_path / "t.parquet")
+    mixed = frame.astype(object)
+    tables = [StringTable.open(source) for source in (tmp_path / "t.csv", tmp_path / "t.parquet", frame, mixed)]
+    assert len({t.fingerprint for t in tables}) == 1
+    assert [text_of(value) for value in frame.iloc[0]] == list(tables[0].row(0).values())
+    assert text_of(np.datetime64("2020-01-02")) == text_of(date(2020, 1, 2)) == tables[0].row(0)["day"]
+
+
+def test_a_time_beyond_all_years_is_refused(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"when": pa.array([2**60], pa.timestamp("ms"))}), tmp_path / "t.parquet")
+    with pytest.raises(TableError, match=r"'when': times beyond the years 1 to 9999 \(found 'timestamp\[ms\]'\)"):
+        StringTable.open(tmp_path / "t.parquet")
 
 
 def test_the_working_copy_lives_as_long_as_the_table(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from small import config, table
 
@@ -90,6 +91,8 @@ def test_numbers_are_written_as_a_table_writes_them(trained: tuple[Predictor, Ma
         "number_1": "",
         "category": "3",
     }
+    said = {"category": pd.Timestamp("2020-01-02"), "number_0": np.float32(3), "number_1": np.float32(0.1)}
+    assert list(as_row(said, modalities).values["tabular"].values()) == ["3", "0.1", "2020-01-02"]
 
 
 @pytest.mark.parametrize(
