@@ -191,8 +191,9 @@ def _plain(options: argparse.Namespace, columns: Sequence[str], untold: TargetCo
     tables: dict[str, dict[str, list[str]]] = {}
     for kind, plural in _TABLES.items():
         for given in getattr(options, kind):
-            name, patterns = _named(given, "table")
-            found = [c for p in patterns.split(",") for c in _matching(p, columns, inputs)]
+            name, patterns = _named(given, "table", columns)
+            several = [patterns] if patterns in columns else patterns.split(",")
+            found = [c for p in several for c in _matching(p, columns, inputs)]
             tables.setdefault(name, {}).setdefault(plural, []).extend(found)
     modalities = {
         name: Columns(
@@ -202,7 +203,7 @@ def _plain(options: argparse.Namespace, columns: Sequence[str], untold: TargetCo
     }
     for kind in ("text", *FILES):
         for given in getattr(options, kind):
-            name, column = _named(given, "")
+            name, column = _named(given, "", columns)
             name = name or column.replace(".", "_")
             if name in modalities:
                 raise ConfigError(f"--{kind} {given}: there is a modality {name!r} already; write OTHER_NAME={column}")
@@ -224,9 +225,10 @@ def _classes(options: argparse.Namespace) -> tuple[str, ...]:
     return tuple(c.strip() for c in (options.classes or "").split(",") if c.strip())
 
 
-def _named(given: str, default: str) -> tuple[str, str]:
+def _named(given: str, default: str, columns: Sequence[str]) -> tuple[str, str]:
+    """The modality and its columns of ``[NAME=]COLUMNS``; what is a column as it stands is that column."""
     name, equals, rest = given.partition("=")
-    return (name, rest) if equals else (default, given)
+    return (name, rest) if equals and given not in columns else (default, given)
 
 
 def _matching(pattern: str, columns: Sequence[str], inputs: Sequence[str]) -> list[str]:

@@ -338,6 +338,20 @@ def test_a_pattern_leaves_the_target_and_special_columns_out(source: str, capsys
     assert list(found["present"]) == ["table"]
 
 
+def test_a_column_may_have_the_marks_of_the_options_in_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["a=b", "Weight, kg", "c", "said=how", "y"]
+    with (tmp_path / "t.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([names, *([str(i), "2", "3", "word", "uv"[i % 2]] for i in range(6))])
+    columns = ["--number", "a=b", "--number", "Weight, kg", "--number", "more=Weight, kg", "--text", "said=how"]
+    found = _json(capsys, "check", str(tmp_path / "t.csv"), "--target", "y", *columns, "--number", "other=a=b,c")
+    assert list(found["present"]) == ["table", "more", "other", "said=how"]
+    assert "unknown column 'Weight'" in _error(
+        capsys, "check", str(tmp_path / "t.csv"), "--target", "y", "--number", "Weight,c"
+    )
+
+
 @pytest.mark.parametrize("command", ["evaluate", "predict"])
 def test_files_that_are_not_there(
     bundle: str, source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
