@@ -55,8 +55,8 @@ def build(
 
     ``target`` is ``COLUMN`` or ``COLUMN:kind``, ``classes`` the order of its grades, lowest first, or the labels that
     there are; none named: as in the rows, of ``urgency`` as documented. ``modalities`` limits which of speech, text,
-    dialogue and behaviour are used; ``numbers`` and ``categories`` add behaviour columns of other names; one name may be
-    a plain string.
+    dialogue and behaviour are used; ``numbers`` and ``categories`` add behaviour columns of other names; one name may
+    be a plain string.
     ``false_alarm`` is the share of turns within scope that may be marked as out of scope, ``outside`` how a table calls
     such turns. ``few_shot``: for five to ten turns an intent, all learned from.
 
