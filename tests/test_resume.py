@@ -85,7 +85,7 @@ def test_killed_by_the_system_at_any_moment(folder: Path) -> None:
     """Three kills of a real process, the first as soon as there is a checkpoint."""
     checkpoints, killed = folder / "system" / "checkpoints", 0
     for wait in (0.0, 0.02, 0.05):
-        process = multiprocessing.get_context("fork").Process(target=train, args=(folder, "system"))
+        process = multiprocessing.get_context("spawn").Process(target=train, args=(folder, "system"))
         before = _stamp(checkpoints)
         process.start()
         while process.is_alive() and _stamp(checkpoints) == before:
