@@ -56,7 +56,7 @@ class Manifest:
         """Use ``open``; ``window``: only these rows, counted from 0, as if the table had no others."""
         self.table, self.config, self.root = table, config, root
         self._need_target, self._allow_outside, self._for_training = need_target, allow_outside, for_training
-        unknown = column_faults(table.columns, config, need_target, for_training)
+        unknown = column_faults(table.columns, table.unread, config, need_target, for_training)
         self._lacking = {f.column for f in unknown}
         taken = range(len(table)) if window is None else window
         self._gathered = self._gather() if config.table.gather else None  # the rows of each case; None: its number

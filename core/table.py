@@ -22,7 +22,7 @@ import pandas as pd
 import pyarrow as pa
 
 from core.errors import Fault, FileError, TableError, unknown
-from core.table_sources import MAX_CELL, MAX_COLUMNS, read_source, too_wide
+from core.table_sources import MAX_CELL, MAX_COLUMNS, UNREAD, read_source, too_wide
 
 
 class StringTable:
@@ -31,9 +31,10 @@ class StringTable:
     It may be sent to another process: the copy reads the same file and does not delete it.
     """
 
-    def __init__(self, path: Path, source: str, fingerprint: str) -> None:
+    def __init__(self, path: Path, source: str, fingerprint: str, unread: dict[str, str]) -> None:
         """Use ``open``; ``path`` is an Arrow IPC file of string columns."""
         self.path, self.source, self.fingerprint = path, source, fingerprint
+        self.unread = unread  # columns that hold no text, and why: their cells are the names of their types
         reader = pa.ipc.open_file(pa.memory_map(str(path)))
         self.columns: tuple[str, ...] = tuple(reader.schema.names)
         batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
@@ -55,7 +56,7 @@ class StringTable:
         name, batches = read_source(source)
         home = Path(tempfile.mkdtemp(prefix="polyfuse-", dir=folder))
         try:
-            table = cls(home / "table.arrow", name, _write(home / "table.arrow", name, batches))
+            table = cls(home / "table.arrow", name, *_write(home / "table.arrow", name, batches))
         except OSError as error:
             shutil.rmtree(home, ignore_errors=True)
             raise FileError(
@@ -71,7 +72,7 @@ class StringTable:
         return self._ends[-1]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "source": self.source, "fingerprint": self.fingerprint}
+        return {k: getattr(self, k) for k in ("path", "source", "fingerprint", "unread")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]  # opens the same file again
@@ -92,9 +93,12 @@ class StringTable:
 
         Raises:
             ConfigError: for a column that does not exist.
+            TableError: for one that holds no text.
         """
         if name not in self.columns:
             raise unknown("column", name, self.columns)
+        if name in self.unread:
+            raise TableError(self.source, [Fault(0, name, "", self.unread[name])])
         for columns in self._columns:
             cells = columns[name]
             for start in range(0, len(cells), chunk):
@@ -106,22 +110,23 @@ def _remove(folder: Path, owner: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write(path: Path, source: str, batches: Iterator[pa.RecordBatch]) -> str:
-    """Write all batches, checked, and return their fingerprint."""
+def _write(path: Path, source: str, batches: Iterator[pa.RecordBatch]) -> tuple[str, dict[str, str]]:
+    """Write all batches, checked; their fingerprint, and by column why it holds no text."""
     first = next(batches, None)
     if first is None:
         raise TableError(source, [Fault(0, "table", "", "no rows below the header; a table needs at least one case")])
     _check_columns(source, first.schema.names)
-    digest, rows = _Digest(first.schema.names), 0
+    digest, unread, rows = _Digest(first.schema.names), dict[str, str](), 0
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, first.schema) as writer:
         while first is not None:
             _check_cells(source, first, rows)
             writer.write_batch(first)
+            unread |= {f.name: f.metadata[UNREAD].decode() for f in first.schema if f.metadata}
             digest.add(first)
             rows += first.num_rows
             first = next(batches, None)
     pa.default_memory_pool().release_unused()  # what the reader held goes back to the system
-    return digest.hexdigest()
+    return digest.hexdigest(), unread
 
 
 def _check_columns(source: str, names: Sequence[str]) -> None:

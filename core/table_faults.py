@@ -49,13 +49,22 @@ def named_columns(config: ExperimentConfig, need_target: bool, for_training: boo
 
 
 def column_faults(
-    columns: Sequence[str], config: ExperimentConfig, need_target: bool, for_training: bool = True
+    columns: Sequence[str],
+    unread: Mapping[str, str],
+    config: ExperimentConfig,
+    need_target: bool,
+    for_training: bool = True,
 ) -> list[Fault]:
-    """Columns that the config names and the table does not have, but for those that another one stands in for."""
+    """Columns that the config names and the table does not have, but for those that another one stands in for.
+
+    ``unread``: columns that hold no text, and why; they are faults where the config names them.
+    """
     faults = []
     spare = {c for m in config.modalities if m.first and set(m.columns) & set(columns) for c in m.columns}
     for name in named_columns(config, need_target, for_training):
-        if name not in columns and name not in spare:
+        if name in unread:
+            faults.append(Fault(0, name, "", unread[name]))
+        elif name not in columns and name not in spare:
             close = get_close_matches(name, columns, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"the table has {', '.join(map(repr, columns[:30]))}"
             blank = "" if for_training else "; where nothing of it is known, add it without values"

@@ -9,7 +9,7 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, time, timedelta
 from functools import cache
 from pathlib import Path
@@ -26,6 +26,7 @@ from core.errors import Fault, FileError, TableError
 
 MAX_COLUMNS = 10_000
 BOMB_BYTES, BOMB_RATIO = 4 << 30, 500  # what unpacks to more bytes and to more times its size is a bomb
+UNREAD = b"unread"
 MAX_CELL = 4 * 2**20  # bytes
 _BLOCK = 8 * 2**20  # bytes read at a time; a row must fit
 _ROWS = 4096  # rows taken at a time from Parquet and DataFrames
@@ -37,6 +38,8 @@ _PARQUET = (".parquet", ".pq")
 
 def read_source(source: Path | str | pd.DataFrame) -> tuple[str, Iterator[pa.RecordBatch]]:
     """The name of a source for messages, and its rows as batches whose columns are all strings without nulls.
+
+    A column that holds no text, such as lists of numbers, says why in its field's metadata, under ``UNREAD``.
 
     Raises:
         FileError: if the file is missing, not UTF-8, damaged or of an unknown kind.
@@ -205,8 +208,7 @@ def _from_parquet(path: Path) -> Iterator[pa.RecordBatch]:
             if file.metadata.num_columns > MAX_COLUMNS:
                 raise too_wide(path.name, file.metadata.num_columns)
             for batch in file.iter_batches(_ROWS):
-                columns = [_as_strings(path.name, n, c) for n, c in zip(batch.schema.names, batch.columns)]
-                yield pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+                yield _batch(batch.schema.names, map(_as_strings, batch.columns))
     except (pa.ArrowException, OSError) as error:
         raise FileError(f"{path}: not a readable Parquet file ({error})") from error
 
@@ -215,36 +217,47 @@ def _from_frame(frame: pd.DataFrame) -> Iterator[pa.RecordBatch]:
     names = [str(c) for c in frame.columns]
     for start in range(0, len(frame), _ROWS):
         part = frame.iloc[start : start + _ROWS]
-        columns = [_frame_strings(name, part.iloc[:, i]) for i, name in enumerate(names)]
-        yield pa.RecordBatch.from_arrays(columns, names=names)
+        yield _batch(names, (_frame_strings(name, part.iloc[:, i]) for i, name in enumerate(names)))
 
 
-def _frame_strings(name: str, cells: pd.Series) -> pa.StringArray:
+def _batch(names: Sequence[str], columns: Iterable[tuple[pa.StringArray, str]]) -> pa.RecordBatch:
+    """Columns of strings; why one holds no text stands in its field's metadata, under ``UNREAD``."""
+    cells, why = zip(*columns)
+    fields = [pa.field(name, pa.string(), metadata={UNREAD: said} if said else None) for name, said in zip(names, why)]
+    return pa.RecordBatch.from_arrays(list(cells), schema=pa.schema(fields))
+
+
+def _frame_strings(name: str, cells: pd.Series) -> tuple[pa.StringArray, str]:
     try:
         array = pa.array(cells, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError):  # objects of several types
-        return pa.array(map(text_of, cells), pa.string())
+        return pa.array(map(text_of, cells), pa.string()), ""
     except UnicodeEncodeError as error:
         raise TableError("table", [Fault(0, name, "", "text that is not valid Unicode")]) from error
-    return _as_strings("table", name, array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array)
+    return _as_strings(array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array)
 
 
-def _as_strings(source: str, name: str, cells: pa.Array) -> pa.StringArray:
+def _as_strings(cells: pa.Array) -> tuple[pa.StringArray, str]:
+    """Cells of any type as text, a list of texts joined by '|'; of what is no text the type, and why it is none."""
     if pa.types.is_dictionary(cells.type):
         cells = cells.dictionary_decode()
     kind = cells.type
     is_time = any(is_it(kind) for is_it in _TIMES)
+    is_several = pa.types.is_list(kind) and pa.types.is_string(kind.value_type)
     try:
         if pa.types.is_floating(kind) or pa.types.is_boolean(kind):  # as numpy's: a short number has few digits
             values, known = (c.to_numpy(zero_copy_only=False) for c in (cells, cells.is_valid()))
-            return pa.array([text_of(v) if k else "" for v, k in zip(values, known)], pa.string())
+            return pa.array([text_of(v) if k else "" for v, k in zip(values, known)], pa.string()), ""
         if is_time:
-            return pa.array(map(text_of, cells.to_pylist()), pa.string())
+            return pa.array(map(text_of, cells.to_pylist()), pa.string()), ""
+        if is_several:
+            return pa.array(["|".join(filter(None, several or ())) for several in cells.to_pylist()], pa.string()), ""
         strings = cells.cast(pa.string()).fill_null("")
-    except (pa.ArrowException, ValueError, OverflowError) as error:
-        reason = "times beyond the years 1 to 9999" if is_time else "cells of this type are not text or numbers"
-        raise TableError(source, [Fault(0, name, str(kind), reason)]) from error
-    return pa.concat_arrays([strings])  # offsets start at 0
+    except (pa.ArrowException, ValueError, OverflowError):
+        why = f"times ({kind}) beyond the years 1 to 9999" if is_time else f"cells of {kind} are not text or numbers"
+        known = cells.is_valid().to_pylist()
+        return pa.array([f"<{kind}>" if k else "" for k in known], pa.string()), f"{why}; make them a column of text"
+    return pa.concat_arrays([strings]), ""  # offsets start at 0
 
 
 def text_of(value: Any) -> str:

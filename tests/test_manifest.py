@@ -362,10 +362,40 @@ def test_a_value_has_one_text_from_every_source(tmp_path: Path) -> None:
     assert text_of(np.datetime64("2020-01-02")) == text_of(date(2020, 1, 2)) == tables[0].row(0)["day"]
 
 
-def test_a_time_beyond_all_years_is_refused(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"when": pa.array([2**60], pa.timestamp("ms"))}), tmp_path / "t.parquet")
-    with pytest.raises(TableError, match=r"'when': times beyond the years 1 to 9999 \(found 'timestamp\[ms\]'\)"):
-        StringTable.open(tmp_path / "t.parquet")
+def test_columns_that_hold_no_text_are_faults_only_where_they_are_named(tmp_path: Path) -> None:
+    rows = {
+        "age": ["1", "2"], "sex": [[1, 2], None], "y": ["a", "b"], "box": [{"x": 1}, {"x": 2}],
+        "when": pa.array([2**60, 0], pa.timestamp("ms")),
+    }  # fmt: skip
+    pq.write_table(pa.table(rows), tmp_path / "t.parquet")
+    age = DATA | {"columns": ["age"], "views": [{"encoder": "table", "preprocess": {"numbers": ["age"]}}]}
+    config = {"modalities": [age], "target": {"column": "y"}}
+    found = Manifest.open(tmp_path / "t.parquet", ExperimentConfig.from_json(config), need_target=False)
+    assert found.faults == []
+    table = pickle.loads(pickle.dumps(found.table))
+    assert table.row(0, ["sex", "box"]) == {"sex": "<list<element: int64>>", "box": "<struct<x: int64>>"}
+    assert table.row(1, ["sex"]) == {"sex": ""}
+    for column in ("sex", "box"):
+        with pytest.raises(TableError, match=rf"column {column!r}: cells of .* are not text or numbers; make them"):
+            next(table.column(column))
+    named = ExperimentConfig.from_json(config | {"modalities": [DATA], "target": {"column": "when"}})
+    faults = {f.column: f.reason for f in Manifest.open(tmp_path / "t.parquet", named).faults}
+    assert faults["sex"].startswith("cells of list<element: int64> are not text or numbers")
+    assert faults["when"].startswith("times (timestamp[ms]) beyond the years 1 to 9999")
+
+
+def test_a_list_of_files_is_a_cell_of_several(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(b"x")
+    frame = pd.DataFrame({"image": [["a.png", "b.png"], ["b.png"], None], "y": ["u", "u", "u"]})
+    frame.to_parquet(tmp_path / "t.parquet")
+    config = ExperimentConfig.from_json({"modalities": [IMAGE], "target": {"column": "y"}})
+    for source in (tmp_path / "t.parquet", frame):
+        found = Manifest.open(source, config, tmp_path, need_target=False)
+        assert [found.row(i).values["image"] for i in range(2)] == [
+            (tmp_path / "a.png", tmp_path / "b.png"),
+            (tmp_path / "b.png",),
+        ]
 
 
 def test_the_working_copy_lives_as_long_as_the_table(tmp_path: Path) -> None:
