@@ -162,12 +162,7 @@ def answers_of(
     cache: FeatureCache | None = None,
     folder: Path | None = None,
 ) -> dict[str, np.ndarray]:
-    """Answers of every variant on the test rows of one split: fused, floors, each alone, further ``fusions``.
-
-    Members that are cross-validated have no more folds than the other rows have groups.
-    """
-    most = manifest.count_groups([*rows["train"], *rows["val"]])
-    config = dataclasses.replace(config, folds=min(config.folds, most))
+    """Answers of every variant on the test rows of one split: fused, floors, each alone, further ``fusions``."""
     experiment = Experiment(manifest, config, progress=progress, cache=cache, rows=rows)
     groups = experiment.train_groups()
     found = {FUSED: experiment.answers(experiment.combine(groups if config.stack else groups[:1]), rows["test"])}

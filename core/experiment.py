@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -64,13 +65,18 @@ class Experiment:
         cache: FeatureCache | None = None,
         rows: Mapping[str, Rows] | None = None,
     ) -> None:
-        """``rows``: train, val and test row numbers, where the caller splits (cross-validation); else as configured."""
+        """``rows``: train, val and test row numbers, where the caller splits (cross-validation); else as configured.
+
+        Members that are cross-validated have no more folds than these rows have groups.
+        """
         manifest.raise_faults()
         _check_names(config)
         check_private(config)
-        self.manifest, self.config, self.folder, self.progress = manifest, config, folder, progress
         found = rows if rows is not None else split(manifest, config, config.seed)
         self.rows = {part: [int(i) for i in found.get(part, ())] for part in ("train", "val", "test")}
+        most = manifest.count_groups(self.rows["train"] + self.rows["val"])
+        config = dataclasses.replace(config, folds=min(config.folds, most))
+        self.manifest, self.config, self.folder, self.progress = manifest, config, folder, progress
         self.fitted_on = self.rows["train"] + (self.rows["val"] if config.folds > 1 else [])
         self._check_rows()
         targets = manifest.targets
