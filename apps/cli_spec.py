@@ -213,11 +213,12 @@ def _plain(options: argparse.Namespace, columns: Sequence[str], untold: TargetCo
 
 
 def _target(options: argparse.Namespace, columns: Sequence[str]) -> TargetConfig:
-    from core.recipes import asked_target
-
-    column, kind = asked_target(options.target, columns, ())
-    classes, transform = _classes(options) or None, options.transform or "none"
-    return TargetConfig(column, kind or TargetKind.LABEL, classes, transform=transform)
+    column, colon, kind = options.target.rpartition(":")
+    if not colon or options.target in columns:
+        column, kind = options.target, "label"
+    if kind not in list(TargetKind):
+        raise unknown("target kind", kind, list(TargetKind))
+    return TargetConfig(column, TargetKind(kind), _classes(options) or None, transform=options.transform or "none")
 
 
 def _classes(options: argparse.Namespace) -> tuple[str, ...]:
