@@ -150,7 +150,10 @@ def _answers(folder: CourseFolder) -> None:
     )
     questions = right.file_uploader("Questions: question_id, question, reference, concept", ["csv"], key="questions")
     encoding = right.selectbox("Encoding of both", _ENCODINGS, key="encoding")
-    left.caption("Added to what the course has; an answer that it has already is replaced.")
+    left.caption(
+        "Added to what the course has; an answer that it has already is replaced. A learner named by a mail address is "
+        "shown by its fingerprint, or by name where enrolments (Records) tell it beside the address."
+    )
     if not left.button("Import", type="primary", disabled=not (answers or questions), key="import_answers"):
         return
     files = ui.keep_uploads([f for f in (answers, questions) if f is not None], None)
