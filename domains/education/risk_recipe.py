@@ -20,7 +20,7 @@ from core.recipes import Columns, as_names, build_config
 from core.schema import Modality
 from domains.education.risk_features import ACTIVITY, ASSESSMENTS, BEFORE, ENROLMENT
 
-TARGET = "at_risk"
+TARGET, _CLASSES = "at_risk", ("0", "1")
 DEMOGRAPHIC_NUMBERS = ("num_of_prev_attempts", "studied_credits", "age")
 DEMOGRAPHICS = ("gender", "region", "highest_education", "imd_band", "age_band", "disability", "language")
 _PARTS = {
@@ -36,6 +36,7 @@ def build(
     columns: Sequence[str],
     *,
     target: str | None = None,
+    classes: Sequence[str] = (),
     preset: str = "default",
     seed: int = 0,
     demographics: bool = True,
@@ -47,8 +48,11 @@ def build(
     ``numbers`` and ``categories`` are further demographic columns; one name may be a plain string.
 
     Raises:
-        ConfigError: if the target is missing, or a further column is one that tells the outcome.
+        ConfigError: if the target is missing, for ``classes`` other than 0 and 1, or for a further column that tells
+            the outcome.
     """
+    if classes and tuple(classes) != _CLASSES:
+        raise ConfigError("early warning knows 0 and 1, which is at risk: name no other classes or order")
     column = (target or TARGET).partition(":")[0]  # a label, whatever kind is named
     if column not in columns:
         raise ConfigError(f"no column {column!r}; a table to train on says who was at risk: 1 or 0")
@@ -70,6 +74,6 @@ def build(
         group="enrolment_id" if "enrolment_id" in columns else None,
         split="split" if "split" in columns else None,
     )
-    config = build_config(modalities, TargetConfig(column, classes=("0", "1")), table, preset, seed=seed)
+    config = build_config(modalities, TargetConfig(column, classes=_CLASSES), table, preset, seed=seed)
     smooth = dataclasses.replace(config.training, label_smoothing=0.0, metric="neg_log_loss")  # risk, not a verdict
     return dataclasses.replace(config, training=smooth)
