@@ -60,7 +60,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def detector(folder: Path) -> IntentDetector:
-    table = turns(folder)
+    table = turns(folder, 24)
     return IntentDetector(config=quick(table), hierarchy="domain").fit(table, root=folder)
 
 
