@@ -213,12 +213,11 @@ def _plain(options: argparse.Namespace, columns: Sequence[str], untold: TargetCo
 
 
 def _target(options: argparse.Namespace, columns: Sequence[str]) -> TargetConfig:
-    column, colon, kind = options.target.rpartition(":")
-    if not colon or options.target in columns:
-        column, kind = options.target, "label"
-    if kind not in list(TargetKind):
-        raise unknown("target kind", kind, list(TargetKind))
-    return TargetConfig(column, TargetKind(kind), _classes(options) or None, transform=options.transform or "none")
+    from core.recipes import column_and_kind
+
+    column, kind = column_and_kind(options.target, columns)
+    classes, transform = _classes(options) or None, options.transform or "none"
+    return TargetConfig(column, kind or TargetKind.LABEL, classes, transform=transform)
 
 
 def _classes(options: argparse.Namespace) -> tuple[str, ...]:

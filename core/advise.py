@@ -24,9 +24,7 @@ from core.metrics import DEFAULT, score
 from core.progress import Progress, silent
 from core.quality.report import Quality, inspect
 from core.schema import TargetKind
-from core.splits import split
 
-FOLDS = 5
 INTERACTION = 0.05  # bits a case, or of all the share: from here on a fusion must be able to express it
 _ADDITIVE = ("linear", "late")  # floors that add up what modalities say
 
@@ -84,15 +82,13 @@ def advise(
         ConfigError: when the training rows are too few to be cut.
     """
     quality = inspect(manifest, config, content=True, progress=progress, cache=cache)
-    rows = {part: found.tolist() for part, found in split(manifest, config, config.seed).items()}
-    fewest = min(FOLDS, manifest.count_groups([*rows["train"], *rows["val"]]))
-    quick = dataclasses.replace(config, folds=fewest, floor=True)
+    quick = dataclasses.replace(config, folds=5, floor=True)
     names = [m.name for m in config.modalities]
-    judged = {n: _judge(Experiment(manifest, quick.only(n), progress=progress, cache=cache, rows=rows)) for n in names}
+    judged = {n: _judge(Experiment(manifest, quick.only(n), progress=progress, cache=cache)) for n in names}
     alone = {n: j for n, j in judged.items() if j is not None}
     together = judged[names[0]]
     if len(names) > 1:
-        together = _judge(Experiment(manifest, quick, progress=progress, cache=cache, rows=rows))
+        together = _judge(Experiment(manifest, quick, progress=progress, cache=cache))
     scores = together.scores if together else {"linear": float("nan")}
     found = None
     if together is not None and len(alone) > 1:

@@ -19,7 +19,15 @@ from core.evaluation.conformal import fit_threshold
 from core.evaluation.disagreement import Disagreement, answers_alone, clash
 from core.evaluation.intervals import moved_intervals
 from core.evaluation.nearest import Nearest
-from core.evaluation.patterns import MOST, Calibration, apply_temperatures, cut_down, fit_patterns, patterns_of
+from core.evaluation.patterns import (
+    MOST,
+    Calibration,
+    apply_temperatures,
+    cut_down,
+    each_alone,
+    fit_patterns,
+    patterns_of,
+)
 from core.evaluation.scope import Scope, figures
 from core.evaluation.trust import ask, trust_figures
 from core.metrics import DEFAULT, score, scores
@@ -57,9 +65,7 @@ def combine(experiment: Experiment, used: Sequence[Held], measured: Sequence[Hel
     far = _fit_scope(experiment, bundle, held)
     learned = experiment.fitted_on
     bundle.similar = Similar.fit(ensemble, bundle.views, experiment.manifest, learned, config.keep_cases, config.seed)
-    if config.training.privacy is None:  # a hash tells who has the case that it was learned from
-        known = [i for part in ("train", "val") for i in experiment.rows[part]]
-        bundle.learned = experiment.manifest.case_hashes(config)[known]
+    bundle.learned = experiment.learned
     bundle.facts = _facts(experiment, used, shares, command) | {
         "held_out": _figures(experiment, bundle, experiment.held, held, far),
         "held_out_by_expert": {g.name: score(kind, None, experiment.held_y, g.answers) for g in measured},
@@ -128,8 +134,7 @@ def _disagreement(
     if kind not in (TargetKind.LABEL, TargetKind.GRADE) or len(names) < 2:
         return None
     alone = {}
-    for m in names:
-        pattern = tuple(n == m for n in names)
+    for m, pattern in zip(names, each_alone(len(names))):
         alone[m] = temper(kind, by_pattern[pattern], ensemble.temperatures.get(pattern, ensemble.temperature))
     right = held[some].argmax(axis=1) == experiment.held_y[some]
     present = experiment.present([experiment.held[i] for i in some])

@@ -8,6 +8,7 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from core.dataset import CaseDataset, cells_of
 from core.ensemble import Expert, Network, learn_weights
 from core.errors import ConfigError, unknown
 from core.evaluation.novelty import Novelty, fit_all
-from core.evaluation.patterns import cut_down
+from core.evaluation.patterns import cut_down, each_alone
 from core.floor.fit import fit_floor, floor_views
 from core.manifest import Manifest
 from core.metrics import known_metric, score
@@ -93,6 +94,13 @@ class Experiment:
     def held(self) -> list[int]:
         """The rows whose answers come from models that did not train on them."""
         return self.fitted_on if self.config.folds > 1 else self.rows["val"]
+
+    @cached_property
+    def learned(self) -> np.ndarray:
+        """``Manifest.case_hashes`` of train and val rows; none in private training, which a hash would give away."""
+        if self.config.training.privacy is not None:
+            return np.zeros(0, dtype=np.int64)
+        return self.manifest.case_hashes(self.config)[self.rows["train"] + self.rows["val"]]
 
     def _check_rows(self) -> None:
         for part in ("train", "val"):
@@ -180,7 +188,7 @@ class Experiment:
     def _answers_with_and_alone(self, members: Sequence[tuple[Network, np.ndarray]]) -> np.ndarray:
         """(1 + M, N, outputs) of held-out rows: with everything, and with each modality alone where it is present."""
         many, nothing = len(self.config.modalities), self.target.nothing
-        patterns = [(True,) * many, *(tuple(i == j for j in range(many)) for i in range(many))]
+        patterns = [(True,) * many, *each_alone(many)]
         experts = [(network, at, 1.0) for network, at in members]
         found = cut_down(experts, self.cases, self.held, patterns, len(nothing)).astype(np.float32)
         present = self.present(self.held).T[..., None]  # (M, N, 1)

@@ -35,15 +35,14 @@ def _macro_f1(y: np.ndarray, p: np.ndarray) -> float:
     return float((2 * table.diagonal()[named > 0] / named[named > 0]).mean())
 
 
-def _per_label(y: np.ndarray, p: np.ndarray, share: Callable[..., np.ndarray]) -> float:
-    """``share`` of (hits, true, answered), averaged over the labels that occur in y or among the answers.
+def _per_label(y: np.ndarray, p: np.ndarray, score: Callable[..., float]) -> float:
+    """``score`` averaged over the labels that occur in y or among the answers.
 
     1 where none does: nothing was to be found, and nothing was answered.
     """
     told = _over(p)
-    hits, true, answered = (y * told).sum(axis=0), y.sum(axis=0), told.sum(axis=0)  # (classes,) each
-    named = true + answered > 0
-    return float(share(hits[named], true[named], answered[named]).mean()) if named.any() else 1.0
+    named = np.flatnonzero(y.sum(axis=0) + told.sum(axis=0))
+    return float(score(y, told, labels=named, average="macro", zero_division=0)) if len(named) else 1.0
 
 
 def _auroc(y: np.ndarray, p: np.ndarray) -> float:
@@ -87,9 +86,9 @@ _LABEL: dict[str, Metric] = {
 _LABELS: dict[str, Metric] = {
     "accuracy": lambda y, p: float((y == _over(p)).mean()),
     "exact_match": lambda y, p: sk.accuracy_score(y, _over(p)),
-    "precision": lambda y, p: _per_label(y, p, lambda hits, _, answered: hits / np.maximum(answered, 1)),
-    "recall": lambda y, p: _per_label(y, p, lambda hits, true, _: hits / np.maximum(true, 1)),
-    "f1": lambda y, p: _per_label(y, p, lambda hits, true, answered: 2 * hits / (true + answered)),
+    "precision": lambda y, p: _per_label(y, p, sk.precision_score),
+    "recall": lambda y, p: _per_label(y, p, sk.recall_score),
+    "f1": lambda y, p: _per_label(y, p, sk.f1_score),
     "auroc": _labels_auroc,
 }
 _NUMBER: dict[str, Metric] = {

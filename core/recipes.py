@@ -58,14 +58,24 @@ def asked_target(given: str | None, columns: Sequence[str], documented: Sequence
     named = given or next((c for c in documented if c in columns), None)
     if named is None:
         raise ConfigError(f"no target column is found; looked for {', '.join(documented)}: name it with --target")
-    column, colon, kind = named.rpartition(":")
-    if not colon or named in columns:
-        column, kind = named, ""
+    column, kind = column_and_kind(named, columns)
     if column not in columns:
         raise unknown("target column", column, columns)
-    if kind and kind not in list(TargetKind):
+    return column, kind
+
+
+def column_and_kind(named: str, columns: Sequence[str]) -> tuple[str, TargetKind | None]:
+    """``COLUMN`` or ``COLUMN:kind`` apart; one of the ``columns`` that is called so as a whole goes first.
+
+    Raises:
+        ConfigError: for an unknown kind.
+    """
+    column, colon, kind = named.rpartition(":")
+    if not colon or named in columns:
+        return named, None
+    if kind not in list(TargetKind):
         raise unknown("target kind", kind, list(TargetKind))
-    return column, TargetKind(kind) if kind else None
+    return column, TargetKind(kind)
 
 
 def table_columns(

@@ -42,6 +42,15 @@ class Calibration:
         return cls(tuple(data["pattern"]), data["temperature"], as_threshold(data["threshold"]), data["cases"])
 
 
+def each_alone(count: int) -> list[Pattern]:
+    """The patterns of one modality of so many.
+
+    >>> each_alone(2)
+    [(True, False), (False, True)]
+    """
+    return [tuple(i == j for j in range(count)) for i in range(count)]
+
+
 def patterns_of(present: np.ndarray) -> list[Pattern]:
     """The patterns to calibrate for: all subsets of up to ``FEW`` modalities; of more, those met and each alone.
 
@@ -51,10 +60,9 @@ def patterns_of(present: np.ndarray) -> list[Pattern]:
     every = (
         [tuple(bool(code >> i & 1) for i in range(count)) for code in range(1, 2**count - 1)] if count <= FEW else []
     )
-    alone = [tuple(i == j for j in range(count)) for i in range(count)]
     seen = [tuple(map(bool, row)) for row in np.unique(present, axis=0) if row.any()]
     whole = () if present.all() else ((True,) * count,)
-    return sorted(({*every, *alone, *seen} - {(True,) * count}) | {*whole}) if count > 1 else []
+    return sorted(({*every, *each_alone(count), *seen} - {(True,) * count}) | {*whole}) if count > 1 else []
 
 
 def cut_down(
