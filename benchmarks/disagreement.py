@@ -36,7 +36,7 @@ def config() -> ExperimentConfig:
         _small(m) if m.kind is Modality.VOLUME else dataclasses.replace(m, views=m.views[:1]) for m in found.modalities
     ]
     training = dataclasses.replace(found.training, epochs=25, patience=0)
-    return dataclasses.replace(found, modalities=tuple(kinds), training=training, floor=False, seeds=1)
+    return dataclasses.replace(found, modalities=tuple(kinds), training=training, floor=False, stack=False, folds=1)
 
 
 def _small(scan: ModalityConfig) -> ModalityConfig:

@@ -48,7 +48,7 @@ def opened(folder, target: str, text: str, only_ct: bool) -> tuple[Manifest, Exp
         "text": Columns(Modality.TEXT, (text,)),
         "person": Columns(Modality.TABULAR, ("age", "sex"), ("age",), ("sex",)),
     }
-    config = build_config(named, TargetConfig(target), TableConfig("patient_id", gather=True), "best", drop=["[MASK]"])
+    config = build_config(named, TargetConfig(target), TableConfig("patient_id", gather=True), drop=["[MASK]"])
     return Manifest.open(table, config, folder), config
 
 

@@ -67,7 +67,7 @@ def digits(seeds: int) -> dict[str, Any]:
     columns = {v: tuple(c for c in table.columns if c.startswith(v + "_")) for v in VIEWS}
     named = {v: Columns(Modality.TABULAR, c, c) for v, c in columns.items()}
     config = build_config(named, TargetConfig("digit"), TableConfig(split="split"), "default")
-    config = dataclasses.replace(config, floor=False, seeds=1)
+    config = dataclasses.replace(config, floor=False, stack=False, folds=1)
     parts = []
     for seed in range(seeds):
         train, test = train_test_split(

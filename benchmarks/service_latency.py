@@ -40,7 +40,7 @@ def detector(folder: Path) -> IntentDetector:
     table = table[table.groupby("intent")["intent"].transform("size") > 1].drop(columns=["split", "group", "speaker"])
     config = recipe.build(list(table.columns), target="intent", modalities=("speech", "text", "behaviour"))
     training = dataclasses.replace(config.training, epochs=1)
-    config = dataclasses.replace(config, floor=False, seeds=1, training=training)
+    config = dataclasses.replace(config, floor=False, stack=False, folds=1, training=training)
     IntentDetector(config=config).fit(table, root=SAMPLES).save(folder / "bundle")
     return IntentDetector.load(folder / "bundle")
 

@@ -69,7 +69,7 @@ def state(table: pd.DataFrame, target: str, preset: str = "best") -> dict:
     rows = TableConfig("dialogue_id", "user_worker", fractions=(0.65, 0.1, 0.25))
     config = build_config(named, TargetConfig(target, classes=("no", "yes")), rows, preset)
     training = dataclasses.replace(config.training, epochs=5, metric="auroc")  # later, validation rows get worse
-    config = dataclasses.replace(config, training=training, seeds=1, floor=preset == "best")
+    config = dataclasses.replace(config, training=training)
     manifest, seconds = Manifest.open(table, config), {}
     with timed(seconds, "seconds"), Bars() as progress:
         found = compare(manifest, config, metric="auroc", progress=progress)

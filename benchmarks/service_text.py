@@ -40,7 +40,7 @@ def read(path: Path) -> pd.DataFrame:
 
 def members(config: ExperimentConfig, count: int = 5) -> ExperimentConfig:
     """Members on folds of the training rows, without the linear floor, whose figures stand in the data's README."""
-    return dataclasses.replace(config, seeds=1, folds=count, floor=False)
+    return dataclasses.replace(config, folds=count, floor=False, stack=False)
 
 
 def measure(train: pd.DataFrame, test: pd.DataFrame, count: int = 5, **options: Any) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def _several(rows: pd.DataFrame) -> dict[str, Any]:
     """Several intents a turn: exact sets, and the accuracy of turns with one intent as the floor counts it."""
     table = rows[["text", "intent"]].assign(split=rows["split"].replace({"valid": "val"}))
     config = recipe.build(list(table.columns), target="intent:labels")
-    config = dataclasses.replace(config, seeds=1, floor=False)
+    config = dataclasses.replace(config, folds=1, floor=False, stack=False)
     found: dict[str, float] = {}
     with timed(found, "train_seconds"):
         bundle = Experiment(Manifest.open(table, config), config).combine()

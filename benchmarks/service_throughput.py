@@ -92,7 +92,7 @@ def main() -> None:
         table = next(turns(800, seed=1))
         config = recipe.build(list(table.columns), target="intent", preset=preset)
         training = dataclasses.replace(config.training, epochs=3)
-        config = dataclasses.replace(config, seeds=1, floor=False, training=training)
+        config = dataclasses.replace(config, folds=1, floor=False, stack=False, training=training)
         IntentDetector(config=config).fit(table).save(folder / "bundle")
         found = []
         for size in sizes:

@@ -132,10 +132,11 @@ def _verdict(facts: dict[str, Any]) -> str:
     if "network" not in alone or not floors:
         return ""
     best = max(floors, key=lambda k: floors[k])
+    joined = " They answer together here, weighed by their answers to these rows." * (len(facts["expert_weights"]) > 1)
     if floors[best] >= alone["network"]:
-        return f"**The cheap {best} floor is as good as the fused network or better here.**"
+        return f"**The cheap {best} floor is as good as the fused network on the held-out rows, or better.**{joined}"
     ahead = alone["network"] - floors[best]
     return (
         f"On the held-out rows the fused network is ahead of the cheap {best} floor by {ahead:.3f}; `polyfuse compare` "
-        "says whether that is more than chance."
+        f"says whether that is more than chance.{joined}"
     )

@@ -141,7 +141,7 @@ class Experiment:
             self.novelty = fit_all(self.manifest, views, self.fitted_on, self.rows["test"], self.progress)
         bundle = self.combine(groups if self.config.stack else groups[:1], groups, command)
         if self.folder is not None and processes().is_main_process:
-            if not self.config.stack and len(groups) > 1:
+            if len(groups) > 1:
                 best = max(groups[1:], key=lambda g: score(self.target.kind, None, self.held_y, g.answers))
                 self.combine([best], groups, command).save(self.folder / "floor")
             bundle.save(self.folder / "bundle")  # the last to be written: where it is, the run is finished

@@ -1,8 +1,9 @@
 """From columns that the user names to a full experiment: sensible encoders for each kind of data, three presets.
 
 fast       trained here from scratch, one seed: minutes
-default    pretrained weights where their packages are installed, words and meaning side by side, three seeds
-best       as default, cross-validated members stacked with the floor by learned weights
+default    pretrained weights where their packages are installed, words and meaning side by side; three cross-validated
+           members, stacked with the floors by learned weights
+best       as default, with five members
 """
 
 from __future__ import annotations
@@ -159,9 +160,7 @@ def build_config(
     )
     if preset == "fast":
         return config
-    if preset == "default":
-        return dataclasses.replace(config, seeds=3)
-    return dataclasses.replace(config, seeds=1, folds=5, stack=True)
+    return dataclasses.replace(config, folds=3 if preset == "default" else 5, stack=True)
 
 
 def _training(modalities: Sequence[ModalityConfig], target: TargetKind) -> TrainingConfig:

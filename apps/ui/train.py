@@ -26,8 +26,8 @@ from core.table import StringTable
 
 _PRESET_WORDS = {
     "fast": "fast: trained from scratch, minutes",
-    "default": "default: pretrained weights where installed, three seeds",
-    "best": "best: cross-validated, stacked with the cheap floor",
+    "default": "default: pretrained weights where installed, three members, with the cheap floors",
+    "best": "best: as default, five members",
 }
 _KEPT_WORDS = {"none": "nothing", "ids": "ids and answers", "texts": "ids, answers and texts"}
 _COMPARE = "Train fused, each kind alone and the floor on the same splits"

@@ -87,7 +87,7 @@ def build(
 def _few_shot(config: ExperimentConfig) -> ExperimentConfig:
     """Every row is learned from: five members, each tried on its fifth of them."""
     table = dataclasses.replace(config.table, fractions=(0.8, 0.2, 0.0))
-    return dataclasses.replace(config, table=table, seeds=1, folds=5, stack=False, floor=False)
+    return dataclasses.replace(config, table=table, folds=5, stack=False, floor=False)
 
 
 def _target(
