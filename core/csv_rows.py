@@ -8,7 +8,10 @@ import csv
 import itertools
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from core.errors import FileError
 
@@ -28,6 +31,25 @@ def csv_reader(lines: Iterable[str], *, strict: bool = False) -> Any:
     rest = iter(lines)
     first = next(rest, "")
     return csv.reader(itertools.chain([first], rest), delimiter=delimiter_of(first), strict=strict)
+
+
+def csv_frame(path: Path) -> pd.DataFrame:
+    """A whole CSV, which may have no row, every cell a string; separators as in ``csv_reader``.
+
+    Raises:
+        FileError: if it is missing, not UTF-8 or no CSV.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            between = delimiter_of(file.readline())
+            file.seek(0)
+            return pd.read_csv(file, sep=between, dtype=str, keep_default_na=False)
+    except UnicodeDecodeError as error:
+        raise FileError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from error
+    except OSError as error:
+        raise FileError(f"{path}: cannot be opened ({error.strerror}); give the path of a CSV file") from error
+    except ValueError as error:
+        raise FileError(f"{path}: cannot be read as CSV ({error}); save it again") from error
 
 
 def csv_rows(reader: Any, source: str) -> Iterator[list[str]]:

@@ -242,6 +242,17 @@ def test_all_faults_of_a_table_are_told_at_once() -> None:
         Course(LECTURES, QUESTIONS, events=EVENTS.drop(columns="verb"))
 
 
+def test_answers_stand_in_order_of_moments_whatever_their_offset(tmp_path: Path) -> None:
+    rows = answered([("S1", "Q1", "incorrect"), ("S1", "Q1", "correct")]).drop(columns="attempt")
+    later, earlier = "2026-03-01T10:00:00+05:00", "2026-03-01T06:00:00+02:00"  # 05:00 and 04:00 UTC
+    path = tmp_path / "answers.csv"
+    rows.assign(time=[later, earlier]).to_csv(path, sep=";", index=False)  # as spreadsheets write it
+    course = Course(LECTURES, QUESTIONS, path)
+    assert course.graded["grade"].tolist() == ["correct", "incorrect"]
+    with pytest.raises(TableError, match="row 2, column 'time': the time 'Friday' is none"):
+        Course(LECTURES, QUESTIONS, rows.assign(time=[later, "Friday"]))
+
+
 def test_words_for_places() -> None:
     assert (clock(0), clock(512.4), clock(3725)) == ("00:00", "08:32", "1:02:05")
     assert where("two", 512, 550, 13, "Bayes rule") == "two 08:32–09:10, slide 14 'Bayes rule'"

@@ -270,7 +270,7 @@ def test_small_groups_are_counted_and_not_shown() -> None:
 
 def test_the_command_line_from_folder_to_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, frame in frames(30).items():
-        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+        frame.to_csv(tmp_path / f"{name}.csv", index=False, sep=";" if name == "scores" else ",")
     main(["table", str(tmp_path), str(tmp_path / "risk.csv"), "--day", "30"])
     main(["train", str(tmp_path / "risk.csv"), "--out", str(tmp_path / "run"), "--preset", "fast"])
     main(["warn", str(tmp_path / "run" / "bundle"), str(tmp_path / "risk.csv"), "--capacity", "4"])

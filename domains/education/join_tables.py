@@ -10,8 +10,10 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
-from core.errors import ConfigError, Fault, FileError, TableError
+from core.csv_rows import csv_frame
+from core.errors import ConfigError, Fault, TableError
 from core.numbers import parse_number
+from domains.education.records_types import read_moment
 
 NEEDED = {
     "questions": ("question_id", "question", "concept"),
@@ -31,20 +33,11 @@ def read(what: str, source: Source) -> pd.DataFrame:
         TableError: if it lacks columns.
     """
     name = what if isinstance(source, pd.DataFrame) else str(source)
-    table = source if isinstance(source, pd.DataFrame) else _read_csv(Path(source))
+    table = source if isinstance(source, pd.DataFrame) else csv_frame(Path(source))
     if lacking := [c for c in NEEDED[what] if c not in table.columns]:
         present = ", ".join(map(str, table.columns))
         raise TableError(name, [Fault(0, c, "", f"is missing; the table has {present}") for c in lacking])
     return table.astype(object).where(table.notna(), "").astype(str).reset_index(drop=True)
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise FileError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from error
-    except (OSError, ValueError) as error:
-        raise FileError(f"{path}: cannot be read as CSV ({error}); give the path of a CSV file") from error
 
 
 def questions(source: Source) -> pd.DataFrame:
@@ -74,8 +67,8 @@ def answers(source: Source, known: Collection[str]) -> pd.DataFrame:
     are in order of ``attempt`` and ``time`` where the table has them.
 
     Raises:
-        TableError: for an answer to a question that is not ``known``, a label or number that cannot be read, or no
-            column of grades.
+        TableError: for an answer to a question that is not ``known``, a label, number or time that cannot be read, or
+            no column of grades.
     """
     table = read("answers", source)
     if "grade" not in table and not {"points", "max_points"} <= set(table.columns):
@@ -85,14 +78,27 @@ def answers(source: Source, known: Collection[str]) -> pd.DataFrame:
         for i, q in enumerate(table["question_id"])
         if q not in known
     ]
-    shares = [_share(row, i + 1, faults) for i, row in enumerate(table.to_dict("records"))]
+    rows = table.to_dict("records")
+    shares = [_share(row, i, faults) for i, row in enumerate(rows, 1)]
+    moments = [_moment(row, i, faults) for i, row in enumerate(rows, 1)]
     if faults:
         raise TableError("answers", faults)
     table["share"] = np.array(shares, float)
-    order = [c for c in ("attempt", "time") if c in table]
     if "attempt" in table:
         table["attempt"] = pd.to_numeric(table["attempt"], errors="coerce")
-    return table.sort_values(order, kind="stable") if order else table
+    ordered = table.assign(moment=np.array(moments, float))
+    by = ["attempt", "moment"] if "attempt" in table else ["moment"]
+    return ordered.sort_values(by, kind="stable").drop(columns="moment")
+
+
+def _moment(row: dict[str, str], number: int, faults: list[Fault]) -> float:
+    """Seconds since 1970 of a row's time; NaN where it has none."""
+    cell = row.get("time", "").strip()
+    try:
+        return read_moment(cell).timestamp() if cell else np.nan
+    except ValueError as error:
+        faults.append(Fault(number, "time", cell[:40], str(error)))
+        return np.nan
 
 
 def _share(row: dict[str, str], number: int, faults: list[Fault]) -> float:

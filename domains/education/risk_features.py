@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from core.csv_rows import csv_frame
 from core.errors import FileError, TableError
 from domains.education.risk_faults import faults
 
@@ -181,12 +182,9 @@ def _percent(scores: pd.DataFrame) -> pd.Series:
 def _read(path: Path, needed: bool) -> pd.DataFrame:
     if not path.is_file() and not needed:
         return pd.DataFrame(columns=EMPTY[path.stem], dtype=str)
-    try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False)
-    except OSError as error:
-        raise FileError(f"{path}: cannot be opened ({error.strerror}); early warning needs enrolments.csv") from error
-    except (UnicodeDecodeError, pd.errors.ParserError) as error:
-        raise FileError(f"{path}: no UTF-8 CSV ({error}); save it again") from error
+    if not path.is_file():
+        raise FileError(f"{path}: no such file; early warning needs enrolments.csv")
+    return csv_frame(path)
 
 
 EMPTY = {
