@@ -110,6 +110,8 @@ def test_the_intent_decides_between_answers_that_words_do_not_tell_apart() -> No
     suggester = ReplySuggester().fit(knowledge=KNOWLEDGE)
     for intent, source in (("lost_card", "cards.md › Lost card"), ("refund", "money.md › Refunds")):
         assert suggester.suggest("customer: it is about that matter", intent=intent, k=1)[0].source == source
+    both = suggester.suggest("customer: it is about that matter", intent="refund|lost_card", k=2)
+    assert {s.source for s in both} == {"cards.md › Lost card", "money.md › Refunds"}
 
 
 def test_an_order_is_learned_from_behaviour_and_from_the_dialogue(learned: ReplySuggester) -> None:

@@ -174,7 +174,7 @@ class Answers:
 def context_of(turn: Turn, edges: Mapping[str, list[float]]) -> dict[str, list[str]]:
     """What is known besides the words, as values by kind of context."""
     return {
-        "intent": [f"intent={turn.intent}"] if turn.intent else [],
+        "intent": [f"intent={one}" for one in turn.intent.split("|") if one],
         "last_line": [f"said={key(turn.said)}"] if turn.said else ["said="],
         "action": [f"{n}={v}" for n, v in turn.behaviour.items() if "action" in n or "api" in n],
         "behaviour": [_part(n, v, edges) for n, v in turn.behaviour.items() if not ("action" in n or "api" in n)],

@@ -145,9 +145,8 @@ class Desk:
         else:
             lines = [*dialogue, f"customer: {words}"]
             slots = {s.name: s.text for s in reversed(self.detector.slots(words))}  # of a name the first one counts
-            return tuple(
-                self.suggester.suggest(lines, behaviour=turn["behaviour"], intent=found.label, slots=slots, k=k)
-            )
+            intent = "|".join(found.labels) if found.labels else found.label
+            return tuple(self.suggester.suggest(lines, behaviour=turn["behaviour"], intent=intent, slots=slots, k=k))
         return ()
 
 

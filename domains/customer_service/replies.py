@@ -106,7 +106,7 @@ class ReplySuggester:
             dialogue: lines ``customer: …`` and ``agent: …``; the last ones of the customer are answered.
             text: what is answered, where the dialogue does not hold it yet.
             behaviour: values by column.
-            intent: as the detector named it.
+            intent: as the detector named it; of several, with '|' between them.
             slots: values for the placeholders of replies, by name.
 
         Raises:
