@@ -95,9 +95,9 @@ lead is paired: cases are resampled, not models.
 def experiment(text: str, seed: int) -> ExperimentConfig:
     """Images, one text and age with sex; words and frozen meaning side by side."""
     columns = ["case_id", "image", text, "age", "sex", "label"]
-    built = recipe.build(columns, target="label", texts=(text,), preset="default" if SMALL else "best", seed=seed)
+    built = recipe.build(columns, target="label", texts=(text,), seed=seed)
     gathered = dataclasses.replace(built, table=TableConfig(id="case_id", group="case_id", gather=True))
-    return dataclasses.replace(gathered, seeds=1) if SMALL else gathered
+    return dataclasses.replace(gathered, folds=1) if SMALL else gathered
 
 
 def study(text: str) -> list[Comparison]:
