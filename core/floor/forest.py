@@ -36,9 +36,10 @@ class Forest:
 
         leaf = max(1, len(y) // 20_000)
         if target.kind is TargetKind.NUMBER:
-            grown = ExtraTreesRegressor(80, max_features=0.2, min_samples_leaf=leaf, random_state=seed).fit(rows, y)
+            forest = ExtraTreesRegressor(80, max_features=0.2, min_samples_leaf=leaf, random_state=seed, n_jobs=-1)
         else:
-            grown = ExtraTreesClassifier(80, max_features=0.05, min_samples_leaf=leaf, random_state=seed).fit(rows, y)
+            forest = ExtraTreesClassifier(80, max_features=0.05, min_samples_leaf=leaf, random_state=seed, n_jobs=-1)
+        grown = forest.fit(rows, y)
         return cls(target, reads, _arrays([t.tree_ for t in grown.estimators_], target, np.unique(y)))
 
     def scores(self, rows: sp.csr_matrix) -> np.ndarray:
