@@ -17,6 +17,8 @@ from core.errors import BundleError
 def replace_folder(folder: Path) -> Iterator[Path]:
     """Give a new empty folder to write to; when the block ends well it takes the place of ``folder``.
 
+    Whoever may read the folder may read its files.
+
     Raises:
         BundleError: if writing fails; the old folder is untouched.
     """
@@ -28,6 +30,7 @@ def replace_folder(folder: Path) -> Iterator[Path]:
         yield new
         for file in new.rglob("*"):
             if file.is_file():
+                file.chmod(new.stat().st_mode & 0o666)  # safetensors writes files that nobody else may read
                 with file.open("rb") as written:
                     os.fsync(written.fileno())
         shutil.rmtree(old, ignore_errors=True)

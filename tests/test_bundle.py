@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,10 @@ def test_a_loaded_bundle_answers_as_the_saved_one(tmp_path: Path, kind: str, cha
     assert loaded.ensemble.target == saved.ensemble.target
     names = {f.name for f in (tmp_path / "out").rglob("*") if f.is_file() and "logs" not in f.parts}
     assert {n.rpartition(".")[2] for n in names} <= {"json", "safetensors", "md", "txt"}
+    umask = os.umask(0)
+    os.umask(umask)
+    modes = {f.stat().st_mode & 0o777 for f in (tmp_path / "out" / "bundle").rglob("*") if f.is_file()}
+    assert modes == {0o666 & ~umask}  # a colleague can read it where the folder is shared
     if changes.keys() & {"floor", "stack"}:
         floor = Bundle.load(tmp_path / "out" / "floor")
         assert {e.kind for e in floor.ensemble.experts}.isdisjoint({"network"})
