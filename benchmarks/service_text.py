@@ -158,7 +158,7 @@ def heard(root: Path) -> dict[str, Any]:
     typed = read(root / "text/banking77.csv").query("split == 'train'")[["text", "intent"]]
     spoken = read(root / "speech/banking77_tts/manifest.csv")
     spoken = spoken[spoken["asr_tiny_en"].str.strip() != ""]
-    train, test = (spoken[spoken["split"] == p][["asr_tiny_en", "intent"]] for p in ("train", "test"))
+    train, test = (spoken[spoken["split"] == p][["asr_tiny_en", "intent"]] for p in ("train", "valid"))
     train, test = (part.rename(columns={"asr_tiny_en": "text"}) for part in (train, test))
     both = pd.concat([typed, train]).sample(frac=1, random_state=0)
     return {"typed": measure(typed, test), "typed_and_recognised": measure(both, test)}
