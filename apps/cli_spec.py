@@ -35,8 +35,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fusion", help="fusion method; default: the preset's")
     parser.add_argument("--seed", type=int, help="of splits, weights and batches; default 0")
     parser.add_argument("--epsilon", type=float, help="train with differential privacy, spending at most this")
-    parser.add_argument("--delta", type=float, default=1e-5, help="of --epsilon; default 1e-5")
-    parser.add_argument("--clip", type=float, default=1.0, help="norm that each case's gradient is cut to; default 1")
+    parser.add_argument("--delta", type=float, help="of --epsilon; default 1e-5")
+    parser.add_argument("--clip", type=float, help="norm that each case's gradient is cut to; default 1")
     words = "training option, epochs=20, or one of the domain's recipe, false_alarm=0.02"
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=words)
     parser.add_argument("--rejected", type=Path, help=_REJECTED)
@@ -274,12 +274,15 @@ def _changed(config: ExperimentConfig, options: argparse.Namespace, done: Collec
             raise unknown("option for --set", key, [*done, *data["training"], *data])
         place[key] = _value(value)
     config = ExperimentConfig.from_json(data)
+    further = {name: value for name in ("delta", "clip") if (value := getattr(options, name)) is not None}
     if options.epsilon is None:
+        if further:
+            raise ConfigError(f"--{next(iter(further))} belongs to training with privacy; give --epsilon too")
         return config
     from core.config import PrivacyConfig
     from core.training.private import made_private
 
-    return made_private(config, PrivacyConfig(options.epsilon, options.delta, options.clip))
+    return made_private(config, PrivacyConfig(options.epsilon, **further))
 
 
 def _value(text: str) -> Any:

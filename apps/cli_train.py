@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from apps import cli_spec
 from apps.cli_spec import Done
+from core.errors import ConfigError
 from core.numbers import plain
 
 if TYPE_CHECKING:
@@ -163,6 +164,8 @@ def compare(options: argparse.Namespace, progress: Progress) -> Done:
     if options.curve:
         from core.learning_curve import learning_curve
 
+        if options.fusions or options.out:
+            raise ConfigError("--curve keeps no model and tries one fusion; leave --fusions and --out out")
         curve = learning_curve(manifest, config, outer_folds=options.folds, metric=options.metric, progress=progress)
         return curve.to_json(), curve.text(), True
     from core import fusion

@@ -39,7 +39,7 @@ Predicts **{config.target.column}** ({config.target.kind}); {config.fusion} fusi
 {modalities}
 
 ## Data
-Rows: {", ".join(f"{part} {n}" for part, n in facts["rows"].items())}.
+Rows: {", ".join(f"{part} {n}" for part, n in facts["rows"].items())}.{_members(bundle)}
 Fingerprint of the table: `{facts["fingerprint"][:16]}`.
 Groups ({config.table.group or "none named"}) stay on one side of every split.
 
@@ -65,7 +65,7 @@ rows of this table{patterns}: on cases unlike them neither holds.
 {_disagreement(bundle)}
 
 ## Privacy of training rows
-Kept of the training cases, to show the nearest ones: {config.keep_cases}.
+Kept of the training cases, to show the nearest ones: {config.keep_cases if bundle.similar else "none"}.
 {_privacy(facts)}
 
 ## Made by
@@ -126,6 +126,18 @@ def _privacy(facts: dict[str, Any]) -> str:
     )
 
 
+def _members(bundle: Bundle) -> str:
+    """Who learned from which rows, where members are cross-validated."""
+    folds, rows = bundle.config.folds, bundle.facts["rows"]
+    if folds < 2:
+        return ""
+    both = rows["train"] + rows["val"]
+    return (
+        f" Train and val rows are learned from alike: {folds} members, each without its part of the {both}, "
+        "which is held out and judges it. All parts together are the held-out rows below."
+    )
+
+
 def _verdict(facts: dict[str, Any]) -> str:
     alone = facts["held_out_by_expert"]
     floors = {k: v for k, v in alone.items() if k != "network"}
@@ -137,6 +149,6 @@ def _verdict(facts: dict[str, Any]) -> str:
         return f"**The cheap {best} floor is as good as the fused network on the held-out rows, or better.**{joined}"
     ahead = alone["network"] - floors[best]
     return (
-        f"On the held-out rows the fused network is ahead of the cheap {best} floor by {ahead:.3f}; `polyfuse compare` "
-        f"says whether that is more than chance.{joined}"
+        f"On the held-out rows, which chose its epoch, the fused network is ahead of the cheap {best} floor by "
+        f"{ahead:.3f}; `polyfuse compare` says whether it is on rows that chose nothing.{joined}"
     )

@@ -98,7 +98,8 @@ def _warnings(
 ) -> list[str]:
     found = []
     if cases < 200:
-        found.append(f"{cases} cases are few: expect wide intervals, and use --preset best (cross-validation)")
+        also = "" if config.folds > 1 else ", and use --preset default (cross-validation)"
+        found.append(f"{cases} cases are few: expect wide intervals{also}")
     if not config.table.group:
         found.append("no group column is named: several cases of one person then inflate the figures")
     if classes and (rare := [c for c, n in classes.items() if n < 10]):

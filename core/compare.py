@@ -45,11 +45,13 @@ class Comparison:
     results: list[Result]
     answers: dict[str, np.ndarray] = field(repr=False, default_factory=dict)
     truth: np.ndarray = field(repr=False, default_factory=lambda: np.zeros(0))
+    left_out: tuple[str, ...] = ()  # variants that some fold has too few rows for
 
     def to_json(self) -> dict[str, Any]:
         """The figures as JSON; answers are left out."""
         shown = [asdict(r) for r in self.results]
-        return {"metric": self.metric, "cases": self.cases, "results": shown, "verdict": self.verdict()}
+        found = {"metric": self.metric, "cases": self.cases, "results": shown, "verdict": self.verdict()}
+        return found | ({"left_out": list(self.left_out)} if self.left_out else {})
 
     def text(self) -> str:
         """A table for people."""
@@ -61,6 +63,8 @@ class Comparison:
             lead = "" if r.lead is None else f"{r.lead[0]:+.3f} ({r.lead[1]:+.3f} to {r.lead[2]:+.3f})"
             value = r.metrics.get(self.metric, float("nan"))
             lines.append(f"{r.name:24} {value:7.3f}  {r.interval[0]:.3f} to {r.interval[1]:.3f}  {lead}")
+        if self.left_out:
+            lines.append(f"not measured, for want of rows to learn from or to judge by: {', '.join(self.left_out)}")
         return "\n".join([*lines, self.verdict()])
 
     def verdict(self) -> str:
@@ -104,8 +108,16 @@ def compare(
         for name, answers in answers_of(manifest, config, rows, fusions, progress, cache, folder).items():
             found.setdefault(name, []).append(answers)
     tested = [i for rows in parts for i in rows["test"]]
-    pooled = {name: np.concatenate(a) for name, a in found.items()}
-    return _measure(manifest, config, tested, pooled, metric)
+    pooled, left_out = pool(found, len(parts))
+    if len(config.modalities) > 1:
+        left_out += [name for m in config.modalities if (name := f"{m.name} alone") not in found]
+    return dataclasses.replace(_measure(manifest, config, tested, pooled, metric), left_out=tuple(left_out))
+
+
+def pool(found: Mapping[str, Sequence[np.ndarray]], parts: int) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Answers of the variants that answered all test parts, joined; and the names of the others."""
+    whole = {name: np.concatenate(a) for name, a in found.items() if len(a) == parts}
+    return whole, [name for name in found if name not in whole]
 
 
 def check_names(config: ExperimentConfig, fusions: Sequence[str], metric: str | None) -> None:
@@ -162,7 +174,10 @@ def answers_of(
     cache: FeatureCache | None = None,
     folder: Path | None = None,
 ) -> dict[str, np.ndarray]:
-    """Answers of every variant on the test rows of one split: fused, floors, each alone, further ``fusions``."""
+    """Answers of every variant on the test rows of one split: fused, floors, each alone, further ``fusions``.
+
+    A modality that too few rows have to be trained alone is left out.
+    """
     experiment = Experiment(manifest, config, progress=progress, cache=cache, rows=rows)
     groups = experiment.train_groups()
     found = {FUSED: experiment.answers(experiment.combine(groups if config.stack else groups[:1]), rows["test"])}
@@ -171,6 +186,8 @@ def answers_of(
         for m in config.modalities:
             single = dataclasses.replace(config.only(m.name), floor=False)
             variant = Experiment(manifest, single, progress=progress, cache=cache, rows=rows)
+            if variant.lacks:
+                continue
             bundle = variant.combine()
             found[f"{m.name} alone"] = variant.answers(bundle, rows["test"])
             if folder is not None:

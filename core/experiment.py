@@ -103,7 +103,7 @@ class Experiment:
         return self.manifest.case_hashes(self.config)[self.rows["train"] + self.rows["val"]]
 
     def _check_rows(self) -> None:
-        for part in ("train", "val"):
+        for part in ("train", "val") if self.config.folds < 2 else ("train",):
             if not self.rows[part]:
                 found = f"{len(self.manifest)} cases with table.fractions {list(self.config.table.fractions)}"
                 raise ConfigError(f"no {part} rows among {found}; add cases, or give {part} a larger share")
@@ -144,6 +144,8 @@ class Experiment:
             if len(groups) > 1:
                 best = max(groups[1:], key=lambda g: score(self.target.kind, None, self.held_y, g.answers))
                 self.combine([best], groups, command).save(self.folder / "floor")
+            else:
+                shutil.rmtree(self.folder / "floor", ignore_errors=True)  # of the model that is overwritten
             bundle.save(self.folder / "bundle")  # the last to be written: where it is, the run is finished
             shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
         return bundle
@@ -156,27 +158,46 @@ class Experiment:
                 groups.append(Held(model.kind, [model], answers, [(m, rows, 1.0) for m, rows in by]))
         return groups
 
+    @cached_property
+    def members(self) -> list[tuple[list[int], list[int]]]:
+        """Of each member the rows that it learns from, and those that judge it."""
+        if self.config.folds < 2:
+            return [(self.rows["train"], self.rows["val"])]
+        rows, manifest = self.fitted_on, self.manifest
+        targets, groups = [manifest.targets[i] for i in rows], [manifest.groups[i] for i in rows]
+        cut = folds(targets, groups, self.config.folds, self.config.seed)
+        return [([rows[i] for i in a], [rows[i] for i in b]) for a, b in cut]
+
+    @property
+    def lacks(self) -> str:
+        """Why a member cannot be trained for want of rows with any of the modalities; empty where all can."""
+        names = " or ".join(m.name for m in self.config.modalities)
+        for parts in self.members:
+            for what, rows, least in zip(("learn from", "judge by"), parts, (2, 1)):
+                if (found := int(self.has[rows].sum())) < least:
+                    return (
+                        f"a member finds {found} of the {len(rows)} rows to {what} with {names}, and needs {least}; "
+                        "add cases or groups of them"
+                    )
+        return ""
+
     def networks(self) -> Held:
-        """All seeds (and folds) of the fused network, and their mean answers on held-out rows."""
-        config = self.config
-        if config.folds > 1:
-            targets = [self.manifest.targets[i] for i in self.fitted_on]
-            group = [self.manifest.groups[i] for i in self.fitted_on]
-            parts = folds(targets, group, config.folds, config.seed)
-        else:
-            n = len(self.rows["train"])
-            parts = [(np.arange(n), np.arange(n, n + len(self.rows["val"])))]
-        pool = self.fitted_on if config.folds > 1 else self.rows["train"] + self.rows["val"]
-        place = {row: i for i, row in enumerate(self.held)}
+        """All seeds (and folds) of the fused network, and their mean answers on held-out rows.
+
+        Raises:
+            ConfigError: if a member lacks rows.
+        """
+        if lacks := self.lacks:
+            raise ConfigError(lacks)
+        config, place = self.config, {row: i for i, row in enumerate(self.held)}
         by: list[tuple[Expert, np.ndarray, float]] = []
         each = []  # of every seed (1 + M, N, outputs)
         for seed in range(config.seed, config.seed + config.seeds):
-            members = []
-            for f, (a, b) in enumerate(parts):
-                rows = [pool[i] for i in a], [pool[i] for i in b]
-                members.append((self._network(seed, f, *rows), np.array([place[r] for r in rows[1]])))
-            each.append(self._answers_with_and_alone(members))
-            by += [(network, at, 1 / config.seeds) for network, at in members]
+            trained = []
+            for f, rows in enumerate(self.members):
+                trained.append((self._network(seed, f, *rows), np.array([place[r] for r in rows[1]])))
+            each.append(self._answers_with_and_alone(trained))
+            by += [(network, at, 1 / config.seeds) for network, at in trained]
         trust = self._trust(np.mean(each, axis=0))
         for network, _, _ in by:
             assert isinstance(network, Network)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from core.cache import FeatureCache
-from core.compare import FUSED, answers_of, check_names, parts_of
+from core.compare import FUSED, answers_of, check_names, parts_of, pool
 from core.config import ExperimentConfig
 from core.evaluation.intervals import interval
 from core.manifest import Manifest
@@ -111,8 +111,7 @@ def learning_curve(
             for model, answers in answers_of(manifest, config, rows | fewer, (), progress, cache).items():
                 pooled.setdefault(model, []).append(answers)
         learned = sum(len(part) for fewer in several for part in fewer.values())
-        for model, parts in pooled.items():
-            p = np.concatenate(parts)
+        for model, p in pool(pooled, len(splits))[0].items():
             ends = interval(kind, name, y, p, group)
             points.append(Point(model, round(learned / len(splits)), score(kind, name, y, p), ends))
     return LearningCurve(name, len(y), points)

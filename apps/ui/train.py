@@ -137,7 +137,7 @@ def _check(
     for cell, (name, value) in zip(cells, (counts | shares).items()):
         cell.metric(name, value)
     for warning in facts.warnings:
-        st.caption(f":material/info: {ui.escape(warning.replace('--preset best', 'the preset best'))}")
+        st.caption(f":material/info: {ui.escape(warning.replace('--preset default', 'the preset default'))}")
     manifest = _with_files(manifest, str(config.to_json()), changed)
     drop, ready = _faults(manifest)
     change = studio.screen(source, config)

@@ -123,8 +123,13 @@ def coverage_figures(
 ) -> dict[str, float]:
     """How often the set or interval holds the truth, and how large it is; empty where nothing is promised.
 
-    With ``groups`` also ``low`` and ``high``, the 95 % interval of that share over groups.
+    With ``groups`` also ``low`` and ``high``, the 95 % interval of that share over groups. Cases outside of all classes
+    are left out where the model marks such cases: that is promised apart.
     """
+    if bundle.scope is not None and bundle.scope.label in bundle.ensemble.target.classes:
+        inside = np.flatnonzero(y != bundle.ensemble.target.classes.index(bundle.scope.label))
+        y, present, answers = y[inside], present[inside], answers[inside]
+        groups = None if groups is None else [groups[int(i)] for i in inside]
     target, held, size = bundle.ensemble.target, np.zeros(len(y), dtype=bool), np.zeros(len(y))
     for here, threshold in _by_threshold(bundle, present):
         if threshold is None:

@@ -60,7 +60,7 @@ class Linear:
             many = len(target.classes) > MANY
             folds = inner_folds(len(y), groups=groups)[: 1 if many else 2]
             losses = {
-                c: np.mean([_loss(target, y[b], *_solve(target, scaled[a], y[a], c), scaled[b]) for a, b in folds])
+                c: sum(_loss(target, y[b], *_solve(target, scaled[a], y[a], c), scaled[b]) for a, b in folds)
                 for c in STRENGTHS[many:]
             }
             strength = min(losses, key=lambda c: losses[c])
@@ -114,7 +114,7 @@ def _solve(target: Target, rows: sp.csr_matrix, y: np.ndarray, strength: float) 
     Shrunken weights are sums of rows (the representer theorem), so of few rows with many columns the same problem is
     solved in coordinates along the rows.
     """
-    if 2 * rows.shape[0] < rows.shape[1] and rows.shape[0] * rows.shape[1] <= DENSE:
+    if rows.nnz and 2 * rows.shape[0] < rows.shape[1] and rows.shape[0] * rows.shape[1] <= DENSE:
         short, back = _along_rows(rows)
         weight, bias = _solve_short(target, short, y, strength)
         return back @ weight, bias

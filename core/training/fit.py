@@ -113,7 +113,7 @@ class Trainer:
             while len(history) < self.epochs and not self._stalled(history):
                 epoch = len(history)
                 facts = {"epoch": epoch + 1.0} | self.fit_epoch(epoch) | self.validate(epoch)
-                if facts[f"val_{self.metric}"] > max((h[f"val_{self.metric}"] for h in history), default=-np.inf):
+                if self._worth(facts) > max(map(self._worth, history), default=-np.inf):
                     best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
                 history.append(facts)
                 self._save(history, best)
@@ -171,17 +171,23 @@ class Trainer:
         """Loss and metrics on the validation rows.
 
         Raises:
-            ConfigError: if the loss is no number any more, or the metric is not defined on these rows.
+            ConfigError: if the loss is no number any more, or a metric that was asked for is not defined on these rows.
         """
         logits, targets = self.predict(self.job.val_rows)
         each = self.loss(logits.to(self.device), targets.to(self.device))
         figures = {"val_loss": self._finite(float(each.mean()), epoch)} | self._figures("val", logits, targets)
-        if np.isnan(figures[f"val_{self.metric}"]):
+        if self.config.metric is not None and np.isnan(figures[f"val_{self.metric}"]):
+            others = sorted(METRICS[self.target.kind].keys() - {self.metric})
             raise ConfigError(
                 f"metric {self.metric!r} is not defined on the {len(targets)} validation rows; "
-                f"choose another: {', '.join(sorted(METRICS[self.target.kind]))}"
+                f"choose another: {', '.join(others)}"
             )
         return figures
+
+    def _worth(self, facts: dict[str, float]) -> float:
+        """The metric by which an epoch is chosen; where it is undefined, such as R² of one row, less loss is more."""
+        value = facts[f"val_{self.metric}"]
+        return -facts["val_loss"] if np.isnan(value) else value
 
     def predict(self, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Logits (N, K) and encoded targets of rows, in their order, on every process."""
@@ -232,7 +238,7 @@ class Trainer:
         return to_device(loader, self.device)
 
     def _stalled(self, history: list[dict[str, float]]) -> bool:
-        values = [h[f"val_{self.metric}"] for h in history]
+        values = list(map(self._worth, history))
         return bool(
             values and self.config.patience and len(values) - 1 - int(np.argmax(values)) >= self.config.patience
         )
