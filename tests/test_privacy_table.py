@@ -252,11 +252,26 @@ def test_the_command_writes_the_table_and_keeps_the_key_outside(
         ("patient_name", Role.NAME), ("PatientName", Role.NAME), ("drug_name", Role.TEXT), ("mrn", Role.ID),
         ("date_of_birth", Role.DATE), ("zip", Role.ADDRESS), ("phone", Role.PHONE), ("email", Role.EMAIL),
         ("referring_physician", Role.OTHER_NAME), ("waiting_seconds", Role.TEXT), ("comment", Role.TEXT),
-        ("dialogue_id", Role.ID), ("student_id", Role.PERSON),
+        ("dialogue_id", Role.ID), ("student_id", Role.PERSON), ("family_name", Role.NAME), ("given", Role.NAME),
+        ("Patient's name", Role.NAME), ("birth_name", Role.NAME), ("OperatorsName", Role.OTHER_NAME),
+        ("mother_name", Role.OTHER_NAME), ("doctor_phone", Role.PHONE), ("nurse_id", Role.ID),
+        ("contrast_given", Role.TEXT), ("given_dose", Role.TEXT), ("family_history", Role.TEXT),
+        ("procedure_name", Role.TEXT), ("disease_name", Role.TEXT), ("medication_name", Role.TEXT),
+        ("doctor_notes", Role.TEXT), ("contrast_agent", Role.TEXT),
     ],
 )  # fmt: skip
 def test_a_column_is_known_by_its_name(column: str, role: Role) -> None:
     assert roles_of([column]).roles[column] is role
+
+
+def test_columns_that_are_no_names_take_nothing_out_of_a_report(tmp_path: Path) -> None:
+    report = "No pneumothorax. Breast cancer in the left breast. No effusion."
+    other = {"contrast_given": "No", "family_history": "breast cancer in mother", "medication_name": "Metformin"}
+    row = {"patient_id": "P1", "report": report} | other
+    deidentify(_write(tmp_path / "t.csv", [row]), tmp_path / "out", roles_of)
+    found = _read(tmp_path / "out/table.csv")[0]
+    assert found["report"] == report
+    assert {c: found[c] for c in other} == other
 
 
 def test_measurements_stay_and_ages_of_people_are_capped(tmp_path: Path) -> None:

@@ -30,32 +30,33 @@ class Role(StrEnum):
     EMAIL = "email"
 
 
+def _listed(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 _WORDS = {
-    Role.NAME: "name surname forename firstname lastname given family maiden",
-    Role.OTHER_NAME: "doctor physician radiologist referrer operator nurse teacher tutor agent author speaker",
-    Role.ID: "id mrn ssn nhs insurance passport licence license iban accession identifier uid serial plate ip username",
-    Role.DATE: "date birth dob born birthday birthdate admitted discharged datetime timestamp time",
-    Role.ADDRESS: "address street city town zip zipcode postcode postal county",
-    Role.PHONE: "phone telephone mobile fax tel",
-    Role.EMAIL: "email mail",
-}
+    Role.EMAIL: _listed("email mail"),
+    Role.PHONE: _listed("phone telephone mobile fax tel"),
+    Role.ADDRESS: _listed("address street city town zip zipcode postcode postal county"),
+    Role.DATE: _listed("date birth dob born birthday birthdate admitted discharged datetime timestamp time"),
+    Role.ID: _listed(
+        "id mrn ssn nhs insurance passport licence license iban accession identifier uid serial plate ip username"
+    ),
+}  # one such word says it; the first role wins
+_NAMES = _listed("surname forename firstname lastname fullname maiden")
+_WHOSE = _listed(
+    "name of patient person subject client customer member student learner pupil user participant first last full "
+    "middle given family birth legal preferred nick"
+)  # a name by nothing but these is the person's own
+_PEOPLE = _listed("doctor physician radiologist referrer operator nurse teacher tutor agent author speaker")
+_OTHERS = _listed(
+    "mother father parent spouse wife husband partner guardian carer contact employee staff manager holder owner "
+    "referring attending performing requesting reporting"
+)  # beside "name" alone: the mother's age is no name
+_AGENTS = _listed("agent name first last full call service support sales")  # no contrast agent
 _PERSONS = (
     "patient_id", "person_id", "customer_id", "student_id", "learner_id", "user_id", "subject_id", "id_student",
 )  # fmt: skip
-_OF_THINGS = {
-    "file",
-    "product",
-    "drug",
-    "test",
-    "column",
-    "course",
-    "module",
-    "class",
-    "plan",
-    "device",
-    "model",
-    "page",
-}
 _UNITS = {"seconds", "minutes", "hours", "days", "weeks", "years", "ms", "count", "rate"}  # time_seconds is no date
 
 
@@ -118,15 +119,26 @@ def _of_experiment(config: ExperimentConfig, columns: Sequence[str]) -> dict[str
 
 
 def words_of(column: str) -> list[str]:
-    """The words of a column's name: ``PatientName``, ``patient_name`` and ``Patient name`` are alike."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column).lower().replace("_", " ").replace("-", " ").split()
+    """The words of a column's name: ``PatientName``, ``patient_name`` and ``Patient's name (1)`` are alike."""
+    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column).lower()
+    return re.findall(r"[^\W\d_]+", re.sub(r"['’]s\b", "", parted))
 
 
 def _by_name(column: str) -> Role:
-    words = set(words_of(column))
-    if words & _UNITS or ("name" in words and words & _OF_THINGS):
+    words = words_of(column)
+    if set(words) & _UNITS:
         return Role.TEXT
-    known = ((role, set(listed.split())) for role, listed in _WORDS.items())
-    hits = [role for role, listed in known if words & listed]
-    order = (Role.OTHER_NAME, Role.EMAIL, Role.PHONE, Role.ADDRESS, Role.DATE, Role.ID, Role.NAME)
-    return next((role for role in order if role in hits), Role.TEXT)
+    known = (role for role, listed in _WORDS.items() if set(words) & listed)
+    return _of_people(words) or next(known, Role.TEXT)
+
+
+def _of_people(words: Sequence[str]) -> Role | None:
+    """Whether a column holds names, and whose. The last word tells: ``doctor_notes`` and ``family_history`` do not."""
+    said = set(words)
+    if said & _NAMES or words in (["given"], ["family"]) or ("name" in said and said <= _WHOSE):
+        return Role.NAME
+    if "agent" in said and not said <= _AGENTS:
+        return None
+    singular = {word.removesuffix("s") for word in said}
+    named = "name" in said and singular <= _WHOSE | _PEOPLE | _OTHERS
+    return Role.OTHER_NAME if named or (words and words[-1] in _PEOPLE) else None
