@@ -274,6 +274,16 @@ def test_columns_that_are_no_names_take_nothing_out_of_a_report(tmp_path: Path) 
     assert {c: found[c] for c in other} == other
 
 
+def test_ids_that_differ_stay_different_and_one_in_a_text_is_its_column_s(tmp_path: Path) -> None:
+    ids = ["1-11", "11-1", "111", "V-20 31", "v-20 31 ", "okonkwo 1", "okonkwo 2"]
+    rows = [{"patient_id": "P1", "surname": "Okonkwo", "note": "see V2031", "visit_id": i} for i in ids]
+    deidentify(_write(tmp_path / "t.csv", rows), tmp_path / "out", roles_of)
+    found = [row["visit_id"] for row in _read(tmp_path / "out/table.csv")]
+    assert len(set(found)) == 6
+    assert found[3] == found[4]
+    assert {row["note"] for row in _read(tmp_path / "out/table.csv")} == {f"see [{found[3]}]"}
+
+
 def test_measurements_stay_and_ages_of_people_are_capped(tmp_path: Path) -> None:
     rows = [{"patient_id": "p-1", "age": "93", "account_age_days": "789", "score": "0.843", "code": "48291"}]
     deidentify(_write(tmp_path / "t.csv", rows), tmp_path / "out", roles_of)

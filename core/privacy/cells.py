@@ -41,7 +41,9 @@ def learn_cell(cell: str, role: Role, person: Person) -> None:
     """Take what a cell says of its person."""
     if role in (Role.NAME, Role.OTHER_NAME):
         person.known.add_name(cell, own=role is Role.NAME)
-    elif role in (Role.ID, Role.PHONE, Role.EMAIL, Role.ADDRESS):
+    elif role is Role.ID:
+        person.learn_id(cell)
+    elif role in (Role.PHONE, Role.EMAIL, Role.ADDRESS):
         person.known.add_value(cell, _KINDS[role])
     elif role is Role.TEXT:
         person.learn(cell)

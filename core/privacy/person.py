@@ -46,12 +46,20 @@ class Person:
         self.name = f"PERSON_{pseudonyms.code('person', key)}"
         self.written: set[date] = set()  # days that may stand in the result
         self.uids: set[str] = set()  # DICOM identifiers of the originals
+        self._ids: dict[str, str] = {}  # an id of a column, as it stands and as digits alone, to what it is
         self._masker = Masker()
         self.known.add_value(key, "PERSON")
 
     def learn(self, text: str) -> None:
         """Take the names that rules find in a text, so that they are found where nothing announces them."""
         self._masker.find(text)
+
+    def learn_id(self, value: str) -> None:
+        """Take the id in a cell: ``1-11`` and ``11-1`` are two, and a text may divide either in another way."""
+        self.known.add_value(value, "ID")
+        folded = value.strip().casefold()
+        self._ids[folded] = folded
+        self._ids.setdefault(digits(value), folded)
 
     def clean(self, text: str) -> Cleaned:
         """The text with dates moved and everything else that may identify somebody replaced by its pseudonym."""
@@ -74,12 +82,18 @@ class Person:
 
     def pseudonym(self, value: str, kind: str) -> str:
         """What stands for a whole cell, a header element or a file's name: ``KIND_`` and ten letters."""
-        if self.known.is_own(value) or value.strip() == self.key:
+        if value.strip() == self.key or (self._is_number(value) if kind == "ID" else self.known.is_own(value)):
             return self.name
         parts = re.findall(r"[^\W\d_]+", value.casefold())
         if kind == "NAME" and parts:  # by the family name, so that "Dr. Novak" and "NOVAK^JANE" are one
             return f"NAME_{self._pseudonyms.code('name', parts[0] if '^' in value else parts[-1])}"
-        return f"{kind}_{self._pseudonyms.code('value', digits(value))}"
+        folded = value.strip().casefold()
+        same = self._ids.get(folded, self._ids.get(digits(value), folded)) if kind == "ID" else digits(value)
+        return f"{kind}_{self._pseudonyms.code('value', same)}"
+
+    def _is_number(self, value: str) -> bool:
+        """Whether an id is the person's own, and not one that their name is only a part of."""
+        return any(span.kind == "PERSON" and span.text == value.strip() for span in self.known.values(value))
 
     def left(self, text: str) -> Counter[str]:
         """How much of each kind still stands in a text that was cleaned."""
