@@ -284,6 +284,15 @@ def test_ids_that_differ_stay_different_and_one_in_a_text_is_its_column_s(tmp_pa
     assert {row["note"] for row in _read(tmp_path / "out/table.csv")} == {f"see [{found[3]}]"}
 
 
+def test_days_written_as_eight_digits_move_and_are_verified(tmp_path: Path) -> None:
+    rows = [{"patient_id": "P1", "study_date": day} for day in ("20240303", "20240309")]
+    outcome = deidentify(_write(tmp_path / "t.csv", rows), tmp_path / "out", roles_of)
+    assert outcome.is_clean
+    first, last = (date.fromisoformat(row["study_date"]) for row in _read(tmp_path / "out/table.csv"))
+    assert (last - first).days == 6
+    assert first < date(2024, 3, 1)
+
+
 def test_measurements_stay_and_ages_of_people_are_capped(tmp_path: Path) -> None:
     rows = [{"patient_id": "p-1", "age": "93", "account_age_days": "789", "score": "0.843", "code": "48291"}]
     deidentify(_write(tmp_path / "t.csv", rows), tmp_path / "out", roles_of)

@@ -80,7 +80,7 @@ def left_in_cell(cell: str, role: Role, person: Person, *, age: bool = False) ->
         return +(found + Counter(span.kind for span in person.known.values(cell)))
     if role is Role.DATE and re.fullmatch(r"\d{8}", cell):
         day = _compact(cell)
-        return Counter({"DATE": 1}) if day not in person.written else found
+        return +(found + Counter(DATE=int(day not in person.written)))
     return +(found + person.left(cell))
 
 
