@@ -53,6 +53,38 @@ def test_a_name_on_every_slice_is_painted_over_in_any_format(tmp_path: Path, for
     assert np.array_equal(before.affine, after.affine)
 
 
+def _stored(folder: Path, scan: np.ndarray, padding: int | None = None) -> Path:
+    """A series of HU as they stand, which ``write_dicom`` would not hold."""
+    import pydicom
+
+    folder = ct_files.write_dicom(folder, scan.clip(-1000), SPACING)
+    for path, plane in zip(sorted(folder.iterdir()), scan, strict=True):
+        dataset = pydicom.dcmread(path)
+        dataset.PixelData = plane.astype("<i2").tobytes()
+        dataset.RescaleIntercept = 0
+        if padding is not None:
+            dataset.add_new("PixelPaddingValue", "SS", padding)
+        dataset.save_as(path)
+    return folder
+
+
+@pytest.mark.parametrize("extreme", ["padding", "padding that nothing tells", "hot pixel"])
+def test_extreme_values_do_not_hide_a_text(tmp_path: Path, extreme: str) -> None:
+    scan, mask = _scan("OKONKWO T")
+    y, x = np.mgrid[:96, :96]
+    scan = np.where(mask, 1000, scan)
+    if extreme == "hot pixel":
+        scan[:, 60, 50] = 32767
+        path = _stored(tmp_path / "a", scan)
+    else:
+        scan[:, (y > 80) & (x > 60)] = -32768
+        path = _stored(tmp_path / "a", scan, -32768 if extreme == "padding" else None)
+    before = read_volume(path).array
+    after = read_volume(_clean(path, Modality.VOLUME, tmp_path / "out")).array
+    assert (after[:, mask] <= -1000).all()
+    assert np.array_equal(after[:, 24:], before[:, 24:])
+
+
 def test_a_scan_without_text_keeps_every_voxel(tmp_path: Path) -> None:
     path = ct_files.write_nifti(tmp_path / "a.nii.gz", _scan()[0], SPACING)
     clean = _clean(path, Modality.VOLUME, tmp_path / "out")

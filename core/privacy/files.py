@@ -27,7 +27,7 @@ from core.preprocess.image_file import read_image
 from core.privacy import dicom, scans
 from core.privacy.audio import TimedWord, private_times, silence
 from core.privacy.person import Person
-from core.privacy.pixels import boxes_by_shape, paint, text_boxes, to_grey
+from core.privacy.pixels import boxes_by_shape, paint, text_boxes, without_padding
 from core.privacy.pseudonyms import Pseudonyms
 from core.schema import Modality
 
@@ -114,7 +114,7 @@ class Files:
 
         pixels = read_image(path)  # (H, W) or (H, W, 3)
         pixels = pixels if pixels.dtype == np.uint8 else (pixels * 65535).round().astype(np.uint16)
-        boxes = text_boxes([to_grey(pixels)]) if self.pixels else []
+        boxes = text_boxes([pixels]) if self.pixels else []
         if boxes:
             pixels = pixels.copy()
             paint(pixels, boxes, pixels.min())
@@ -187,7 +187,7 @@ def holds_dicom(path: Path) -> bool:
 
 
 def dicom_planes(found: Sequence[Source]) -> list[np.ndarray]:
-    """All frames of DICOM files as uint8, as a viewer shows them.
+    """All frames of DICOM files, large numbers bright, without padding.
 
     Raises:
         FileError: if pixels cannot be decoded.
@@ -200,8 +200,11 @@ def _planes(source: Source) -> list[np.ndarray]:
     pixels = stored_pixels(dataset, source.name)
     coloured = int(dataset.get("SamplesPerPixel") or 1) > 1
     stack = pixels[None] if pixels.ndim == 2 + coloured else pixels
+    if (padding := dataset.get("PixelPaddingValue")) is not None:
+        with _as_file_error():
+            stack = [without_padding(p, int(padding)) for p in stack]
     inverted = dataset.get("PhotometricInterpretation") == "MONOCHROME1"
-    return [255 - to_grey(p) if inverted else to_grey(p) for p in stack]
+    return [-p.astype(np.int32) if inverted else p for p in stack]
 
 
 def _paint_dicom(dataset: Any, boxes: Sequence[tuple[int, int, int, int]], name: str) -> None:

@@ -1,6 +1,7 @@
 """Text burned into pictures and slices: found by reading it (OCR), and by what no anatomy does, then painted over.
 
-Letters: N planes of one scan or picture, H, W rows and columns of each. A plane is what a viewer would show, upright.
+Letters: N planes of one scan or picture, H, W rows and columns of each. A plane is upright, of any numbers, large ones
+bright. It is read at its full range; where a few extreme values stretch that, once more for bright and for dark text.
 """
 
 from __future__ import annotations
@@ -20,19 +21,29 @@ _CANVAS, _GAP = 960, 8  # pixels; planes are read together as long as they fit, 
 _CONTRAST, _THIN = 0.4, 7  # strokes stand out by so much of the range from what is within so many pixels
 _STROKES = 15  # pixels of strokes that a readable text has at least
 _STATIC = 4  # planes; of fewer it cannot be told what is the same in all
+_STRETCHED, _ALONE = 8, 16  # a range, or a gap above the darkest value, against the range of nearly all other pixels
 _MARGIN, _APART = 2, 8  # pixels around a text, and between two of them that are painted over as one
 
 
 def text_boxes(planes: Sequence[np.ndarray]) -> list[Box]:
-    """Where text is burned into N planes of one size, (H, W) or (H, W, 3) uint8, as boxes that hold for all of them.
+    """Where text is burned into N planes of one size, (H, W) or (H, W, 3), as boxes that hold for all of them.
 
     The first, middle and last plane are read, and all others that have strokes as letters do. What is bright, thin and
     the same to the last bit in all planes of a scan is text without reading it.
     """
+    windows = [_windows(plane) for plane in planes]
+    boxes = _boxes([to_grey(plane) for plane in planes])
+    if any(windows):
+        for side in (0, 1):
+            boxes += _boxes([to_grey(p, w[side] if w else None) for p, w in zip(planes, windows)])
+    return joined_boxes(boxes)
+
+
+def _boxes(planes: Sequence[np.ndarray]) -> list[Box]:
+    """As ``text_boxes``, of uint8 planes in one way of showing them, some boxes more than once."""
     always = {0, len(planes) // 2, len(planes) - 1}
     read = [plane for i, plane in enumerate(planes) if i in always or strokes(plane).sum() >= _STROKES]
-    boxes = [_box(line, planes[0].shape) for line in printed(read)]
-    return joined_boxes([*boxes, *_static_boxes(planes)])
+    return [*(_box(line, planes[0].shape) for line in printed(read)), *_static_boxes(planes)]
 
 
 def boxes_by_shape(planes: Sequence[np.ndarray]) -> dict[tuple[int, ...], list[Box]]:
@@ -74,10 +85,34 @@ def paint(plane: np.ndarray, boxes: Sequence[Box], value: float) -> None:
         plane[top:bottom, left:right] = value
 
 
-def to_grey(plane: np.ndarray) -> np.ndarray:
-    """(H, W) or (H, W, 3) of any numbers to uint8, its whole range from 0 to 255."""
+def to_grey(plane: np.ndarray, window: tuple[float, float] | None = None) -> np.ndarray:
+    """(H, W) or (H, W, 3) of any numbers to uint8: the window, or the whole range, from 0 to 255."""
+    low, high = window or (float(plane.min()), float(plane.max()))
+    shown = (plane.astype(np.float32) - low) * (255 / max(high - low, 1e-6))
+    return shown.clip(0, 255).astype(np.uint8)
+
+
+def without_padding(plane: np.ndarray, padding: int) -> np.ndarray:
+    """The plane with its darkest other value where it is padded; ``padding`` as stored, with or without a sign."""
+    is_padding = plane == np.asarray(padding).astype(plane.dtype)
+    return np.where(is_padding, plane[~is_padding].min(), plane) if is_padding.any() and not is_padding.all() else plane
+
+
+def _windows(plane: np.ndarray) -> tuple[tuple[float, float], ...]:
+    """For bright and for dark text, windows without extreme values; none where these do not stretch the range.
+
+    What all but a hundredth at either end of the pixels take, and as much again above it, or below it. A darkest value
+    far from all others is padding that no header tells of.
+    """
     low, high = float(plane.min()), float(plane.max())
-    return ((plane.astype(np.float32) - low) * (255 / max(high - low, 1e-6))).astype(np.uint8)
+    inner = plane[(plane > low) & (plane < high)]
+    first, last = np.percentile(inner, (1, 99)) if inner.size else (low, high)
+    if inner.size and inner.min() - low <= _ALONE * (last - first):
+        first, last = np.percentile(plane, (1, 99))
+    spread = last - first
+    if spread <= 0 or high - low <= _STRETCHED * spread:
+        return ()
+    return (first, min(last + spread, high)), (max(first - spread, low), last)
 
 
 def joined_boxes(boxes: Sequence[Box]) -> list[Box]:

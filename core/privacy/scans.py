@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from core.preprocess.volume_io import read_volume
-from core.privacy.pixels import paint, text_boxes, to_grey
+from core.privacy.pixels import paint, text_boxes
 
 NIFTI_TEXTS = ("descrip", "aux_file", "intent_name", "db_name", "data_type")
 
@@ -28,20 +28,19 @@ def clean_scan(path: Path, out: Path, pixels: bool = True) -> tuple[Path, int]:
 
 
 def scan_planes(path: Path) -> list[np.ndarray]:
-    """The slices of a scan that ``clean_scan`` wrote, as uint8, upright."""
+    """The slices of a scan that ``clean_scan`` wrote, upright."""
     if path.name.endswith(".nii.gz"):
         import nibabel
 
         image: Any = nibabel.Nifti1Image.from_filename(path)
         voxels = np.asarray(image.dataobj.get_unscaled())
-        planes = nifti_planes(image, voxels.reshape((*voxels.shape, 1)[:3]))
+        return nifti_planes(image, voxels.reshape((*voxels.shape, 1)[:3]))
     else:
         import SimpleITK as sitk  # noqa: N813
 
         stored = sitk.ReadImage(str(path))
         voxels = sitk.GetArrayFromImage(stored)
-        planes = planes_of(voxels.reshape((1, *voxels.shape)[-3:]).T, _spacing(stored))
-    return [to_grey(p) for p in planes]
+        return planes_of(voxels.reshape((1, *voxels.shape)[-3:]).T, _spacing(stored))
 
 
 def planes_of(voxels: np.ndarray, spacing: np.ndarray) -> list[np.ndarray]:
@@ -66,7 +65,7 @@ def nifti_planes(image: Any, voxels: np.ndarray) -> list[np.ndarray]:
 
 def painted(planes: list[np.ndarray]) -> int:
     """Paint over the text in slices, in place, and say how many places there were."""
-    boxes = text_boxes([to_grey(p) for p in planes])
+    boxes = text_boxes(planes)
     for plane in planes:
         paint(plane, boxes, plane.min())
     return len(boxes)

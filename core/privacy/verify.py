@@ -23,7 +23,7 @@ from core.privacy.cells import is_age, left_in_cell
 from core.privacy.dicom import left_in_header
 from core.privacy.files import WORDS, Written, dicom_planes, holds_dicom, read_words
 from core.privacy.person import Person
-from core.privacy.pixels import boxes_by_shape, to_grey
+from core.privacy.pixels import boxes_by_shape
 from core.privacy.scans import scan_planes
 from core.progress import Progress
 from core.schema import Modality
@@ -94,7 +94,7 @@ def _in_pixels(path: Path, kind: Modality) -> int:
     elif kind is Modality.VOLUME:
         planes = scan_planes(path)
     else:
-        planes = [to_grey(read_image(path))]
+        planes = [read_image(path)]
     return sum(map(len, boxes_by_shape(planes).values()))
 
 
