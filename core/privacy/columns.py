@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -55,8 +55,9 @@ _OTHERS = _listed(
 )  # beside "name" alone: the mother's age is no name
 _AGENTS = _listed("agent name first last full call service support sales")  # no contrast agent
 _PERSONS = (
-    "patient_id", "person_id", "customer_id", "student_id", "learner_id", "user_id", "subject_id", "id_student",
+    "patientid", "personid", "customerid", "studentid", "learnerid", "userid", "subjectid", "idstudent", "mrn",
 )  # fmt: skip
+_ALSO_PERSONS = ("subject",)  # where an experiment does not read it as something else
 _UNITS = {"seconds", "minutes", "hours", "days", "weeks", "years", "ms", "count", "rate"}  # time_seconds is no date
 
 
@@ -75,8 +76,8 @@ def roles_of(columns: Sequence[str], config: ExperimentConfig | None = None, per
     Args:
         columns: of the table.
         config: an experiment over them; None: all are known by their names alone, and no files are read.
-        person: the column that tells persons apart; None: patient_id, customer_id, student_id…, else the group, else
-            the id of a case.
+        person: the column that tells persons apart; None: patient_id, customer_id, student_id, mrn, subject…, in any
+            writing, else the group, else the id of a case.
 
     Raises:
         ConfigError: if ``person`` is no column.
@@ -91,16 +92,20 @@ def roles_of(columns: Sequence[str], config: ExperimentConfig | None = None, per
         for column in (config.table.id, config.table.group):
             if column in roles and roles[column] not in (Role.NAME, Role.EMAIL, Role.PHONE):
                 roles[column] = Role.ID
-    chosen = person or next((c for c in _persons(columns, config) if c in columns), None)
+    chosen = person or _person(columns, config)
     if chosen is not None:
         roles[chosen] = Role.PERSON
     return Roles(roles, files, chosen)
 
 
-def _persons(columns: Sequence[str], config: ExperimentConfig | None) -> Iterable[str]:
-    yield from _PERSONS
-    if config is not None:
-        yield from (c for c in (config.table.group, config.table.id) if c is not None)
+def _person(columns: Sequence[str], config: ExperimentConfig | None) -> str | None:
+    """The first column that tells persons apart by its name, else by its part in the experiment."""
+    written = {"".join(words_of(c)): c for c in reversed(columns)}
+    read = _of_experiment(config, columns) if config is not None else {}
+    also = [written[n] for n in _ALSO_PERSONS if n in written and written[n] not in read]
+    named = [*(written[n] for n in _PERSONS if n in written), *also]
+    parts = [config.table.group, config.table.id] if config is not None else []
+    return next((c for c in [*named, *parts] if c is not None and c in columns), None)
 
 
 def _of_experiment(config: ExperimentConfig, columns: Sequence[str]) -> dict[str, Role]:

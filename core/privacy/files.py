@@ -199,12 +199,12 @@ def _planes(source: Source) -> list[np.ndarray]:
     dataset = read_dicom(source.data, source.name)
     pixels = stored_pixels(dataset, source.name)
     coloured = int(dataset.get("SamplesPerPixel") or 1) > 1
-    stack = pixels[None] if pixels.ndim == 2 + coloured else pixels
+    planes = list(pixels[None] if pixels.ndim == 2 + coloured else pixels)
     if (padding := dataset.get("PixelPaddingValue")) is not None:
         with _as_file_error():
-            stack = [without_padding(p, int(padding)) for p in stack]
+            planes = [without_padding(p, int(padding)) for p in planes]
     inverted = dataset.get("PhotometricInterpretation") == "MONOCHROME1"
-    return [-p.astype(np.int32) if inverted else p for p in stack]
+    return [-p.astype(np.int32) if inverted else p for p in planes]
 
 
 def _paint_dicom(dataset: Any, boxes: Sequence[tuple[int, int, int, int]], name: str) -> None:

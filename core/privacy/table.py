@@ -15,7 +15,6 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 from core.atomic import replace_folder
@@ -23,9 +22,10 @@ from core.cells import check_file, locate, split_files
 from core.errors import ConfigError, FileError
 from core.privacy.audio import TimedWord
 from core.privacy.cells import clean_cell, is_age, learn_cell
-from core.privacy.columns import Role, Roles
+from core.privacy.columns import Roles
 from core.privacy.dates import is_day_first
 from core.privacy.files import Files, Written
+from core.privacy.notes import notes
 from core.privacy.outcome import REJECTED, Counts, Outcome
 from core.privacy.person import Person
 from core.privacy.pseudonyms import Pseudonyms
@@ -36,7 +36,6 @@ from core.table import StringTable
 TABLE, REPORT, FILES = "table.csv", "deidentified.json", "files"
 
 LISTENED = 16000  # Hz
-_LOOKED_AT = 20  # cells of a column
 
 
 @dataclass
@@ -177,7 +176,7 @@ def deidentify(
         progress("learning", index + 1, len(rows))
     with replace_folder(out) as new:
         good = _clean_all(run, new, progress)
-        run.outcome.notes = _notes(run, pixels, hear is not None)
+        run.outcome.notes = notes(run, pixels, hear is not None)
         verify(run, good, new, progress)
         _write(run, new)
     return run.outcome
@@ -226,42 +225,6 @@ def _write(run: Run, out: Path) -> None:
             writer = csv.writer(file)
             writer.writerow(["row", "reason"])
             writer.writerows(run.outcome.rejected.items())
-
-
-def _notes(run: Run, pixels: bool, hears: bool) -> list[str]:
-    kinds = set(run.roles.files.values())
-    notes = [
-        f"{c} seems to name files, which were not copied: say what they are (--image, --volume, --audio) to have them "
-        "cleaned too"
-        for c in _unnamed_files(run)
-    ]
-    if Role.TEXT in run.roles.roles.values():
-        notes.append("not found in texts: a stranger's rare name that nothing announces; read some of them")
-    if kinds & {Modality.IMAGE, Modality.VOLUME}:
-        notes.append("not changed: the shape of a face that a scan of the head may show")
-        notes += [] if pixels else ["not looked for: text burned into pixels"]
-    if Modality.AUDIO in kinds:
-        notes.append("not changed: the voice itself, by which a person may be known")
-        notes += ["words of recordings were recognised, and what was not heard was not silenced"] if hears else []
-    return notes
-
-
-def _unnamed_files(run: Run) -> list[str]:
-    """Columns read as texts whose first cells name files that are there."""
-    found = []
-    for column, role in run.roles.roles.items():
-        cells = (c for chunk in run.table.column(column) for c in chunk if c.strip()) if role is Role.TEXT else ()
-        names = [name for cell in islice(cells, _LOOKED_AT) for name in split_files(cell)]
-        if names and all(_is_file(run.root, name) for name in names):
-            found.append(column)
-    return found
-
-
-def _is_file(root: Path, name: str) -> bool:
-    try:
-        return locate(name, root).is_file()
-    except OSError:  # a text longer than any name
-        return False
 
 
 def _remove(path: Path) -> None:
