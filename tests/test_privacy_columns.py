@@ -39,6 +39,8 @@ def _cleaned(rows: list[dict[str, str]], folder: Path) -> tuple[list[dict[str, s
         ("contrast_given", Role.TEXT), ("given_dose", Role.TEXT), ("family_history", Role.TEXT),
         ("procedure_name", Role.TEXT), ("disease_name", Role.TEXT), ("medication_name", Role.TEXT),
         ("doctor_notes", Role.TEXT), ("contrast_agent", Role.TEXT),
+        ("hospital_stay", Role.TEXT), ("hospital_id", Role.ID), ("consultant_opinion", Role.TEXT),
+        ("hospital_name", Role.ADDRESS), ("emergency_contact_phone", Role.PHONE),
     ],
 )  # fmt: skip
 def test_a_column_is_known_by_its_name(column: str, role: Role) -> None:
@@ -92,6 +94,19 @@ def test_a_subject_that_an_experiment_reads_is_no_person() -> None:
     mail = ModalityConfig("mail", Modality.TEXT, ("subject",), (ViewConfig("hashed"),))
     config = ExperimentConfig((mail,), TargetConfig("label"))
     assert roles_of(["subject", "label"], config).person is None
+
+
+def test_people_and_places_in_columns_without_the_word_name_go_and_are_learned(tmp_path: Path) -> None:
+    told = {
+        "patient": "Xiomara Quill", "surgeon": "Dr Okonkwo", "consultant": "T. Brzezinski", "next_of_kin": "Dorit Q",
+        "emergency_contact": "Yevgen Papadakis", "hospital": "Saltmarsh Infirmary", "employer": "Ferrous Works",
+    }  # fmt: skip
+    report = f"No effusion. {'; '.join(told.values())}."
+    (row,), outcome = _cleaned([{"patient_id": "P1", "report": report, **told}], tmp_path)
+    assert row["report"].startswith("No effusion. ")
+    words = ("Quill", "Okonkwo", "Brzezinski", "Dorit", "Papadakis", "Saltmarsh", "Ferrous")
+    assert not [w for w in words if w in " ".join(row.values())]
+    assert outcome.is_clean
 
 
 def test_measurements_stay_and_ages_of_people_are_capped(tmp_path: Path) -> None:

@@ -48,7 +48,10 @@ _WHOSE = _listed(
     "name of patient person subject client customer member student learner pupil user participant first last full "
     "middle given family birth legal preferred nick"
 )  # a name by nothing but these is the person's own
-_PEOPLE = _listed("doctor physician radiologist referrer operator nurse teacher tutor agent author speaker")
+_PEOPLE = _listed(
+    "doctor physician surgeon consultant radiologist referrer operator nurse teacher tutor agent author speaker kin"
+)
+_PLACES = _listed("hospital institution employer")
 _OTHERS = _listed(
     "mother father parent spouse wife husband partner guardian carer contact employee staff manager holder owner "
     "referring attending performing requesting reporting"
@@ -134,16 +137,19 @@ def _by_name(column: str) -> Role:
     if set(words) & _UNITS:
         return Role.TEXT
     known = (role for role, listed in _WORDS.items() if set(words) & listed)
-    return _of_people(words) or next(known, Role.TEXT)
+    place = Role.ADDRESS if _PLACES.intersection([w for w in words if w != "name"][-1:]) else None
+    return _of_people(words) or place or next(known, Role.TEXT)
 
 
 def _of_people(words: Sequence[str]) -> Role | None:
     """Whether a column holds names, and whose. The last word tells: ``doctor_notes`` and ``family_history`` do not."""
     said = set(words)
-    if said & _NAMES or words in (["given"], ["family"]) or ("name" in said and said <= _WHOSE):
+    alone = len(words) == 1 and words[0] in ("given", "family", "patient")
+    if said & _NAMES or alone or ("name" in said and said <= _WHOSE):
         return Role.NAME
     if "agent" in said and not said <= _AGENTS:
         return None
     singular = {word.removesuffix("s") for word in said}
     named = "name" in said and singular <= _WHOSE | _PEOPLE | _OTHERS
-    return Role.OTHER_NAME if named or (words and words[-1] in _PEOPLE) else None
+    last = bool(_PEOPLE.intersection(words[-1:])) or words[-2:] == ["emergency", "contact"]
+    return Role.OTHER_NAME if named or last else None

@@ -52,10 +52,10 @@ def _unnamed_files(run: Run) -> list[str]:
 
 
 def _repeating_ids(run: Run) -> list[str]:
-    """Columns of ids that stand in several rows, where no two rows are of one person."""
+    """Columns of ids or of the person's names that stand in several rows, where no two rows are of one person."""
     if len(run.persons) < len(run.table):
         return []
-    ids = [column for column, role in run.roles.roles.items() if role is Role.ID]
+    ids = [column for column, role in run.roles.roles.items() if role in (Role.ID, Role.NAME)]
     cells = {c: [cell for chunk in run.table.column(c) for cell in chunk if cell.strip()] for c in ids}
     return [c for c in ids if len(set(cells[c])) < len(cells[c])]
 
