@@ -16,13 +16,15 @@ from core.schema import Modality
 from domains.medical.recipe import build
 
 
-def _cleaned(rows: list[dict[str, str]], folder: Path) -> tuple[list[dict[str, str]], Outcome]:
+def _cleaned(
+    rows: list[dict[str, str]], folder: Path, config: ExperimentConfig | None = None
+) -> tuple[list[dict[str, str]], Outcome]:
     """The rows of the result, and what is told of it."""
     with (folder / "t.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    outcome = deidentify(folder / "t.csv", folder / "out", roles_of)
+    outcome = deidentify(folder / "t.csv", folder / "out", lambda columns: roles_of(columns, config))
     with (folder / "out/table.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file)), outcome
 
@@ -107,6 +109,18 @@ def test_people_and_places_in_columns_without_the_word_name_go_and_are_learned(t
     words = ("Quill", "Okonkwo", "Brzezinski", "Dorit", "Papadakis", "Saltmarsh", "Ferrous")
     assert not [w for w in words if w in " ".join(row.values())]
     assert outcome.is_clean
+
+
+def test_a_target_stays_as_it_is_and_what_identifies_in_it_is_told(tmp_path: Path) -> None:
+    config = ExperimentConfig(
+        (ModalityConfig("text", Modality.TEXT, ("text",), (ViewConfig("hashed"),)),), TargetConfig("diagnosis")
+    )
+    kept = ["pneumonia (Okonkwo, tel 0803 123 4567)", "Okonkwo", "J18.9012", "no finding", "Parkinson disease"]
+    rows = [{"patient_id": "P1", "surname": "Okonkwo", "text": "", "diagnosis": d} for d in kept]
+    result, outcome = _cleaned(rows, tmp_path, config)
+    assert [row["diagnosis"] for row in result] == kept
+    assert outcome.left == {"diagnosis": {"NAME": 2, "NUMBER": 1}}
+    assert outcome.rows_left == [1, 2]
 
 
 def test_measurements_stay_and_ages_of_people_are_capped(tmp_path: Path) -> None:

@@ -72,7 +72,9 @@ def clean_cell(cell: str, role: Role, person: Person, *, age: bool = False) -> t
 def left_in_cell(cell: str, role: Role, person: Person, *, age: bool = False) -> Counter[str]:
     """How much of each kind still stands in a cell of the result."""
     found = Counter[str]()
-    if role is Role.KEPT or cell in ("", person.name):
+    if role is Role.KEPT and len(cell.split()) < 2:  # the code of a class is no number of anybody
+        return Counter(span.kind for span in (*person.known.values(cell), *person.known.names(cell)))
+    if cell in ("", person.name):
         return found
     years = _years(cell) if age else None
     found["AGE"] += years is not None and years > OLDEST + 1
