@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import shutil
+import zipfile
 from datetime import date
 from pathlib import Path
 
@@ -183,6 +184,28 @@ def test_a_recording_without_words_is_set_aside_with_the_reason_and_no_copy(tmp_
     assert "no such file" in said
     assert "Okonkwo" not in said and str(tmp_path) not in said  # noqa: PT018
     assert not list((tmp_path / "out").rglob("*.flac"))
+
+
+@pytest.mark.parametrize("place", ["folder", "zip", "words"])
+def test_no_reason_names_a_file_below_or_beside_the_one_of_the_table(tmp_path: Path, place: str) -> None:
+    kind = Modality.AUDIO if place == "words" else Modality.VOLUME
+    if place == "folder":
+        (tmp_path / "scan/Quill Dorit").mkdir(parents=True)
+        (tmp_path / "scan/Quill Dorit/Quill-1931.dcm").write_bytes(b"\0" * 128 + b"DICMx")
+    elif place == "zip":
+        with zipfile.ZipFile(tmp_path / "scan.zip", "w") as archive:
+            archive.writestr("Quill Dorit/Quill-1931.txt", "x")
+    else:
+        _recording(tmp_path, "hello")
+        (tmp_path / "Okonkwo.wav").rename(tmp_path / "Quill.wav")
+        (tmp_path / "Okonkwo.words.json").rename(tmp_path / "Quill.words.json")
+        (tmp_path / "Quill.words.json").write_text("no list")
+    name = {"folder": "scan", "zip": "scan.zip", "words": "Quill.wav"}[place]
+    rows = [{"who": "b2", "scan": ""}, {"who": "a1", "scan": name}]
+    roles = Roles({"who": Role.PERSON, "scan": Role.FILE}, {"scan": kind}, "who")
+    outcome = deidentify(_write(tmp_path / "t.csv", rows), tmp_path / "out", lambda columns: roles)
+    assert "the file" in outcome.rejected[2]
+    assert "Quill" not in outcome.rejected[2]
 
 
 def test_where_no_row_can_be_cleaned_nothing_is_written(tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import math
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -158,6 +159,20 @@ def read_words(path: Path) -> list[Word]:
             f"{path}: a word ends before it starts, or never; write the times in seconds from the beginning"
         )
     return found
+
+
+def names_at(path: Path) -> set[str]:
+    """The names that a message about a file may tell: its own, its transcript's, and those of what it holds."""
+    place, _ = named_series(path)
+    inner: list[str] = []
+    with suppress(OSError, ValueError, zipfile.BadZipFile):
+        if place.is_dir():
+            inner = [p.relative_to(place).as_posix() for p in place.rglob("*")]
+        elif place.suffix.lower() == ".zip":
+            with zipfile.ZipFile(place) as archive:
+                inner = archive.namelist()
+    parts = {part for name in inner for part in PurePosixPath(name).parts}
+    return {path.name, place.name, path.with_suffix(WORDS).name, *inner, *parts} - {""}
 
 
 def _heard(word: TimedWord, silenced: float) -> dict[str, Any]:

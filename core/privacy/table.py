@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from core.privacy.audio import TimedWord
 from core.privacy.cells import clean_cell, is_age, learn_cell
 from core.privacy.columns import Roles
 from core.privacy.dates import is_day_first
-from core.privacy.files import Files, Written
+from core.privacy.files import Files, Written, names_at
 from core.privacy.notes import notes
 from core.privacy.outcome import REJECTED, Counts, Outcome
 from core.privacy.person import Person
@@ -132,7 +133,9 @@ class Run:
         said = str(error).replace(str(self.root), "")
         for column in self.roles.files:
             for name in split_files(self.table.row(index, [column])[column]):
-                said = said.replace(name, f"the file in {column}").replace(Path(name).name, "the file")
+                said = said.replace(name, f"the file in {column}")
+                for told in sorted(names_at(locate(name, self.root)), key=len, reverse=True):
+                    said = re.sub(rf"(?<!\w){re.escape(told)}(?!\w)", "the file", said)
         return self.person(index).clean(said).text
 
 
