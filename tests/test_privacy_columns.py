@@ -140,3 +140,49 @@ def test_an_experiment_says_what_its_columns_are() -> None:
     ]  # fmt: skip
     with pytest.raises(ConfigError, match="unknown column of persons 'nobody'"):
         roles_of(columns, person="nobody")
+
+
+@pytest.mark.parametrize("column", ["age", "Age (years)", "age_at_admission", "PatientAge", "AGE"])
+@pytest.mark.parametrize("cell", ["93", "093Y", "94.5"])
+def test_an_age_above_89_is_capped_whatever_its_column_is_called(tmp_path: Path, column: str, cell: str) -> None:
+    (row,), outcome = _cleaned([{"patient_id": "P1", column: cell}], tmp_path)
+    assert row[column] == "90+"
+    assert outcome.is_clean
+
+
+@pytest.mark.parametrize("column", ["account_age", "age_in_months", "gestational_age", "age_at_scan_days"])
+def test_an_age_that_is_no_person_s_in_years_stays(tmp_path: Path, column: str) -> None:
+    (row,), _ = _cleaned([{"patient_id": "P1", column: "123"}], tmp_path)
+    assert row[column] == "123"
+
+
+def test_numbers_in_columns_that_speak_of_time_stay_numbers_and_dates_do_not(tmp_path: Path) -> None:
+    spans = {"survival_time": "412", "time_to_event": "0", "echo_time": "30.5"}
+    dates = {"visit_date": "45360", "timestamp": "1709424000", "birth_year": "1931", "birth_day": "17"}
+    (row,), outcome = _cleaned([{"patient_id": "P1"} | spans | dates], tmp_path)
+    assert {c: row[c] for c in spans} == spans
+    assert all(row[c].startswith("DATE_") for c in dates)
+    assert outcome.columns["survival_time"] == "number"
+
+
+def test_counts_that_several_persons_have_stay_and_numbers_of_one_person_do_not(tmp_path: Path) -> None:
+    counts = [("150000", "12000"), ("150000", "12000.0"), ("210000", "12000"), ("210000", "9500")]
+    rows = [
+        {"patient_id": f"P{i}", "platelets": p, "wbc": w, "account_number": "40229", "badge": str(77123 + i)}
+        for i, (p, w) in enumerate(counts)
+    ]
+    rows += [rows[0]]  # the badge stands twice, but with one person
+    result, _ = _cleaned(rows, tmp_path)
+    assert [(row["platelets"], row["wbc"]) for row in result] == [*counts, counts[0]]
+    assert all(row[c].startswith("[NUMBER_") for row in result for c in ("account_number", "badge"))
+
+
+def test_a_day_with_its_time_moves_and_dates_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    rows = [{"patient_id": "P1", "visit_date": cell} for cell in ("20240323101500", "20240325", "Easter week")]
+    result, outcome = _cleaned(rows, tmp_path)
+    first, last = (row["visit_date"] for row in result[:2])
+    assert first[8:] == "101500"
+    assert (date.fromisoformat(last) - date.fromisoformat(first[:8])).days == 2
+    assert outcome.replaced["visit_date"] == {"DATE": 2, "UNREAD_DATE": 1}
+    assert "visit_date: 1 date(s) cannot be read" in outcome.text()
+    assert outcome.is_clean

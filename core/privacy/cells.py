@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from datetime import date, timedelta
 
-from core.privacy.columns import Role, words_of
+from core.privacy.columns import Role, listed, words_of
 from core.privacy.dates import dates, day_of
 from core.privacy.person import OLDEST, Person
 
@@ -14,27 +14,23 @@ _KINDS = {
     Role.NAME: "NAME", Role.OTHER_NAME: "NAME", Role.ID: "ID", Role.ADDRESS: "ADDRESS", Role.PHONE: "PHONE",
     Role.EMAIL: "EMAIL", Role.DATE: "DATE",
 }  # fmt: skip
-_AGE_WORDS = {
-    "age",
-    "years",
-    "in",
-    "at",
-    "of",
-    "scan",
-    "exam",
-    "diagnosis",
-    "patient",
-    "customer",
-    "student",
-    "learner",
-}
+_AGE_WORDS = listed(
+    "age years yrs in of scan exam diagnosis onset admission patient person subject customer student learner mother "
+    "father"
+)
+_SHORTER = listed("days weeks months hours minutes seconds")
 _DECIMAL = re.compile(r"[-+]?\d{1,5}\.\d+(?:e[-+]?\d+)?", re.I)  # a measurement, not a number of anybody
+_COMPACT = re.compile(r"\d{8}(?:(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d(?:\.\d{1,6})?)?)?")  # as DICOM writes it
+_YEARS = re.compile(r"(?P<years>\d+(?:\.\d*)?)\s*(?:y|yrs?|years?)?", re.I)  # 093Y in DICOM
+UNREAD = "UNREAD_DATE"  # a date that cannot be moved: a code stands for it
 _TIME = re.compile(r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?")
 
 
 def is_age(column: str) -> bool:
-    """Whether a column holds ages of people in years, by its name; ``account_age_days`` does not."""
-    return set(words_of(column)) <= _AGE_WORDS and "age" in words_of(column)
+    """Whether a column holds ages of people in years, by its name: ``age_at_admission``, but not ``account_age``."""
+    words = words_of(column)
+    before = set(words[: words.index("at")] if "at" in words else words)
+    return "age" in before and before <= _AGE_WORDS and not _SHORTER & set(words)
 
 
 def learn_cell(cell: str, role: Role, person: Person) -> None:
@@ -80,35 +76,33 @@ def left_in_cell(cell: str, role: Role, person: Person, *, age: bool = False) ->
     found["AGE"] += years is not None and years > OLDEST + 1
     if role is Role.NUMBER or (role is Role.TEXT and _DECIMAL.fullmatch(cell.strip())):
         return +(found + Counter(span.kind for span in person.known.values(cell)))
-    if role is Role.DATE and re.fullmatch(r"\d{8}", cell):
+    if role is Role.DATE and _COMPACT.fullmatch(cell):
         day = _compact(cell)
         return +(found + Counter(DATE=int(day not in person.written)))
     return +(found + person.left(cell))
 
 
 def _date_cell(cell: str, person: Person) -> tuple[str, Counter[str]]:
-    """A date on another day; blank where it says that somebody is older than any age that is told."""
+    """A date on another day, a code where it cannot be read, blank where it tells an age that is never told."""
     known = [d.day for d in dates(cell)] or [_compact(cell)]
     if _TIME.fullmatch(cell):
         return cell, Counter()
     if (day := known[0]) is None:
-        return person.pseudonym(cell, "DATE"), Counter({"DATE": 1})
+        return person.pseudonym(cell, "DATE"), Counter({UNREAD: 1})
     if day.year <= (date.today() - timedelta(days=round(365.25 * (OLDEST + 1)))).year:
         return "", Counter({"AGE": 1})
-    if re.fullmatch(r"\d{8}", cell):
+    if _COMPACT.fullmatch(cell):
         new = day + person.shift
         person.written.add(new)
-        return f"{new:%Y%m%d}", Counter({"DATE": 1})
+        return f"{new:%Y%m%d}{cell[8:]}", Counter({"DATE": 1})
     cleaned = person.clean(cell)
     return cleaned.text, cleaned.kinds
 
 
 def _compact(cell: str) -> date | None:
-    return day_of(cell[:4], cell[4:6], cell[6:]) if re.fullmatch(r"\d{8}", cell) else None
+    return day_of(cell[:4], cell[4:6], cell[6:8]) if _COMPACT.fullmatch(cell) else None
 
 
 def _years(cell: str) -> float | None:
-    try:
-        return float(cell)
-    except ValueError:
-        return None
+    found = _YEARS.fullmatch(cell.strip())
+    return float(found["years"]) if found else None

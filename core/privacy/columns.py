@@ -30,33 +30,34 @@ class Role(StrEnum):
     EMAIL = "email"
 
 
-def _listed(words: str) -> frozenset[str]:
+def listed(words: str) -> frozenset[str]:
+    """Words with blanks between them."""
     return frozenset(words.split())
 
 
 _WORDS = {
-    Role.EMAIL: _listed("email mail"),
-    Role.PHONE: _listed("phone telephone mobile fax tel"),
-    Role.ADDRESS: _listed("address street city town zip zipcode postcode postal county"),
-    Role.DATE: _listed("date birth dob born birthday birthdate admitted discharged datetime timestamp time"),
-    Role.ID: _listed(
+    Role.EMAIL: listed("email mail"),
+    Role.PHONE: listed("phone telephone mobile fax tel"),
+    Role.ADDRESS: listed("address street city town zip zipcode postcode postal county"),
+    Role.DATE: listed("date birth dob born birthday birthdate admitted discharged datetime timestamp time"),
+    Role.ID: listed(
         "id mrn ssn nhs insurance passport licence license iban accession identifier uid serial plate ip username"
     ),
 }  # one such word says it; the first role wins
-_NAMES = _listed("surname forename firstname lastname fullname maiden")
-_WHOSE = _listed(
+_NAMES = listed("surname forename firstname lastname fullname maiden")
+_WHOSE = listed(
     "name of patient person subject client customer member student learner pupil user participant first last full "
     "middle given family birth legal preferred nick"
 )  # a name by nothing but these is the person's own
-_PEOPLE = _listed(
+_PEOPLE = listed(
     "doctor physician surgeon consultant radiologist referrer operator nurse teacher tutor agent author speaker kin"
 )
-_PLACES = _listed("hospital institution employer")
-_OTHERS = _listed(
+_PLACES = listed("hospital institution employer")
+_OTHERS = listed(
     "mother father parent spouse wife husband partner guardian carer contact employee staff manager holder owner "
     "referring attending performing requesting reporting"
 )  # beside "name" alone: the mother's age is no name
-_AGENTS = _listed("agent name first last full call service support sales")  # no contrast agent
+_AGENTS = listed("agent name first last full call service support sales")  # no contrast agent
 _PERSONS = (
     "patientid", "personid", "customerid", "studentid", "learnerid", "userid", "subjectid", "idstudent", "mrn",
 )  # fmt: skip
@@ -136,7 +137,7 @@ def _by_name(column: str) -> Role:
     words = words_of(column)
     if set(words) & _UNITS:
         return Role.TEXT
-    known = (role for role, listed in _WORDS.items() if set(words) & listed)
+    known = (role for role, some in _WORDS.items() if set(words) & some)
     place = Role.ADDRESS if _PLACES.intersection([w for w in words if w != "name"][-1:]) else None
     return _of_people(words) or place or next(known, Role.TEXT)
 

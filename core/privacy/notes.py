@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.cells import locate, split_files
+from core.privacy.cells import UNREAD
 from core.privacy.columns import Role
 from core.schema import Modality
 
@@ -28,6 +29,11 @@ def notes(run: Run, pixels: bool, hears: bool) -> list[str]:
         f"{c} repeats, yet every row counts as a person of its own, with dates moved apart: if it tells persons apart, "
         "name it (--person)"
         for c in _repeating_ids(run)
+    ]
+    told += [
+        f"{c}: {kinds[UNREAD]} date(s) cannot be read; a code stands for each, and the intervals to them are lost"
+        for c, kinds in run.outcome.replaced.items()
+        if kinds[UNREAD]
     ]
     if Role.TEXT in run.roles.roles.values():
         told.append("not found in texts: a stranger's rare name that nothing announces; read some of them")

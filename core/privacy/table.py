@@ -15,7 +15,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core.atomic import replace_folder
@@ -23,9 +23,10 @@ from core.cells import check_file, locate, split_files
 from core.errors import ConfigError, FileError
 from core.privacy.audio import TimedWord
 from core.privacy.cells import clean_cell, is_age, learn_cell
-from core.privacy.columns import Roles
+from core.privacy.columns import Role, Roles
 from core.privacy.dates import is_day_first
 from core.privacy.files import Files, Written, names_at
+from core.privacy.measured import measured
 from core.privacy.notes import notes
 from core.privacy.outcome import REJECTED, Counts, Outcome
 from core.privacy.person import Person
@@ -79,6 +80,12 @@ class Run:
                         continue
             else:
                 learn_cell(cell, self.roles.roles[column], person)
+
+    def keep_numbers(self) -> None:
+        """Keep columns that turn out to be measured, now that all is known that identifies somebody."""
+        numbers = dict.fromkeys(measured(self), Role.NUMBER)
+        self.roles = replace(self.roles, roles={**self.roles.roles, **numbers})
+        self.outcome.columns |= {c: str(role) for c, role in numbers.items()}
 
     def clean(self, index: int, out: Path) -> Row:
         """A row without identity, its files written.
@@ -177,6 +184,7 @@ def deidentify(
     for index in range(len(rows)):
         run.learn(index)
         progress("learning", index + 1, len(rows))
+    run.keep_numbers()
     with replace_folder(out) as new:
         good = _clean_all(run, new, progress)
         run.outcome.notes = notes(run, pixels, hear is not None)
