@@ -177,6 +177,14 @@ def test_a_number_is_told_with_its_interval() -> None:
     assert "3.2500" in pdf_text(document("pdf", one))
 
 
+def test_a_case_with_none_of_the_labels_is_told_alike() -> None:
+    one = result(Prediction("c1", None, {"a": 0.1, "b": 0.2}, labels=()), off=())
+    for facts in (read_fhir(document("fhir", one)), read_sr(document("sr", one))):
+        assert facts["answer"] == "none of the labels"
+        assert facts["probabilities"] == {"a": 0.1, "b": 0.2}
+    assert "none of the labels" in pdf_text(document("pdf", one))
+
+
 # --- the structured report and its study
 
 

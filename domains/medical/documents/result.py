@@ -63,8 +63,11 @@ class Result:
 
     @property
     def answers(self) -> tuple[str, ...]:
-        """The answer as labels: one, several, or none for a number."""
-        return (self.found.label,) if self.found.label is not None else self.found.labels
+        """The answer as labels: one, several, the words that none was found, or nothing for a number."""
+        if self.found.label is not None:
+            return (self.found.label,)
+        none = () if self.found.value is not None else (answer.headline(self.found),)
+        return self.found.labels or none
 
     @property
     def notes(self) -> tuple[str, ...]:
