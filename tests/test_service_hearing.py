@@ -16,6 +16,7 @@ from core.errors import ConfigError, FileError
 from core.manifest import Manifest
 from core.recognition import Recogniser, Segment, Word
 from domains.customer_service import recipe
+from domains.customer_service.call import read_call
 from domains.customer_service.hearing import hear_folder
 
 SAID = "my number is 07700 900123"
@@ -81,6 +82,28 @@ def test_what_is_private_is_masked_and_silent_unless_that_is_not_wanted(calls: P
         assert (np.abs(number).max() == 0) == private
         assert np.abs(wave[: round(0.4 * rate)]).max() > 0
         assert private == ("07700" not in (found.table.parent / "heard.jsonl").read_text(encoding="utf-8"))
+
+
+def test_a_name_that_is_told_late_is_masked_and_silent_in_the_turns_before_too(tmp_path: Path) -> None:
+    class Named(Recogniser):
+        """Hears a name in the first turn that only the second one announces."""
+
+        name = "named"
+
+        def hear(self, wave: np.ndarray) -> list[Segment]:
+            said = "My name is Okafor Chidi" if len(wave) > 1.5 * RATE else "Okafor calling about my bill"
+            words = tuple(Word(w, 0.2 * i, 0.2 * i + 0.2, 0.8) for i, w in enumerate(said.split()))
+            return [Segment(said, 0, 1, words)]
+
+    both = np.zeros((7 * RATE, 2), np.float32)
+    both[RATE // 2 : RATE // 2 + RATE, 0] = babble(1, 110)
+    both[2 * RATE : 4 * RATE, 1] = babble(2, 210)
+    soundfile.write(tmp_path / "one.wav", both, RATE)
+    table = read_call(tmp_path / "one.wav").write(tmp_path / "turns", recogniser=Named(), private=True)
+    assert table.recognised.tolist() == ["[NAME_1] calling about my bill"]
+    wave, rate = soundfile.read(tmp_path / "turns" / table.audio[0])
+    assert not wave[: round(0.2 * rate)].any()
+    assert wave[round(0.5 * rate) :].any()
 
 
 def test_no_name_of_a_recording_is_written_but_into_the_one_file_beside_the_folder(tmp_path: Path) -> None:

@@ -21,7 +21,6 @@ from domains.customer_service.knowledge import Knowledge, Piece
 from domains.customer_service.replies import ReplySuggester
 from domains.customer_service.reply_habit import UNUSUAL, Habit
 from domains.customer_service.reply_writer import ReplyWriter
-from domains.customer_service.turns import from_dialogue, from_table, key, template
 
 KNOWLEDGE = Knowledge(
     (
@@ -230,39 +229,6 @@ def test_what_agents_decided_is_used_at_the_next_fit(tmp_path: Path) -> None:
     assert first.text == "We open at ten, {name}. My name is {name}."  # personal data is out before it is learned
     old = next(s for s in after.suggest(asked, k=9) if s.text == "We are open from nine to five.")
     assert old.parts["rejected"] == 3
-
-
-def test_test_turns_are_left_out_however_the_word_is_written() -> None:
-    table = pd.DataFrame({"text": ["one", "two", "three"], "reply": "yes", "split": ["Training", "Test", "TEST"]})
-    assert [t.text for t in from_table(table)] == ["one"]
-    assert [t.text for t in from_table(table, test=True)] == ["two", "three"]
-
-
-def test_personal_data_of_past_turns_becomes_placeholders() -> None:
-    table = pd.DataFrame(
-        {
-            "text": ["my name is Zebedee, order 998877"],
-            "reply": ["Thanks Zebedee, 998877 is on its way"],
-            "split": ["train"],
-        }
-    )
-    (turn,) = from_table(table)
-    assert turn.text == "my name is [NAME_1], order [NUMBER_1]"
-    assert turn.reply == "Thanks {name}, {number} is on its way"
-    assert key(turn.reply) == key("thanks {first_name},  {x} is on its way")
-    assert template("[NAME_12]!") == "{name}!"
-
-
-def test_a_dialogue_is_read_by_its_sides() -> None:
-    turn = from_dialogue(
-        "customer: a\nagent: What else?\nuser: b\ncustomer: c\n", behaviour={"plan": None, "pages_seen": 3}
-    )
-    assert (turn.text, turn.said, turn.behaviour) == ("b c", "What else?", {"pages_seen": "3"})
-    assert from_dialogue(["agent: Hi"], "and now").text == "and now"
-    turn = from_dialogue("Agent : Hi\nAgents keep hanging up on me\nagent 007 too")
-    assert (turn.text, turn.said) == ("Agents keep hanging up on me agent 007 too", "Hi")
-    with pytest.raises(ConfigError, match="the customer's last words are missing"):
-        from_dialogue("customer: a\nagent: b")
 
 
 def test_what_cannot_be_learned_from_is_refused() -> None:

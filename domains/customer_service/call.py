@@ -68,15 +68,18 @@ class Call:
         Its columns are those of ``domains.customer_service.recipe``: ``turn_id``, ``audio`` (relative to ``folder``),
         ``turn_number``, ``t_seconds`` and ``gap_seconds``; with a ``recogniser`` also ``recognised``,
         ``recognised_confidence`` and ``dialogue``, what both sides said before. ``private``: what identifies people is
-        masked in the text and silent in the sound, as far as it was recognised. ``name``: what ``turn_id`` and
+        masked in the text and silent in the sound, as far as it was recognised, a name that is told late also in the
+        turns before. ``name``: what ``turn_id`` and
         the files begin with; None: the name of the call's file.
         """
         folder.mkdir(parents=True, exist_ok=True)
         rows: list[dict[str, Any]] = []
         said, masker = list[str](), Masker()
-        for number, turn in enumerate(self.turns, start=1):
+        transcripts = self._heard(recogniser, progress)
+        for transcript in filter(None, transcripts):
+            masker.find(transcript.text)  # so that a name is known in the turns before it is told
+        for number, (turn, heard) in enumerate(zip(self.turns, transcripts), start=1):
             wave, text = self.sound(turn), ""
-            heard = recogniser.listen(wave, RATE) if recogniser is not None else None
             if heard is not None:
                 text, wave = discreet(heard, wave, masker) if private else (heard.text, wave)
             if turn.who == who:
@@ -90,10 +93,17 @@ class Call:
                 rows.append(row)
             if text:
                 said.append(f"{turn.who}: {text}")
-            progress("turns", number, len(self.turns))
         columns = ["turn_id", "audio", "turn_number", "t_seconds", "gap_seconds"]
         told = ["recognised", "recognised_confidence", "dialogue"] if recogniser is not None else []
         return pd.DataFrame(rows, columns=columns + told)
+
+    def _heard(self, recogniser: Recogniser | None, progress: Progress) -> list[Transcript | None]:
+        """What is heard in each turn; None where nobody listens."""
+        found: list[Transcript | None] = []
+        for turn in self.turns:
+            found.append(recogniser.listen(self.sound(turn), RATE) if recogniser is not None else None)
+            progress("turns", len(found), len(self.turns))
+        return found
 
 
 def discreet(heard: Transcript, wave: Tensor, masker: Masker) -> tuple[str, Tensor]:

@@ -91,7 +91,10 @@ def _turns(row: Mapping[str, str], texts: Sequence[str]) -> Iterator[Turn]:
     if not said:
         return
     masker = Masker()
-    lines = tuple(masker.mask(n).text for n in row.get("dialogue", "").splitlines() if n.strip())
+    before = [n for n in row.get("dialogue", "").splitlines() if n.strip()]
+    for text in (*before, said, row["reply"]):
+        masker.find(text)  # so that a name is known in the lines before it is told
+    lines = tuple(masker.mask(n).text for n in before)
     behaviour = {c: row[c] for c in (*NUMBERS, *CATEGORIES) if row.get(c)}
     name = next((row[c] for c in ("turn_id", "dialogue_id") if row.get(c)), "")
     group = next((row[c] for c in ("group", "customer_id", "user_worker", "dialogue_id") if row.get(c)), name)
