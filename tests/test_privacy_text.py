@@ -32,6 +32,8 @@ from core.privacy.text import PLACEHOLDER, Masker, mask, masked
         ("hi, this is john smith speaking", "hi, this is [NAME_1] speaking"),
         ("my surname is s z o c z", "my surname is [NAME_1]"),
         ("Dear Dr. Xanthippe Wu, hello", "Dear Dr. [NAME_1], hello"),
+        ("MR OKAFOR was seen; Mr and Mrs Okafor", "MR [NAME_1] was seen; Mr and Mrs [NAME_1]"),
+        ("Mr Okafor denies pain, Mrs Xia de Silva has pain", "Mr [NAME_1] denies pain, Mrs [NAME_2] has pain"),
     ],
 )
 def test_what_may_identify_somebody_is_taken_out(text: str, expected: str) -> None:
@@ -50,6 +52,9 @@ def test_what_may_identify_somebody_is_taken_out(text: str, expected: str) -> No
         "Can I use Apple Pay? I'm Sorry, this is Not right.",
         "I live in a small town and the address is wrong",
         "you can double and triple it",
+        "MR Brain without contrast. Brain parenchyma is normal. The Brain stem is fine.",
+        "MR IMAGING OF THE BRAIN, DR chest PA; MS lesions after 20 ms Images. MR angiography, no MR. Left atrium",
+        "take it b.i.d. or p.r.n., n.p.o. after midnight",
         "agent: Welcome to Harbour\ncustomer: Excuse me\nagent: Vouchers are taken",
         "",
         "😀😀",

@@ -25,10 +25,15 @@ _ANNOUNCED = re.compile(
 _SPEAKING = re.compile(
     rf"\b(?:this\s+is|it['’]?s)\s+(?P<name>{_PART}(?:\s+{_PART}){{0,2}}?)\s+(?:speaking|calling|here|from)\b", re.I
 )
-_TITLE = re.compile(
-    rf"\b(?:mr|mrs|ms|miss|mx|dr|doctor|prof|professor|herr|frau|señora?)\b\.?\s+(?P<name>{_PART}(?:\s+{_PART}){{0,2}})",
+_PARTICLE = r"(?-i:al|bin|da|de|del|den|der|di|dos|du|el|ibn|la|van|von)"
+_WRITTEN = rf"{_TITLED}(?:[^\S\n]+(?:{_PARTICLE}[^\S\n]+){{0,2}}{_TITLED}){{0,2}}"
+_TITLE = re.compile(  # not "20 ms"; the name lies ahead, so that "Mr and Mrs Okafor" is two titles
+    r"(?<!\d)(?<!\d\s)\b(?P<title>mr|mrs|ms|miss|mx|dr|doctor|prof|professor|herr|frau|señora?)\b\.?\s+"
+    rf"(?=(?P<name>{_WRITTEN}|{_PART}(?:[^\S\n]+{_PART}){{0,2}}))",
     re.I,
 )
+_ABBREVIATIONS = {"MR", "MS", "DR", "mr", "ms", "dr"}  # of magnetic resonance, multiple sclerosis, radiography, too
+_CLINICAL = re.compile(r"\w*(?:graphy|grams?|scopy|metry|logy|logists?|itis|osis|pathy|ectomy)", re.I)
 _AGENT = r"(?:(?<!^)(?<!\n)agent|agent(?!:)|(?-i:A)gent)"  # but not ``agent:`` before a line of a dialogue
 _GREETED = re.compile(
     r"\b(?:hi|hello|hey|dear|thanks|thank\s+you|regards|sincerely|cheers|i['’]?m|i\s+am|this\s+is|it['’]s|"
@@ -37,15 +42,18 @@ _GREETED = re.compile(
     rf"[,:\s]+(?P<name>{_TITLED}(?:\s+{_TITLED}){{0,2}})",
     re.I,
 )
-_SPELLED = re.compile(r"\b[^\W\d_](?:[\s.,-]+[^\W\d_]\b){2,}")
+_SPELLED = re.compile(  # few letters between stops are an abbreviation, such as b.i.d.
+    r"\b[^\W\d_](?:(?:[.,-]*\s[\s.,-]*|[,-]+)[^\W\d_]\b){2,}|\b[^\W\d_](?:[.,-]+[^\W\d_]\b){4,}"
+)
 _MORE = re.compile(rf"(?:\s+{_TITLED}){{0,2}}")
 
 
 def names(text: str, known: Iterable[str] = ()) -> Iterator[Span]:
     """Names of people; ``known`` are further given names, in any case of letters."""
-    for pattern in (_ANNOUNCED, _SPEAKING, _TITLE, _GREETED):
+    for pattern in (_ANNOUNCED, _SPEAKING, _GREETED):
         for match in pattern.finditer(text):
             yield from _leading(text, match.start("name"), match.group("name"))
+    yield from _titled(text)
     listed = _list("given") | {n.lower() for n in known}
     for match in re.finditer(_WORD, text):
         if match.group().lower().removesuffix("'s").removesuffix("’s") in listed:
@@ -55,10 +63,20 @@ def names(text: str, known: Iterable[str] = ()) -> Iterator[Span]:
     yield from (Span(m.start(), m.end(), "NAME", m.group()) for m in _SPELLED.finditer(text))
 
 
+def _titled(text: str) -> Iterator[Span]:
+    """Names after a title; after MR they must be written as names are, and be nothing that magnets look at."""
+    for match in _TITLE.finditer(text):
+        title, name = match.group("title", "name")
+        if title not in _ABBREVIATIONS or not (is_clinical(name.split()[0]) or (title.isupper() and name[0].islower())):
+            yield from _leading(text, match.start("name"), name)
+
+
 def _leading(text: str, start: int, words: str) -> Iterator[Span]:
     """The words before the first that is ordinary."""
     end = start
     for match in re.finditer(_PART, words):
+        if end > start and re.fullmatch(_PARTICLE, match.group()):
+            continue
         if is_ordinary(match.group()):
             break
         end = start + match.end()
@@ -71,6 +89,11 @@ def is_ordinary(word: str) -> bool:
     return word.lower() in _ordinary()
 
 
+def is_clinical(word: str) -> bool:
+    """Whether a word is of the body, an examination, a state or a profession."""
+    return word.lower() in _list("clinical") or _CLINICAL.fullmatch(word) is not None
+
+
 @lru_cache(maxsize=1)
 def _ordinary() -> frozenset[str]:
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
@@ -78,6 +101,6 @@ def _ordinary() -> frozenset[str]:
     return _list("ordinary") | ENGLISH_STOP_WORDS
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=3)
 def _list(name: str) -> frozenset[str]:
     return frozenset(json.loads(Path(__file__).with_name("names.json").read_text(encoding="utf-8"))[name])
