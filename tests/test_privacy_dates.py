@@ -23,6 +23,7 @@ BACK = timedelta(days=-40)
         ("May 3rd, 2021 and the 3rd of May 2021", "March 24th, 2021 and the 24th of March 2021"),
         ("3 MAY 2021; 3 dec 2021; Sept. 2019", "24 MARCH 2021; 24 oct 2021; Aug. 2019"),
         ("03-Jun-2021", "24-Apr-2021"),
+        ("03/05/21 MS relapse, 03/05/21 L knee, 12/05/2021 m", "24/03/21 MS relapse, 24/03/21 L knee, 02/04/2021 m"),
     ],
 )
 def test_a_date_keeps_its_form(text: str, expected: str) -> None:
@@ -31,7 +32,19 @@ def test_a_date_keeps_its_form(text: str, expected: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["order 2021-05-03-99", "A2021-05-03", "version 12.5.3", "it may 3 cm wide", "3.5 x 2.1 cm", "10/12", "may be"],
+    [
+        "order 2021-05-03-99",
+        "A2021-05-03",
+        "version 12.5.3",
+        "it may 3 cm wide",
+        "3.5 x 2.1 cm",
+        "10/12",
+        "may be",
+        "12-14-16 mm",
+        "10/12/14 mm",
+        "4.5.20 MM",
+        "12-14-16-week",
+    ],
 )
 def test_what_is_no_date_stays(text: str) -> None:
     assert moved(text, BACK) == (text, [])

@@ -54,6 +54,7 @@ def test_what_may_identify_somebody_is_taken_out(text: str, expected: str) -> No
         "you can double and triple it",
         "MR Brain without contrast. Brain parenchyma is normal. The Brain stem is fine.",
         "MR IMAGING OF THE BRAIN, DR chest PA; MS lesions after 20 ms Images. MR angiography, no MR. Left atrium",
+        "lesion 12-14-16 mm (10/12/14 mm), 4.5.20 mm",
         "take it b.i.d. or p.r.n., n.p.o. after midnight",
         "agent: Welcome to Harbour\ncustomer: Excuse me\nagent: Vouchers are taken",
         "",

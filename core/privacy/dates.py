@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from core.privacy.numbers import UNIT
+
 _MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
     "december",
@@ -25,7 +27,12 @@ _SPOKEN_DAY = (
     r"\w+teenth)|twentieth|thirtieth"
 )
 _ISO = re.compile(r"(?<![\w./-])(?P<y>\d{4})(?P<s>[-/.])(?P<m>[01]?\d)(?P=s)(?P<d>[0-3]?\d)(?![\d/-]|\.\d)(?=T\d|\b)")
-_NUMERIC = re.compile(r"(?<![\w./-])(?P<a>\d{1,2})(?P<s>[-/.])(?P<b>\d{1,2})(?P=s)(?P<y>\d{4}|\d{2})(?![\w/-]|\.\d)")
+_NO_SIZE = rf"(?![\s-]{{0,2}}{UNIT})"
+_NUMERIC = re.compile(
+    r"(?<![\w./-])(?P<a>\d{1,2})(?P<s>[-/.])(?P<b>\d{1,2})(?P=s)"
+    rf"(?P<y>\d{{4}}|\d{{2}}{_NO_SIZE})(?![\w/-]|\.\d)",
+    re.I,
+)
 _NAMED = (
     re.compile(rf"(?<![\w.])(?P<all>{_DAY}(?P<of>\s+of|)\s+{_NAME},?\s+(?P<y>\d{{4}}))\b", re.I),
     re.compile(rf"\b(?P<all>{_NAME}\s+{_DAY},?\s+(?P<y>\d{{4}}))\b", re.I),
@@ -34,7 +41,7 @@ _NAMED = (
 _MONTH_YEAR = re.compile(rf"\b{_NAME},?\s+(?P<y>\d{{4}})\b", re.I)
 _NO_YEAR = (
     re.compile(rf"(?<![\w.])[0-3]?\d(?:st|nd|rd|th)?(?:\s+of)?\s+{_NAME}(?!\s+be\b)", re.I),
-    re.compile(rf"\b(?-i:(?=[A-Z])){_NAME}\s+[0-3]?\d(?:st|nd|rd|th)?\b(?!\s*(?:mm|cm|%|days?|weeks?|times?))", re.I),
+    re.compile(rf"\b(?-i:(?=[A-Z])){_NAME}\s+[0-3]?\d(?:st|nd|rd|th)?\b{_NO_SIZE}", re.I),
     re.compile(rf"\b(?:{_SPOKEN_DAY})\s+(?:of\s+)?{_NAME}(?!\s+be\b)", re.I),
     re.compile(rf"\b{_NAME}\s+(?:the\s+)?(?:{_SPOKEN_DAY})\b", re.I),
 )

@@ -15,6 +15,12 @@ from core.privacy.spans import Span, found
 _CURRENCY = r"(?:[$€£¥₹%]|(?:usd|eur|gbp|chf|dollars?|euros?|pounds?|quid|bucks?|credits?|cents?|pence|percent)\b)"
 _BEFORE_MONEY = re.compile(r"(?:[$€£¥₹]|\b(?:usd|eur|gbp|chf))\s?$", re.I)
 _AFTER_MONEY = re.compile(r"\s?" + _CURRENCY, re.I)
+UNIT = (  # "PA", "CC", "MS" and "L" are words of reports; a date stands before them
+    r"(?:%|(?:[mcdkµμu]m|[mkµμu]g|mcg|[mdµμu]l|mmhg|kpa|bpm|[km]?hz|m?mol|m?eq|iu|percent|units?|times?|sec(?:ond)?s?|"
+    r"min(?:ute)?s?|hrs?|hours?|days?|weeks?|wks?|months?|years?|yrs?|(?-i:m|g|l|cc|ms|U|HU|°C))(?![^\W_]))"
+)
+_PART = r"\d{1,3}(?:\.\d{1,2})?"
+_SIZE = re.compile(rf"{_PART}(?:\s?[-–./x×]\s?{_PART}){{0,3}}[ -]{{0,2}}{UNIT}", re.I)
 _AMOUNT = re.compile(r"\d{1,3}(?:[,. ]\d{3}){1,2}(?:[.,]\d{1,2})?|\d{1,7}(?:[.,]\d{1,2})?")
 _DECIMAL = re.compile(r"\d{1,6}[.,]\d{1,2}")
 _WRITTEN = re.compile(  # no letters and digits of the same code are left behind it
@@ -31,7 +37,11 @@ _CUED = re.compile(
 _IBAN = re.compile(r"\b[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,3})?\b")
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _DATES = (
-    re.compile(r"\b(?:\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2})|\d{4}[./-]\d{1,2}[./-]\d{1,2})\b"),
+    re.compile(
+        rf"\b(?:\d{{1,2}}[./-]\d{{1,2}}[./-](?:\d{{4}}|\d{{2}}(?![ -]{{0,2}}{UNIT}))|"
+        r"\d{4}[./-]\d{1,2}[./-]\d{1,2})\b",
+        re.I,
+    ),
     re.compile(
         rf"\b(?:\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {_MONTH}|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?),? \d{{4}}\b", re.I
     ),
@@ -64,10 +74,10 @@ def numbers(text: str, regions: tuple[str, ...]) -> Iterator[Span]:
     for dates in _DATES:
         yield from found(dates, text, "DATE")
     yield from _phones(text, regions)
-    yield from (s for s in found(_WRITTEN, text, "NUMBER") if not _is_amount(text, s))
+    yield from (s for s in found(_WRITTEN, text, "NUMBER") if not _is_value(text, s))
     yield from found(_CUED, text, "NUMBER", "number")
-    yield from (s for s in found(_CODE, text, "NUMBER") if not _is_amount(text, s))
-    yield from (s for s in found(_SPOKEN, text, "NUMBER") if _identifies(text, s))
+    yield from (s for s in found(_CODE, text, "NUMBER") if not _is_value(text, s))
+    yield from (s for s in found(_SPOKEN, text, "NUMBER") if _identifies(text, s) and not _is_value(text, s))
 
 
 def digits(text: str) -> str:
@@ -105,7 +115,11 @@ def is_card(number: str) -> bool:
     return 13 <= len(found) <= 19 and (sum(found[::2]) + doubled) % 10 == 0
 
 
-def _is_amount(text: str, span: Span) -> bool:
+def _is_value(text: str, span: Span) -> bool:
+    """Whether a number is a size or an amount, which identify nobody."""
+    size = _SIZE.match(text, span.start + span.text.startswith("("))
+    if size and size.end() >= span.end:
+        return True
     if _DECIMAL.fullmatch(span.text):
         return True
     money = _BEFORE_MONEY.search(text[max(0, span.start - 5) : span.start]) or _AFTER_MONEY.match(text, span.end)
