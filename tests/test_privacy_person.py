@@ -54,6 +54,28 @@ def test_one_person_has_one_pseudonym_however_they_are_written(person: Person) -
     assert f"[{doctor}]" in person.clean("told Novak").text
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("Garcia-Lopez, Xiomara", "Pt Lopez; GARCIA LOPEZ; garcia\u2013lopez; García", "Pt @; @; @; @"),
+        ("O'Dwyer", "O Dwyer, O’Dwyer, ODwyer and Dwyer", "@ and @"),
+        ("Müller", "Muller; Mueller; MÜLLER; Mu\u0308ller!", "@; @; @; @!"),
+        ("MUELLER", "Frau Müller kam", "Frau @ kam"),
+        ("Nuñez Weiß", "Nunez; Weiss; NUN\u0303EZ", "@; @; @"),
+        ("Sørensen", "Sorensen; Soerensen", "@; @"),
+        ("王小明", "患者王小明入院", "患者@入院"),
+        ("Wang^Xiaoming=王^小明", "患者王小明入院", "患者@入院"),
+        ("Day-Lewis Al-Head", "Lewis had a head on day two; al dente; AL HEAD", "@ had a head on day two; al dente; @"),
+        ("Samuel Joe", "Jo and Sam", "Jo and Sam"),
+    ],
+)
+def test_a_known_name_is_found_with_other_hyphens_and_accents(name: str, text: str, expected: str) -> None:
+    person = Person("p", Pseudonyms(KEY))
+    person.known.add_name(name, own=True)
+    assert person.left(text)["NAME"] == expected.count("@")
+    assert person.clean(text).text.replace(f"[{person.name}]", "@") == expected
+
+
 def test_the_same_number_has_one_pseudonym_in_every_writing(person: Person) -> None:
     written, spoken = (person.clean(t).text for t in ("order 4122 came", "order four one double two came"))
     assert written == spoken
