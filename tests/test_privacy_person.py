@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,32 @@ def test_cleaning_twice_changes_nothing_and_leaves_nothing(words: list[str]) -> 
     assert not person.left(once)
     assert "Okonkwo" not in once
     assert "4122" not in once
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("93 y.o. male, 93 y old, 93.5 years old", "90+ y.o. male, 90+ y old, 90+ years old"),
+        ("Age : 93; age=93; Age (years): 93", "Age : 90+; age=90+; Age (years): 90+"),
+        ("at the age of 95, aged ninety three", "at the age of 90+, aged 90+"),
+        ("a ninety-three-year-old; one hundred and two years old", "a 90+-year-old; 90+ years old"),
+        ("93F presents. This is a 102M with", "90+F presents. This is a 90+M with"),
+        ("aged 89; 71 y.o., seventy years old", "aged 89; 71 y.o., seventy years old"),
+        ("age: 93 days, aged 93.5 months, stage 93", "age: 93 days, aged 93.5 months, stage 93"),
+        ("98.6 F; temp: 99F, a 101F fever", "98.6 F; temp: 99F, a 101F fever"),
+    ],
+)
+def test_an_age_above_89_is_not_told(person: Person, text: str, expected: str) -> None:
+    assert person.clean(text).text == expected
+    assert not person.left(expected)
+    assert person.left(text)["AGE"] == expected.count("+")
+
+
+def test_a_birthday_of_more_than_90_years_ago_is_not_told(person: Person) -> None:
+    cleaned = person.clean("DOB 03/03/1931, born March 1931. Seen 03/04/2024")
+    assert re.fullmatch(r"DOB \[DATE_\w+\], born \[DATE_\w+\]. Seen \d\d/\d\d/20\d\d", cleaned.text)
+    assert cleaned.kinds == {"DATE": 3}
+    assert not person.left(cleaned.text)
 
 
 def test_a_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:

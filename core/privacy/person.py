@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from core.privacy.dates import dates, moved
 from core.privacy.known import Known
@@ -15,9 +15,18 @@ from core.privacy.spans import Span, merged
 from core.privacy.text import PLACEHOLDER, Masked, Masker
 
 OLDEST = 89  # years; above, an age is "90 or older" (45 CFR 164.514(b)(2)(i)(C))
-_AGE = re.compile(
-    r"(?<![\w.,/-])(?P<age>9\d|1[0-4]\d)(?=[\s-]{0,2}(?:years?|yrs?|y/?o|year-old)\b)"
-    r"|\b(?:aged?|age[:=]|age is)\s+(?P<then>9\d|1[0-4]\d)\b(?!\s*(?:mm|cm|%|\+|days?|weeks?|months?|hours?))",
+_OLD = r"(?:9\d|1[0-4]\d)"
+_ONES = r"(?:one|two|three|four|five|six|seven|eight|nine)"
+_SPOKEN = (
+    rf"(?:ninety(?:[\s-]{_ONES})?|"
+    rf"(?:a|one)[\s-]hundred(?:[\s-](?:and[\s-])?(?:{_ONES}|ten|eleven|twelve|\w+teen))?)"
+)
+_AGE = re.compile(  # "93F" only where a sentence or its noun begins: elsewhere it is a fever
+    rf"(?<![\w.,/-])(?P<age>{_OLD}(?:\.\d+)?)(?=[\s-]{{0,2}}(?:(?:years?|yrs?|y/?o|y[\s-]old)\b|y\.\s?o\b))"
+    rf"|\b(?P<said>{_SPOKEN})(?=[\s-]years?(?:[\s-]old|\sof\sage)\b)"
+    rf"|\bage[ds]?\b(?:\s*\(\w+\))?\s*(?:[:=]|of\b|is\b|was\b)?\s*(?P<then>{_OLD}(?:\.\d+)?+|{_SPOKEN})\b"
+    r"(?!\s*(?:mm|cm|%|\+|days?|weeks?|months?|hours?))"
+    rf"|(?:^|[.;\n]\s*|\b(?:an?|the|this|is|pt|patient)\s+)(?P<sex>{_OLD})(?=[fm]\b(?!\s+(?:fever|temp)))",
     re.I,
 )
 _ROUNDS = 4  # a placeholder can bring a rule to see what stands beside it
@@ -62,10 +71,15 @@ class Person:
         self._ids.setdefault(digits(value), folded)
 
     def clean(self, text: str) -> Cleaned:
-        """The text with dates moved and everything else that may identify somebody replaced by its pseudonym."""
-        out, days = moved(text, self.shift, self._day_first)
+        """The text with dates moved and everything else that may identify somebody replaced by its pseudonym.
+
+        So is a date of more than ``OLDEST`` years ago: as a birthday beside a moved date, it would tell the age.
+        """
+        born = [d for d in dates(text, self._day_first) if d.day and tells_old_age(d.day)]
+        old = [Span(d.start, d.end, "DATE", text[d.start : d.end]) for d in born]
+        out, days = moved(self._replaced(text, old), self.shift, self._day_first)
         self.written |= set(days)
-        kinds = Counter({"DATE": len(days)}) if days else Counter[str]()
+        kinds = +Counter({"DATE": len(days) + len(old)})
         for _ in range(_ROUNDS):
             spans = self._find(out)
             if not spans:
@@ -116,6 +130,11 @@ class Person:
             new = f"{OLDEST + 1}+" if span.kind == "AGE" else f"[{self.pseudonym(span.text, span.kind)}]"
             out, end = out + text[end : span.start] + new, span.end
         return out + text[end:]
+
+
+def tells_old_age(day: date) -> bool:
+    """Whether somebody born on a day may be older today than any age that is told."""
+    return day.year <= (date.today() - timedelta(days=round(365.25 * (OLDEST + 1)))).year
 
 
 def _hidden(text: str) -> str:
