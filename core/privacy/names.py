@@ -1,4 +1,5 @@
-"""Names of people: after words that announce one, after titles, common given names anywhere, and letters spelled out.
+"""Names of people: after words that announce one, after titles and professions; common given names anywhere; letters
+spelled out.
 
 A name that is none of these (a rare one in the middle of a sentence) is not found. A list of given names cannot be
 fair to all languages: a service adds its own with ``Masker(names=…)``.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,7 +19,7 @@ _WORD = r"[^\W\d_][\w'’]*(?:-[^\W\d_][\w'’]*)*"
 _PART = rf"(?:\b[^\W\d_]\.|{_WORD})"  # an initial, or a word
 _TITLED = r"(?-i:[A-Z]\.|[A-ZÀ-ÖØ-ÞА-Я][\w'’-]*[^\W\d_]\b)"
 _ANNOUNCED = re.compile(
-    r"\b(?:name(?:\s+on\s+(?:the|my)\s+\w+)?(?:\s+is|['’]s|:)|name\s*=|names?\s+is|called|i\s+go\s+by)\s+"
+    r"\b(?:(?:sur|fore)?name(?:\s+on\s+(?:the|my)\s+\w+)?(?:\s+is|['’]s|:)|name\s*=|names?\s+is|called|i\s+go\s+by)\s+"
     rf"(?P<name>{_PART}(?:\s+{_PART}){{0,2}})",
     re.I,
 )
@@ -30,6 +31,16 @@ _WRITTEN = rf"{_TITLED}(?:[^\S\n]+(?:{_PARTICLE}[^\S\n]+){{0,2}}{_TITLED}){{0,2}
 _TITLE = re.compile(  # not "20 ms"; the name lies ahead, so that "Mr and Mrs Okafor" is two titles
     r"(?<!\d)(?<!\d\s)\b(?P<title>mr|mrs|ms|miss|mx|dr|doctor|prof|professor|herr|frau|señora?)\b\.?\s+"
     rf"(?=(?P<name>{_WRITTEN}|{_PART}(?:[^\S\n]+{_PART}){{0,2}}))",
+    re.I,
+)
+_SEVERAL = re.compile(rf"\b(?:drs|profs)\b\.?\s+(?P<name>{_WRITTEN}(?:(?:,|,?\s+and|\s+&)\s+{_WRITTEN})*)", re.I)
+_STAFF = r"(?:physician|surgeon|consultant|nurse|midwife|therapist|technician|sonographer|\w*logist)"
+_FIELD = re.compile(  # a small word after "Patient: Headache" makes it a sentence, said by the patient
+    rf"\b(?:(?:{_STAFF}|attending|resident|author|referrer)\s*:|(?-i:(?=\w[a-z])){_STAFF}\s|"
+    rf"(?:patient|pt)\s*:(?=\s*{_TITLED}(?:,?\s+{_TITLED}|(?!\s+(?-i:[a-z]))))|"
+    r"(?:signed|dictated|transcribed|reported|interpreted|verified|read)\s+by\b:?|"
+    r"(?:last|first|middle|given|family|maiden|sur)\s?name\s)"
+    rf"[^\S\n]*(?P<name>{_TITLED}(?:(?:,(?!\s\w\.))?[^\S\n]+(?:{_PARTICLE}[^\S\n]+)?{_TITLED}(?!\s*[:=]|\sby\b)){{0,3}})",
     re.I,
 )
 _ABBREVIATIONS = {"MR", "MS", "DR", "mr", "ms", "dr"}  # of magnetic resonance, multiple sclerosis, radiography, too
@@ -54,6 +65,11 @@ def names(text: str, known: Iterable[str] = ()) -> Iterator[Span]:
         for match in pattern.finditer(text):
             yield from _leading(text, match.start("name"), match.group("name"))
     yield from _titled(text)
+    for match in _FIELD.finditer(text):
+        yield from _leading(text, match.start("name"), match.group("name"), is_clinical)
+    for match in _SEVERAL.finditer(text):
+        for name in re.finditer(_WRITTEN, match.group("name")):
+            yield from _leading(text, match.start("name") + name.start(), name.group())
     listed = _list("given") | {n.lower() for n in known}
     for match in re.finditer(_WORD, text):
         if match.group().lower().removesuffix("'s").removesuffix("’s") in listed:
@@ -71,13 +87,13 @@ def _titled(text: str) -> Iterator[Span]:
             yield from _leading(text, match.start("name"), name)
 
 
-def _leading(text: str, start: int, words: str) -> Iterator[Span]:
-    """The words before the first that is ordinary."""
+def _leading(text: str, start: int, words: str, is_other: Callable[[str], bool] = lambda word: False) -> Iterator[Span]:
+    """The words before the first that is ordinary, or no name otherwise."""
     end = start
     for match in re.finditer(_PART, words):
         if end > start and re.fullmatch(_PARTICLE, match.group()):
             continue
-        if is_ordinary(match.group()):
+        if is_ordinary(match.group()) or is_other(match.group()):
             break
         end = start + match.end()
     if end > start:
