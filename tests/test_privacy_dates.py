@@ -23,6 +23,9 @@ BACK = timedelta(days=-40)
         ("May 3rd, 2021 and the 3rd of May 2021", "March 24th, 2021 and the 24th of March 2021"),
         ("3 MAY 2021; 3 dec 2021; Sept. 2019", "24 MARCH 2021; 24 oct 2021; Aug. 2019"),
         ("03-Jun-2021", "24-Apr-2021"),
+        ("03-Jun-21, 3 jun 21 and 3/JUN/21.", "24-Apr-21, 24 apr 21 and 24/APR/21."),
+        ("03-Mar-24", "23-Jan-24"),
+        ("12-Apr-24 and 09 Apr 24", "3-Mar-24 and 29 Feb 24"),
         ("03/05/21 MS relapse, 03/05/21 L knee, 12/05/2021 m", "24/03/21 MS relapse, 24/03/21 L knee, 02/04/2021 m"),
     ],
 )
@@ -51,7 +54,20 @@ def test_what_is_no_date_stays(text: str) -> None:
     assert dates(text) == []
 
 
-@pytest.mark.parametrize("text", ["on 3 May", "the third of may", "may the twenty first", "June 3rd", "31/02/2020"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "on 3 May",
+        "3 May 10:30",
+        "3 May 12 mm",
+        "3 May 2.5 cm",
+        "31-Feb-24",
+        "the third of may",
+        "may the twenty first",
+        "June 3rd",
+        "31/02/2020",
+    ],
+)
 def test_a_day_that_cannot_be_moved_is_found(text: str) -> None:
     assert [one.day for one in dates(text)] == [None]
 

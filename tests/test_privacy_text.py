@@ -26,6 +26,7 @@ from core.privacy.text import PLACEHOLDER, Masker, mask, masked
         ("my email is ann dot lee at example dot org thanks", "my email is [EMAIL_1] thanks"),
         ("IBAN DE89 3704 0044 0532 0130 00.", "IBAN [ACCOUNT_1]."),
         ("born on 3rd of May 1985 or 1985-05-03", "born on [DATE_1] or [DATE_2]"),
+        ("prior 03-Mar-24", "prior [DATE_1]"),
         ("send it to 221b Baker Street, London please", "send it to [ADDRESS_1]"),
         ("we moved from twelve elm road last week", "we moved from [ADDRESS_1] last week"),
         ("it is in NW1 6XE", "it is in [ADDRESS_1]"),

@@ -1,7 +1,8 @@
 """Dates in text: found, read, and written again in the same form on another day.
 
-Known: 2021-05-03 (with - / or ., also with a time), 03/05/2021 and 03.05.21, 3 May 2021, May 3rd 2021, May 2021. A day
-and month without a year are found, but cannot be moved. English names of months; other languages' are not known.
+Known: 2021-05-03 (with - / or ., also with a time), 03/05/2021 and 03.05.21, 3 May 21, 03-May-2021, May 3rd 2021,
+May 2021. A day and month without a year are found, but cannot be moved. English names of months; other languages' are
+not known.
 """
 
 from __future__ import annotations
@@ -33,10 +34,11 @@ _NUMERIC = re.compile(
     rf"(?P<y>\d{{4}}|\d{{2}}{_NO_SIZE})(?![\w/-]|\.\d)",
     re.I,
 )
+_YEAR = rf"(?P<y>\d{{4}}|\d\d(?![:.,/-]\d){_NO_SIZE})"  # not "3 Mar 10:30"
 _NAMED = (
-    re.compile(rf"(?<![\w.])(?P<all>{_DAY}(?P<of>\s+of|)\s+{_NAME},?\s+(?P<y>\d{{4}}))\b", re.I),
+    re.compile(rf"(?<![\w.])(?P<all>{_DAY}(?P<of>\s+of|)\s+{_NAME}(?:,?\s+(?=\d{{4}})|\s+){_YEAR})\b", re.I),
     re.compile(rf"\b(?P<all>{_NAME}\s+{_DAY},?\s+(?P<y>\d{{4}}))\b", re.I),
-    re.compile(rf"(?<![\w.])(?P<all>{_DAY}-{_NAME}-(?P<y>\d{{4}}))\b", re.I),
+    re.compile(rf"(?<![\w.])(?P<all>{_DAY}(?P<s>[-/]){_NAME}(?P=s){_YEAR})\b", re.I),
 )
 _MONTH_YEAR = re.compile(rf"\b{_NAME},?\s+(?P<y>\d{{4}})\b", re.I)
 _NO_YEAR = (
@@ -108,7 +110,7 @@ def _all(text: str, day_first: bool) -> Iterator[Dated]:
     for pattern in _NAMED:
         for m in pattern.finditer(text):
             month = _month(m["name"])
-            yield Dated(m.start("all"), m.end("all"), day_of(m["y"], str(month), m["d"]), _named(m))
+            yield Dated(m.start("all"), m.end("all"), day_of(_whole(m["y"]), str(month), m["d"]), _named(m))
     for m in _MONTH_YEAR.finditer(text):
         yield Dated(m.start(), m.end(), day_of(m["y"], str(_month(m["name"])), "15"), _named(m))
     for pattern in _NO_YEAR:
@@ -119,16 +121,18 @@ def _all(text: str, day_first: bool) -> Iterator[Dated]:
 def _numeric(m: re.Match[str], day_first: bool) -> Dated:
     a, b = int(m["a"]), int(m["b"])
     first = a > 12 or (day_first and b <= 12)
-    long = len(m["y"]) == 4
-    year = m["y"] if long else str(int(m["y"]) + (2000 if int(m["y"]) < 40 else 1900))
-    day = day_of(year, str(b if first else a), str(a if first else b))
+    day = day_of(_whole(m["y"]), str(b if first else a), str(a if first else b))
 
     def write(new: date) -> str:
         parts = (new.day, new.month) if first else (new.month, new.day)
         padded = [f"{p:02}" if len(m["a"]) == 2 else str(p) for p in parts]
-        return m["s"].join([*padded, f"{new.year:04}" if long else f"{new.year % 100:02}"])
+        return m["s"].join([*padded, f"{new.year:04}"[-len(m["y"]) :]])
 
     return Dated(m.start(), m.end(), day, write)
+
+
+def _whole(year: str) -> str:
+    return year if len(year) == 4 else f"{'20' if int(year) < 40 else '19'}{year}"
 
 
 def _iso(m: re.Match[str]) -> Callable[[date], str]:
@@ -143,9 +147,12 @@ def _named(m: re.Match[str]) -> Callable[[date], str]:
         is_whole = (m["rest"] or "t") != "t" or m["name"].lower() == "may"  # "Sept" is short
         name = name if is_whole else name[:3]
         name = name.upper() if m["name"].isupper() else name.capitalize() if m["name"][0].isupper() else name
-        parts = {"y": f"{new.year:04}", "name": name, "rest": ""}
+        parts = {"y": f"{new.year:04}"[-len(m["y"]) :], "name": name, "rest": ""}
         if "d" in m.re.groupindex:
-            parts |= {"d": str(new.day), "th": _ending(new.day) if m["th"] else ""}
+            parts |= {
+                "d": f"{new.day:02}" if m["d"][0] == "0" else str(new.day),
+                "th": _ending(new.day) if m["th"] else "",
+            }
         out = m.group()
         for group, text in sorted(parts.items(), key=lambda part: -m.start(part[0])):
             if m.start(group) >= 0:

@@ -43,7 +43,9 @@ _DATES = (
         re.I,
     ),
     re.compile(
-        rf"\b(?:\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {_MONTH}|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?),? \d{{4}}\b", re.I
+        rf"\b(?:\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {_MONTH}|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?),? \d{{4}}\b|"
+        rf"\b\d{{1,2}}([-/]){_MONTH}\1\d{{2}}(?:\d{{2}})?\b",
+        re.I,
     ),
 )
 _ONES = (
