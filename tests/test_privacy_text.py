@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from core.privacy.planted import plant
 from core.privacy.text import PLACEHOLDER, Masker, mask, masked
+from core.privacy.values import UNIT
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,14 @@ from core.privacy.text import PLACEHOLDER, Masker, mask, masked
         ("my email is ann dot lee at example dot org thanks", "my email is [EMAIL_1] thanks"),
         ("IBAN DE89 3704 0044 0532 0130 00.", "IBAN [ACCOUNT_1]."),
         ("born on 3rd of May 1985 or 1985-05-03", "born on [DATE_1] or [DATE_2]"),
+        (
+            "expires 09/27, order 123-456, my number is 12-345",
+            "expires [NUMBER_1], order [NUMBER_2], my number is [NUMBER_3]",
+        ),
+        ("555-0100 or 456-123 or 12, 34, 56", "[NUMBER_1] or [NUMBER_2] or [NUMBER_3]"),
+        ("4111-1111-1111-1112 days; 41,225,566,123 or 12 34 56 78", "[NUMBER_1] days; [NUMBER_2] or [NUMBER_3]"),
+        ("IBAN GB82 WEST 1234 5698 7654 32", "IBAN [ACCOUNT_1]"),
+        ("account: 150,000; code CD117", "account: [NUMBER_1]; code [NUMBER_2]"),
         ("prior 03-Mar-24", "prior [DATE_1]"),
         ("send it to 221b Baker Street, London please", "send it to [ADDRESS_1]"),
         ("we moved from twelve elm road last week", "we moved from [ADDRESS_1] last week"),
@@ -68,6 +77,10 @@ def test_what_may_identify_somebody_is_taken_out(text: str, expected: str) -> No
         "Patient: stable. PATIENT: ALERT. Patient: Headache since Monday",
         "nurse informed, NURSE INFORMED, Nurse Practitioner, signed by telephone, read by Radiology",
         "Consultant Neurologist. Radiologist: Chest clear. my last name changed",
+        "It was $1,234.56. €1.234,56, £12,345.00 and 1,000 USD, twice",
+        "heparin 5000 units, BP 140/90, Platelets 150,000, EF 35-40%, HR 60-100, 0.5-1.0 cm",
+        "BP 120/80 mmHg, 72; potassium 4.1 (3.5-5.0), 1500mg, 1500-2000 mL",
+        "CD20 positive cells, CD117, CA-125",
         "take it b.i.d. or p.r.n., n.p.o. after midnight",
         "agent: Welcome to Harbour\ncustomer: Excuse me\nagent: Vouchers are taken",
         "",
@@ -134,8 +147,8 @@ def test_what_crosses_the_windows_of_a_long_text_is_found() -> None:
 def test_masking_twice_changes_nothing_and_digits_never_stay(before: str, number: int, after: str) -> None:
     once = masked(f"{before} {number} {after}")
     assert masked(once) == once
-    assert str(number) not in re.sub(PLACEHOLDER, "", once) or _is_money(before, after)
+    assert str(number) not in re.sub(PLACEHOLDER, "", once) or _is_value(before, after)
 
 
-def _is_money(before: str, after: str) -> bool:
-    return bool(re.search(r"[$€£¥₹%]", before + after))
+def _is_value(before: str, after: str) -> bool:
+    return bool(re.search(r"[$€£¥₹%]", before + after) or re.match(rf"[ -]?{UNIT}", after, re.I))

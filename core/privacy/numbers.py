@@ -1,7 +1,7 @@
 """Numbers that may identify somebody, written or spoken in English: cards, accounts, phones, dates, orders, codes.
 
-Kept: amounts of money, percentages, decimals, times of day and numbers of fewer than four digits, unless a word such
-as "PIN" stands before them. A year is four digits and is taken out. Number words of other languages are not known;
+Kept: values (see ``values``), times of day and numbers of fewer than four digits, unless a word such as "PIN" stands
+before them. A year is four digits and is taken out. Number words of other languages are not known;
 their digits are.
 """
 
@@ -11,18 +11,8 @@ import re
 from collections.abc import Iterator
 
 from core.privacy.spans import Span, found
+from core.privacy.values import AFTER_MONEY, UNIT, is_value
 
-_CURRENCY = r"(?:[$€£¥₹%]|(?:usd|eur|gbp|chf|dollars?|euros?|pounds?|quid|bucks?|credits?|cents?|pence|percent)\b)"
-_BEFORE_MONEY = re.compile(r"(?:[$€£¥₹]|\b(?:usd|eur|gbp|chf))\s?$", re.I)
-_AFTER_MONEY = re.compile(r"\s?" + _CURRENCY, re.I)
-UNIT = (  # "PA", "CC", "MS" and "L" are words of reports; a date stands before them
-    r"(?:%|(?:[mcdkµμu]m|[mkµμu]g|mcg|[mdµμu]l|mmhg|kpa|bpm|[km]?hz|m?mol|m?eq|iu|percent|units?|times?|sec(?:ond)?s?|"
-    r"min(?:ute)?s?|hrs?|hours?|days?|weeks?|wks?|months?|years?|yrs?|(?-i:m|g|l|cc|ms|U|HU|°C))(?![^\W_]))"
-)
-_PART = r"\d{1,3}(?:\.\d{1,2})?"
-_SIZE = re.compile(rf"{_PART}(?:\s?[-–./x×]\s?{_PART}){{0,3}}[ -]{{0,2}}{UNIT}", re.I)
-_AMOUNT = re.compile(r"\d{1,3}(?:[,. ]\d{3}){1,2}(?:[.,]\d{1,2})?|\d{1,7}(?:[.,]\d{1,2})?")
-_DECIMAL = re.compile(r"\d{1,6}[.,]\d{1,2}")
 _WRITTEN = re.compile(  # no letters and digits of the same code are left behind it
     r"(?<!\w)\+?\(?\d(?:[ \t.,\-–/()_]{0,3}\d){3,}(?:[A-Za-z_]+\d[A-Za-z0-9_]*)?"
 )
@@ -38,7 +28,7 @@ _IBAN = re.compile(r"\b[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _DATES = (
     re.compile(
-        rf"\b(?:\d{{1,2}}[./-]\d{{1,2}}[./-](?:\d{{4}}|\d{{2}}(?![ -]{{0,2}}{UNIT}))|"
+        rf"\b(?:\d{{1,2}}([./-])\d{{1,2}}\1(?:\d{{4}}|\d{{2}}(?![ -]{{0,2}}{UNIT}))|"
         r"\d{4}[./-]\d{1,2}[./-]\d{1,2})\b",
         re.I,
     ),
@@ -71,15 +61,15 @@ _SPOKEN = re.compile(rf"\b{_TOKEN}(?:(?:[\s,.\-–]+|\s+and\s+){_TOKEN})+\b", re
 
 def numbers(text: str, regions: tuple[str, ...]) -> Iterator[Span]:
     """All numbers that may identify somebody; spans may overlap, those named first are the surer ones."""
-    yield from found(_IBAN, text, "ACCOUNT")
+    yield from (s for s in found(_IBAN, text, "ACCOUNT") if sum(c.isdigit() for c in s.text) > 7)  # not "CD20 positive"
     yield from (s for s in found(_WRITTEN, text, "CARD") if is_card(s.text))
     for dates in _DATES:
         yield from found(dates, text, "DATE")
     yield from _phones(text, regions)
-    yield from (s for s in found(_WRITTEN, text, "NUMBER") if not _is_value(text, s))
+    yield from (s for s in found(_WRITTEN, text, "NUMBER") if not is_value(text, s))
     yield from found(_CUED, text, "NUMBER", "number")
-    yield from (s for s in found(_CODE, text, "NUMBER") if not _is_value(text, s))
-    yield from (s for s in found(_SPOKEN, text, "NUMBER") if _identifies(text, s) and not _is_value(text, s))
+    yield from (s for s in found(_CODE, text, "NUMBER") if not is_value(text, s))
+    yield from (s for s in found(_SPOKEN, text, "NUMBER") if _identifies(text, s) and not is_value(text, s))
 
 
 def digits(text: str) -> str:
@@ -117,22 +107,11 @@ def is_card(number: str) -> bool:
     return 13 <= len(found) <= 19 and (sum(found[::2]) + doubled) % 10 == 0
 
 
-def _is_value(text: str, span: Span) -> bool:
-    """Whether a number is a size or an amount, which identify nobody."""
-    size = _SIZE.match(text, span.start + span.text.startswith("("))
-    if size and size.end() >= span.end:
-        return True
-    if _DECIMAL.fullmatch(span.text):
-        return True
-    money = _BEFORE_MONEY.search(text[max(0, span.start - 5) : span.start]) or _AFTER_MONEY.match(text, span.end)
-    return bool(money and _AMOUNT.fullmatch(span.text))
-
-
 def _identifies(text: str, span: Span) -> bool:
     """Three digits one by one, or four in three words; not an amount of money, not a time of few words."""
     tokens = re.findall(_TOKEN, span.text, re.I)
     if any(t.lower() in ("hundred", "thousand") for t in tokens):
-        return len(tokens) >= 3 and not _AFTER_MONEY.match(text, span.end)
+        return len(tokens) >= 3 and not AFTER_MONEY.match(text, span.end)
     if not (said := [t for t in tokens if t.lower() not in _REPEAT]):
         return False
     one_by_one = all(len(DIGITS.get(t.lower(), t)) == 1 for t in said)
