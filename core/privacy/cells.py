@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from datetime import date, timedelta
+from datetime import date
 
 from core.privacy.columns import Role, listed, words_of
 from core.privacy.dates import dates, day_of
-from core.privacy.person import OLDEST, Person
+from core.privacy.person import OLDEST, Person, tells_old_age
 
 _KINDS = {
     Role.NAME: "NAME", Role.OTHER_NAME: "NAME", Role.ID: "ID", Role.ADDRESS: "ADDRESS", Role.PHONE: "PHONE",
@@ -89,7 +89,7 @@ def _date_cell(cell: str, person: Person) -> tuple[str, Counter[str]]:
         return cell, Counter()
     if (day := known[0]) is None:
         return person.pseudonym(cell, "DATE"), Counter({UNREAD: 1})
-    if day.year <= (date.today() - timedelta(days=round(365.25 * (OLDEST + 1)))).year:
+    if tells_old_age(day):
         return "", Counter({"AGE": 1})
     if _COMPACT.fullmatch(cell):
         new = day + person.shift
