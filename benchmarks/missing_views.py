@@ -4,9 +4,11 @@ Multiple Features (UCI). Views are removed at random with the given share, at le
 
     python -m benchmarks.missing_views default           # the preset
     python -m benchmarks.missing_views best 0.8/0.8      # five members instead of three; one pair of shares
+    python -m benchmarks.missing_views network           # three seeds of the network alone
     python -m benchmarks.missing_views svm               # a support-vector machine a view, log-probabilities added
 """
 
+import dataclasses
 import sys
 from typing import Any
 
@@ -48,12 +50,15 @@ def removed(plain: pd.DataFrame, shares: tuple[float, float], seed: int) -> pd.D
     return table
 
 
-def measure(plain: pd.DataFrame, shares: tuple[float, float], seed: int, preset: str) -> dict[str, Any]:
-    """The default fusion, as a preset trains it."""
+def measure(plain: pd.DataFrame, shares: tuple[float, float], seed: int, how: str) -> dict[str, Any]:
+    """The default fusion, as a preset trains it or as networks alone."""
     table = removed(plain, shares, seed)
     columns = {v: columns_of(table, v) for v in VIEWS}
     named = {v: Columns(Modality.TABULAR, c, c) for v, c in columns.items()}
+    preset = "default" if how == "network" else how
     config = build_config(named, TargetConfig("digit"), TableConfig(split="split"), preset, seed=seed)
+    if how == "network":
+        config = dataclasses.replace(config, seeds=3, folds=1, floor=False, stack=False)
     seconds: dict[str, float] = {}
     with timed(seconds, "seconds"):
         bundle = Experiment(Manifest.open(table, config), config).combine()
