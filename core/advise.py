@@ -15,6 +15,7 @@ import numpy as np
 
 from core.cache import FeatureCache
 from core.config import ExperimentConfig
+from core.errors import ConfigError
 from core.evaluation.calibration import fit_temperature, temper
 from core.experiment import Experiment
 from core.floor.fit import fit_floor
@@ -79,8 +80,10 @@ def advise(
 
     Raises:
         TableError: when too many files cannot be read; it names them all.
-        ConfigError: when the training rows are too few to be cut.
+        ConfigError: when the training rows are too few to be cut, or for private training: floors learn without noise.
     """
+    if config.training.privacy is not None:
+        raise ConfigError("advise learns from the rows without noise, whatever ε is promised; ask it without --epsilon")
     quality = inspect(manifest, config, content=True, progress=progress, cache=cache)
     quick = dataclasses.replace(config, folds=5, floor=True)
     names = [m.name for m in config.modalities]

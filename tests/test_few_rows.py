@@ -124,6 +124,7 @@ def test_faulty_cases_of_a_gathered_table_are_set_aside(tmp_path: Path) -> None:
     ("command", "more", "said"),
     [
         ("compare", ["--curve", "--fusions", "deep"], "leave --fusions and --out out"),
+        ("advise", ["--epsilon", "3"], "ask it without --epsilon"),
         ("train", ["--delta", "0.001", "--out", "run"], "--delta belongs to training with privacy; give --epsilon"),
     ],
 )
