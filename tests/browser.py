@@ -72,9 +72,15 @@ def chromium() -> Iterator[Any]:
         found.close()
 
 
+def at_rest(page: Any) -> Any:
+    """The page, drawn to its end: until then a field may be drawn anew, and what is typed into the old one is lost."""
+    page.locator("[data-test-script-state=notRunning]").wait_for()
+    return page
+
+
 def give(page: Any, files: Sequence[Path], field: Any) -> None:
     """Put files into an upload field of a page at rest: Streamlit loses what is sent as a new run of a page begins."""
-    page.locator("[data-test-script-state=notRunning]").wait_for()
+    at_rest(page)
     field.set_input_files([str(f) for f in files])
 
 

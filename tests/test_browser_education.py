@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import chromium, give, needs_chromium, served, visit
+from browser import at_rest, chromium, give, needs_chromium, served, visit
 from education_samples import prepare
 from prepared import prepared
 
@@ -85,7 +85,7 @@ def test_advice_jumps_from_the_class_to_the_second(page: Any) -> None:
 
 
 def test_search_finds_what_is_said_and_jumps(page: Any) -> None:
-    page.get_by_placeholder("Search all lectures").fill("false alarm")
+    at_rest(page).get_by_placeholder("Search all lectures").fill("false alarm")
     page.keyboard.press("Enter")
     hit = page.get_by_role("button", name="· Base rates").first
     page.get_by_text("said 0.").first.wait_for()

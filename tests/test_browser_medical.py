@@ -11,7 +11,7 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
-from browser import chromium, give, listening, needs_chromium, served, visit
+from browser import at_rest, chromium, give, listening, needs_chromium, served, visit
 from ct_phantom import Phantom
 from medical_samples import FINDINGS, phantom, prepare
 from prepared import prepared
@@ -106,7 +106,7 @@ def test_the_download_equals_the_answer_of_the_api(page: Any) -> None:
 def test_the_arrow_key_moves_a_slice(page: Any) -> None:
     open_sample(page)
     page.get_by_text("How it was found").first.wait_for()  # the scan is then at its strongest slice
-    slider = page.get_by_role("slider", name="Slice")
+    slider = at_rest(page).get_by_role("slider", name="Slice")
     caption = page.get_by_text(" of 16, z = ").first.inner_text()
     before = int(caption.split()[1])
     slider.focus()

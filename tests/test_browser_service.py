@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import ROOT, chromium, give, listening, needs_chromium, served, visit
+from browser import ROOT, at_rest, chromium, give, listening, needs_chromium, served, visit
 from prepared import prepared
 from service_samples import SAMPLES, prepare
 
@@ -112,7 +112,7 @@ def test_a_text_named_wav_is_refused_in_words(page: Any, home: dict[str, str], t
 def test_a_typed_turn_is_answered_by_the_keyboard_alone(page: Any) -> None:
     page.get_by_role("button", name="New").click()
     page.get_by_text("Waiting for the customer").wait_for()
-    page.locator("[data-testid=stChatInput] textarea").focus()
+    at_rest(page).locator("[data-testid=stChatInput] textarea").focus()
     page.keyboard.type("where is my parcel, my name is Carla Hughes")
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Intent:").wait_for()
