@@ -133,7 +133,7 @@ def _members(bundle: Bundle) -> str:
         return ""
     both = rows["train"] + rows["val"]
     return (
-        f" Train and val rows are learned from alike: {folds} members, each without its part of the {both}, "
+        f" Train and val rows are learned from alike: {folds} members a seed, each without its part of the {both}, "
         "which is held out and judges it. All parts together are the held-out rows below."
     )
 

@@ -80,7 +80,7 @@ def test_no_val_rows_are_needed_where_members_are_cross_validated(tmp_path: Path
     config = ExperimentConfig.from_json(config.to_json() | {"folds": 2})
     experiment = Experiment(Manifest.open(rows(60, 1), config), config, cache=FeatureCache(tmp_path))
     assert (len(experiment.held), experiment.rows["val"]) == (len(experiment.rows["train"]), [])
-    assert "2 members, each without its part of the 48" in experiment.combine().card
+    assert "2 members a seed, each without its part of the 48" in experiment.combine().card
 
 
 def test_neighbours_are_kept_though_the_network_has_no_weight(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from core.errors import TableError
 from core.evaluation.evaluate import evaluate
 from core.evaluation.nearest import Nearest
 from core.evaluation.scope import LEAST, Scope, figures, inside_answers
+from core.evaluation.trust import coverage_figures
 from core.experiment import Experiment
 from core.manifest import Manifest
 from core.predict import Predictor
@@ -73,6 +74,19 @@ def test_the_stated_rate_holds_on_fresh_rows(bundle: Bundle) -> None:
     assert found["outside_recall"] > 0.9
     assert found["outside_auroc"] > 0.95
     assert found["inside_accuracy"] <= found["inside_accuracy_unmarked"]
+
+
+def test_outsiders_do_not_count_against_the_promise_of_sets(bundle: Bundle) -> None:
+    classes = bundle.ensemble.target.classes
+    if recipe.OUT_OF_SCOPE not in classes:
+        return  # such rows are no part of these figures at all
+    outside, inside = (
+        classes.index(recipe.OUT_OF_SCOPE),
+        next(i for i, c in enumerate(classes) if c != recipe.OUT_OF_SCOPE),
+    )
+    y, present = np.array([inside] * 10 + [outside] * 10), np.ones((20, 1), dtype=bool)
+    answers = np.tile(np.eye(len(classes))[inside], (20, 1))  # every set holds the inside class alone
+    assert coverage_figures(bundle, present, y, answers, [None] * 20)["found"] == 1.0
 
 
 def test_a_table_of_outsiders_alone_is_refused_or_measured(bundle: Bundle) -> None:

@@ -69,8 +69,7 @@ class Call:
         ``turn_number``, ``t_seconds`` and ``gap_seconds``; with a ``recogniser`` also ``recognised``,
         ``recognised_confidence`` and ``dialogue``, what both sides said before. ``private``: what identifies people is
         masked in the text and silent in the sound, as far as it was recognised, a name that is told late also in the
-        turns before. ``name``: what ``turn_id`` and
-        the files begin with; None: the name of the call's file.
+        turns before. ``name``: what ``turn_id`` and the files begin with; None: the name of the call's file.
         """
         folder.mkdir(parents=True, exist_ok=True)
         rows: list[dict[str, Any]] = []
