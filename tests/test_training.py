@@ -93,6 +93,19 @@ def test_compiled_training_gives_the_same(folder: Path, monkeypatch: pytest.Monk
         assert a["val_loss"] == pytest.approx(b["val_loss"], abs=1e-3)
 
 
+def test_what_cannot_be_compiled_runs_as_it_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compile_for_real, asked = nn.Module.compile, list[str]()
+
+    def refuse(graph: object, given: object) -> None:
+        asked.append("a graph")
+        raise NotImplementedError("a kind of layer that this compiler does not know")
+
+    monkeypatch.setattr(nn.Module, "compile", lambda self: compile_for_real(self, backend=refuse))
+    plain, refused = (_fit(folder, epochs=1, compile=c).history for c in (False, True))
+    assert asked
+    assert refused[0]["val_loss"] == pytest.approx(plain[0]["val_loss"], abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("training", "message"),
     [

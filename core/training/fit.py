@@ -101,6 +101,7 @@ class Trainer:
         if isinstance(self.batches, Poisson):
             self.private = PrivateSteps(self.optimizer, config, self.batches, steps * self.epochs)
         if config.compile:
+            torch._dynamo.config.suppress_errors = True  # what a compiler cannot do, such as 3D on a CPU, runs as it is
             for part in (*self.model.encoders.values(), self.model.fusion):
                 part.compile()  # what changes between batches is made dynamic when it does; image sizes stay constants
         step: nn.Module = _Step(self.model, self.loss, config)
