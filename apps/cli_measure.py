@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 def evaluate_options(evaluate: argparse.ArgumentParser) -> None:
     """What ``evaluate`` may be told."""
     evaluate.add_argument("--split", help="rows: train, val, test or all; default: the model's own test rows, or all")
+    evaluate.add_argument(
+        "--outside",
+        default="",
+        help="labels, with commas between, of cases that lie outside of all the model's classes",
+    )
     evaluate.add_argument("--by", default="", help="columns whose groups are measured apart: sex,site,age:40:65")
     evaluate.add_argument(
         "--decide", action="store_true", help="with decision curves: what acting on an answer is worth"
@@ -33,9 +38,10 @@ def evaluate(options: argparse.Namespace, progress: Progress) -> Done:
     from core.evaluation.remember import remember
     from core.evaluation.subgroups import parse_by
 
-    predictor, manifest = cli_spec.open_with_bundle(options, need_target=True)
+    outside = [label for label in map(str.strip, options.outside.split(",")) if label]
+    predictor, manifest = cli_spec.open_with_bundle(options, need_target=True, outside=outside)
     by = parse_by(options.by, manifest.table.columns)
-    figures = measure(predictor.bundle, manifest, options.split, by=by, decide=options.decide)
+    figures = measure(predictor.bundle, manifest, options.split, by=by, decide=options.decide, outside=outside)
     if options.card:
         if figures.subgroups:
             remember(options.bundle, "subgroups", plain([g.to_json() for g in figures.subgroups]))

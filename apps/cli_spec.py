@@ -23,6 +23,7 @@ from core.schema import Modality, TargetKind
 FILES = ("image", "volume", "audio", "video")
 _TABLES = {"number": "numbers", "category": "categories", "quantity": "quantities"}
 _COLUMNS = (*_TABLES, "text", *FILES, "id", "group", "split", "gather", "drop", "transform")
+_SPECIAL = ("id", "group", "split", "gather")
 _REJECTED = "go on without faulty rows and write them to this CSV"
 Done: TypeAlias = tuple[Any, str, bool]  # what a command found, as JSON and in words, and whether all is well
 
@@ -106,13 +107,16 @@ def open_checked(options: argparse.Namespace) -> tuple[Any, ExperimentConfig]:
     return _without_faults(manifest, options), config
 
 
-def open_with_bundle(options: argparse.Namespace, need_target: bool) -> tuple[Any, Any]:
-    """A saved model and a checked table of the columns that it was trained on."""
+def open_with_bundle(options: argparse.Namespace, need_target: bool, outside: Sequence[str] = ()) -> tuple[Any, Any]:
+    """A saved model and a checked table of the columns that it was trained on; ``outside``: labels of no class."""
+    from core.evaluation.evaluate import unknown_classes
     from core.manifest import Manifest
     from core.predict import Predictor
 
     predictor = Predictor.load(options.bundle)
     manifest = Manifest.open(options.table, predictor.bundle.config, need_target=need_target, for_training=False)
+    if need_target and (options.rejected or manifest.faults):  # told and set aside together with the other faults
+        manifest.faults += unknown_classes(predictor.bundle, manifest, range(len(manifest)), outside)
     return predictor, _without_faults(manifest, options)
 
 
@@ -141,12 +145,14 @@ def _config(options: argparse.Namespace, columns: Sequence[str]) -> ExperimentCo
         _refuse("--config", options, (*_COLUMNS, "domain", "target", "classes", "preset"))
         return _changed(read_config(options.config), options)
     if options.domain:
-        _refuse("--domain", options, _COLUMNS)
+        _refuse("--domain", options, [c for c in _COLUMNS if c not in _SPECIAL])
         build = importlib.import_module(f"domains.{known_domain(options.domain)}.recipe").build
         own = _own_options(build)
         told = {key: _fitting(key, own[key], _value(value)) for key, value in map(_pair, options.set) if key in own}
         preset, classes = options.preset or "default", _classes(options)
         config = build(columns, target=options.target, classes=classes, preset=preset, **told)
+        special = {name: given for name in _SPECIAL if (given := getattr(options, name))}
+        config = dataclasses.replace(config, table=dataclasses.replace(config.table, **special))
         return _changed(config, options, own)
     return _changed(_plain(options, columns), options)
 

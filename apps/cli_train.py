@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from core.numbers import plain
 
 if TYPE_CHECKING:
     from core.bundle import Bundle
+    from core.config import ExperimentConfig
     from core.evaluation.subgroups import By
     from core.manifest import Manifest
     from core.progress import Progress
@@ -85,6 +87,7 @@ def train(options: argparse.Namespace, progress: Progress) -> Done:
     from core.experiment import train as fit
 
     manifest, config = cli_spec.open_checked(options)
+    _warn_of_outsiders(manifest, config)
     more = cli_spec.beside(options, config)
     by = _groups(options, manifest)
     bundle = fit(manifest, config, options.out, progress=progress, command=options.command, overwrite=options.overwrite)
@@ -92,6 +95,14 @@ def train(options: argparse.Namespace, progress: Progress) -> Done:
         more.learn(bundle, options.out / "bundle", progress)
     bundle = _measured(options, manifest, bundle, by, progress)
     return bundle.facts, f"{bundle.card}\nSaved to {options.out / 'bundle'}", True
+
+
+def _warn_of_outsiders(manifest: Manifest, config: ExperimentConfig) -> None:
+    from core.check import likely_outside
+
+    labels = (label for t in manifest.targets for label in (t if isinstance(t, tuple) else (str(t),)))
+    if found := likely_outside(labels, config):
+        print(f"note: {found}", file=sys.stderr)
 
 
 def _groups(options: argparse.Namespace, manifest: Manifest) -> list[By]:

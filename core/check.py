@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from core.preprocess.volume import VolumePreprocessor, scans
 from core.progress import Progress, silent
 from core.sandbox import Sandbox
 from core.schema import Modality, TargetKind
+
+_OUTSIDERS = {"oos", "ood", "outofscope", "outofdomain", "noneoftheabove", "nonodesdetected"}
 
 
 @dataclass(frozen=True)
@@ -106,5 +110,19 @@ def _warnings(
         found.append(f"fewer than 10 cases each of {', '.join(rare[:10])}")
     if classes and classes.most_common(1)[0][1] > 0.9 * cases:
         found.append("one class holds over 90 % of the cases: judge by recall and F1, not accuracy")
+    if likely := likely_outside(classes, config):
+        found.append(likely)
     found += [f"{n} is missing in {1 - s:.0%} of the cases" for n, s in share.items() if s < 0.5]
     return found
+
+
+def likely_outside(classes: Iterable[str], config: ExperimentConfig) -> str:
+    """A word of warning where a class seems to mean "none of these" while the config calls that something else."""
+    told, names = config.target.outside, sorted(set(classes))
+    found = [c for c in names if re.sub("[^a-z]", "", c.lower()) in _OUTSIDERS]
+    if told is None or told in names or not found:
+        return ""
+    return (
+        f"{found[0]!r} is learned as a class like the others; if it means that a case belongs to none of them, name it "
+        f"with --set outside={found[0]}, so that such cases are told by a threshold and measured apart"
+    )

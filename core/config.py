@@ -128,6 +128,9 @@ class TargetConfig(_FromJson):
     false_alarm: float = 0.05  # the share of other cases that may be marked as outside
 
     def __post_init__(self) -> None:
+        if self.kind not in list(TargetKind):
+            raise unknown("target.kind", self.kind, list(TargetKind))
+        object.__setattr__(self, "kind", TargetKind(self.kind))  # "number" may be written, too
         _within("target.false_alarm", self.false_alarm, 0, 1)
         if self.transform not in TRANSFORMS:
             raise unknown("target.transform", self.transform, TRANSFORMS)

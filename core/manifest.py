@@ -274,8 +274,9 @@ class Manifest:
         name = said.get(t.id or "", "" if t.id in self.table.columns else str(row))
         if not name:
             faults.append(Fault(row, t.id or "", "", "the id is blank"))
-        split = split_of(said.get(t.split or "", ""))
-        if self._need_target and t.split in said and split is None:
+        part = said.get(t.split or "", "").strip()
+        split = split_of(part) or (None if self._for_training else part or None)  # a test set's parts have own names
+        if self._need_target and self._for_training and t.split in said and split is None:
             faults.append(Fault(row, t.split or "", said[t.split or ""], f"a split is one of {', '.join(SPLITS)}"))
         fault = target_fault(row, said.get(target.column, ""), target)
         if fault and self._need_target and target.column in said:

@@ -61,11 +61,13 @@ def column_faults(
     """
     faults = []
     spare = {c for m in config.modalities if m.first and set(m.columns) & set(columns) for c in m.columns}
+    named = {*named_columns(config, True), config.target.column}  # which are not another one under a wrong name
     for name in named_columns(config, need_target, for_training):
         if name in unread:
             faults.append(Fault(0, name, "", unread[name]))
         elif name not in columns and name not in spare:
-            close = get_close_matches(name, columns, n=1)
+            others = [c for c in columns if c not in named]
+            close = get_close_matches(name, others, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"the table has {', '.join(map(repr, columns[:30]))}"
             blank = "" if for_training else "; where nothing of it is known, add it without values"
             faults.append(Fault(0, name, "", f"no such column; {hint}{blank}"))

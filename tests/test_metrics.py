@@ -74,10 +74,11 @@ def test_metrics_of_several_labels_are_those_of_scikit_learn(rows: list[tuple[tu
 
 @settings(deadline=None)
 @given(st.integers(2, 6).flatmap(lambda k: st.lists(st.tuples(*[st.integers(0, k - 1)] * 2), min_size=1, max_size=20)))
-def test_macro_f1_is_the_one_of_scikit_learn(pairs: list[tuple[int, int]]) -> None:
+def test_f1_is_the_one_of_scikit_learn(pairs: list[tuple[int, int]]) -> None:
     y, told = np.array(pairs).T
-    expected = f1_score(y, told, average="macro", zero_division=0)
-    assert score(LABEL, "f1", y, np.eye(6)[told]) == pytest.approx(expected)
+    for name, average in (("f1", "macro"), ("weighted_f1", "weighted")):
+        expected = f1_score(y, told, average=average, zero_division=0)
+        assert score(LABEL, name, y, np.eye(6)[told]) == pytest.approx(expected)
 
 
 @settings(deadline=None)

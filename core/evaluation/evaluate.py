@@ -31,6 +31,13 @@ _CALIBRATION = {
     "slope": "calibration slope",
     "intercept": "calibration intercept",
 }
+_WITH_INTERVAL = {
+    TargetKind.LABEL: ["f1", "weighted_f1", "accuracy"],
+    TargetKind.LABELS: ["f1", "accuracy"],
+    TargetKind.GRADE: ["f1", "weighted_f1", "accuracy"],
+    TargetKind.NUMBER: ["r2", "pearson", "neg_rmse"],
+}
+_FEW_GROUPS = 10
 _ABSTENTION = {"answered": "answered, not referred", "error": "errors of the answered", "error_of_all": "errors of all"}
 
 
@@ -54,6 +61,7 @@ class Figures:
     subgroups: list[Subgroup] = field(default_factory=list)  # of the columns asked for
     decisions: list[DecisionCurve] = field(default_factory=list)  # where asked for
     seen: int = 0  # rows, as far as is known, that the model was trained or chosen on
+    groups: int = 0  # that the rows come from; 0: no groups are named
 
     def to_json(self) -> dict[str, Any]:
         """The figures as JSON."""
@@ -64,8 +72,9 @@ class Figures:
         lines = [f"{self.cases} cases"]
         if self.seen:
             lines.append(f"  the model was trained or chosen on {self.seen} of these rows: no figures of new cases")
-        for name, value in self.metrics.items():
-            ends = self.intervals.get(name)
+        if 0 < self.groups < _FEW_GROUPS:
+            lines.append(f"  they come from {self.groups} groups alone: intervals over so few say little of others")
+        for name, value, ends in map(self._told, self.metrics):
             lines.append(f"  {name:20} {value:.4f}" + (f"  ({ends[0]:.4f} to {ends[1]:.4f})" if ends else ""))
         told = plain(self.calibration, ("ece", "brier", "slope", "intercept"))
         lines += [f"  {_CALIBRATION[name]:24} {words}" for name, words in told.items()]
@@ -86,26 +95,43 @@ class Figures:
         lines += [*subgroup_lines(self.subgroups), *(f"  acting on {d.verdict()}" for d in self.decisions)]
         return "\n".join(lines)
 
+    def _told(self, name: str) -> tuple[str, float, tuple[float, float] | None]:
+        """A metric and its interval for people, to whom an error is not negative."""
+        value, ends = self.metrics[name], self.intervals.get(name)
+        if not name.startswith("neg_"):
+            return name, value, ends
+        return name.removeprefix("neg_"), -value, ends and (-ends[1], -ends[0])
+
 
 def evaluate(
-    bundle: Bundle, manifest: Manifest, split: str | None = None, *, by: Sequence[By] = (), decide: bool = False
+    bundle: Bundle,
+    manifest: Manifest,
+    split: str | None = None,
+    *,
+    by: Sequence[By] = (),
+    decide: bool = False,
+    outside: Sequence[str] = (),
 ) -> Figures:
     """Answer rows of a table and compare with their targets; of the table it was trained on, its own test rows.
 
     ``split``: only these, "all" for every row, see ``core.splits.rows_to_measure``.
     ``by``: columns whose groups are measured apart; ``decide``: with decision curves.
+    ``outside``: labels by which the table calls cases that lie outside of all classes of the model.
 
     Raises:
-        ConfigError: for a split that the table does not have, or where no row is of the model's classes.
+        ConfigError: for a split that the table does not have, where no row is of the model's classes, or for an
+            ``outside`` label that the model cannot tell.
         TableError: for classes that the model does not know, with their rows.
     """
     rows, seen = rows_to_measure(manifest, split, bundle.config, bundle.facts.get("fingerprint"), bundle.learned)
     target, kind = bundle.ensemble.target, bundle.ensemble.target.kind
-    _check_classes(bundle, manifest, rows)
+    _check_outside(bundle, outside)
+    if faults := unknown_classes(bundle, manifest, rows, outside):
+        raise TableError(manifest.table.source, faults)
     asked, some = ask(bundle, manifest, rows)
     far, scope = table_far(bundle, manifest, rows), dict[str, float]()
     if bundle.scope is not None:
-        truth = [manifest.targets[i] for i in rows]
+        truth = [_one_name(manifest.targets[i], outside, bundle.scope.label) for i in rows]
         scope = scope_figures(bundle.scope, target, truth, asked.answers, far)
         known = np.array([not _is_alien(t, target.classes) for t in truth])  # others are outsiders to the model
         asked, some, far = asked.of(known, some), _kept_places(known, some), None if far is None else far[known]
@@ -115,9 +141,12 @@ def evaluate(
     answers = asked.answers
     y = target.decoded(target.encode([manifest.targets[i] for i in rows]))
     groups = [manifest.groups[i] for i in rows]
-    wanted = [DEFAULT[kind], "accuracy"] if kind is not TargetKind.NUMBER else ["r2", "neg_rmse"]
     one_label = kind in (TargetKind.LABEL, TargetKind.GRADE)
     codes = list(range(len(target.classes)))
+    wanted = [
+        *_WITH_INTERVAL[kind],
+        *(["auroc"] if one_label and len(codes) == 2 else []),
+    ]  # of many classes it is slow
     return Figures(
         len(rows),
         scores(kind, y, answers),
@@ -132,6 +161,7 @@ def evaluate(
         subgroups=subgroups(kind, y, answers, manifest, rows, by),
         decisions=decision_curves(target, y, answers, groups) if decide else [],
         seen=seen,
+        groups=len({g for g in groups if g is not None}),
     )
 
 
@@ -144,23 +174,42 @@ def _is_alien(raw: Any, classes: Sequence[str]) -> bool:
     return not set(raw if isinstance(raw, tuple) else (raw,)) <= set(classes)
 
 
-def _check_classes(bundle: Bundle, manifest: Manifest, rows: Sequence[int]) -> None:
-    """Refuse labels that the model cannot give, all at once; the outside label is known where a detector is."""
+def _one_name(raw: Any, outside: Sequence[str], label: str) -> Any:
+    """A target in which every label of ``outside`` is called ``label``, as the model calls it."""
+    if isinstance(raw, tuple):
+        return tuple(label if r in outside else r for r in raw)
+    return label if raw in outside else raw
+
+
+def _check_outside(bundle: Bundle, outside: Sequence[str]) -> None:
+    if outside and bundle.scope is None:
+        raise ConfigError("outside: this model does not tell cases that lie outside; train with --set outside=LABEL")
+    if learned := sorted(set(outside) & (set(bundle.ensemble.target.classes) - {bundle.scope and bundle.scope.label})):
+        raise ConfigError(
+            f"outside: {learned[0]!r} is one of the classes that the model learned; train it anew with "
+            f"--set outside={learned[0]}"
+        )
+
+
+def unknown_classes(
+    bundle: Bundle, manifest: Manifest, rows: Sequence[int], outside: Sequence[str] = ()
+) -> list[Fault]:
+    """A fault for each label of these rows that the model cannot give; those that lie ``outside`` are known."""
     target, column = bundle.ensemble.target, bundle.config.target.column
     if target.kind is TargetKind.NUMBER:
-        return
-    known = {*target.classes, *([bundle.scope.label] if bundle.scope else [])}
+        return []
+    known = {*target.classes, *outside, *([bundle.scope.label] if bundle.scope else [])}
+    beyond = "; where it means that a case lies outside of all, say --outside" if bundle.scope else ""
     faults = []
     for i in rows:
         raw = manifest.targets[i]
         for label in raw if isinstance(raw, tuple) else (raw,):
-            if label not in known:
+            if label is not None and label not in known:
                 close = get_close_matches(str(label), known, n=1)
                 hint = f"did you mean {close[0]!r}?" if close else f"it knows {', '.join(sorted(known)[:20])}"
-                reason = f"the model does not know this class, it was not among its training rows; {hint}"
+                reason = f"the model does not know this class, it was not among its training rows; {hint}{beyond}"
                 faults.append(Fault(manifest.row_numbers(i)[0], column, str(label), reason))
-    if faults:
-        raise TableError(manifest.table.source, faults)
+    return faults
 
 
 def _by_pattern(
