@@ -147,6 +147,13 @@ def test_no_more_than_the_stated_share_of_the_fitting_rows_is_marked(rate, label
     assert ((rarity >= 0) & (rarity <= 1)).all()
 
 
+def test_cases_stranger_than_all_known_ones_still_have_an_order() -> None:
+    scope = Scope("none", 0.25, 2.5, (1.0, 1.0, 2.0, 3.0))
+    told = scope.rarity(np.array([0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 50.0]))
+    assert told[:5] == pytest.approx([0, 0, 0.25, 0.5, 0.75])  # the share of known ones below
+    assert 0.75 < told[5] < told[6] <= 1
+
+
 def test_the_outside_label_is_never_the_best_inside_answer() -> None:
     p = np.array([[0.1, 0.2, 0.0, 0.7]])
     assert inside_answers(TARGET, p, "out").argmax() == 1

@@ -71,8 +71,14 @@ class Scope:
         return _features(target, answers, self.label, far, self.usual_far) @ np.array(self.weights)
 
     def rarity(self, scores: np.ndarray) -> np.ndarray:
-        """(N,) in [0, 1]: the share of inside cases that look more at home than this one."""
-        return np.searchsorted(self.usual, scores) / len(self.usual)
+        """(N,) in [0, 1]: the share of inside cases that look more at home than this one.
+
+        It rises with the score everywhere, beyond the strangest of them too: cases can be put in order by it.
+        """
+        distinct, below = np.unique(self.usual, return_index=True)  # scores, and how many lie below each
+        spread = max(distinct[-1] - distinct[0], 1e-9)
+        beyond = 1 - np.exp(-np.maximum(scores - distinct[-1], 0) / spread)
+        return (np.interp(scores, distinct, below) + (len(self.usual) - below[-1]) * beyond) / len(self.usual)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON that ``from_json`` reads back."""
