@@ -8,7 +8,7 @@ text, findings           other names of a report, read where there is none
 text_masked, …           texts without the words that name the answer, read in place of the plain ones, see ``TEXTS``
 voice                    a recording of the patient
 age, sex, …              clinical columns: numbers and categories, see ``NUMBERS`` and ``CATEGORIES``
-diagnosis                the answer;  outcome columns: survival, went_icu, icu
+label, diagnosis         the answer, the first that is there;  outcome columns: survival, went_icu, icu
 case_id, patient_id, split    special columns; rows of one patient stay on one side of every split
 """
 
@@ -25,7 +25,7 @@ from core.recipes import Columns, as_names, asked_target, build_config, table_co
 from core.schema import Modality, TargetKind
 from domains.medical.report_sections import HEADINGS, SECTIONS, UNTITLED
 
-TARGETS = ("diagnosis", "outcome", "icu", "went_icu", "survival", "body_part", "location_category", "category", "label")
+TARGETS = ("label", "diagnosis", "outcome", "icu", "went_icu", "survival", "body_part", "location_category", "category")
 TEXTS = ("report", "history", "history_masked", "text_masked", "text", "findings")
 REPORTS = ("report", "text_masked", "text", "findings")  # texts that have sections
 SPECIAL = ("case_id", "patient_id", "split")
