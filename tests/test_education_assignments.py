@@ -278,6 +278,76 @@ def test_public_layout_by_command_with_history_of_training_rows_only(
     assert again["group"].tolist() == ["q1", "q2"]
 
 
+TRAIN = "answer_id,student_id,question_id,question,answer,grade,order,module,split\n" + "".join(
+    f"t{i},s{i % 3},q{i % 4},Why?,a gap,{'correct' if i % 2 else 'incorrect'},{i},m{i % 2},train\n" for i in range(12)
+)
+NEW = TRAIN.split("\n")[0] + "".join(
+    f"\nn{i},s{i % 4},q{i},Why not?,no gap,correct,{20 + i},m1,test" for i in (0, 1, 2, 3, 5, 6, 7)
+)
+
+
+def prepared(folder: Path, name: str, text: str, *more: str) -> pd.DataFrame:
+    (folder / f"{name}.csv").write_text(text, encoding="utf-8")
+    assert main([str(folder / f"{name}.csv"), "--out", str(folder / f"{name}_out.csv"), *more]) == 0
+    return pd.read_csv(folder / f"{name}_out.csv", dtype=str, keep_default_na=False)
+
+
+def test_new_answers_alone_know_of_their_learners_what_the_earlier_table_tells(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    together = prepared(tmp_path, "all", TRAIN + NEW.split("\n", 1)[1])
+    expected = together[together["split"] == "test"].reset_index(drop=True)
+    prepared(tmp_path, "train", TRAIN)
+    for table in ("train", "train_out"):  # as it was given, and as this command wrote it
+        capsys.readouterr()
+        alone = prepared(tmp_path, "new", NEW, "--history", str(tmp_path / f"{table}.csv"))
+        pd.testing.assert_frame_equal(alone[expected.columns], expected)
+        said = capsys.readouterr().out
+        assert "history: 5 of 7 answers have earlier marks of their learner; the earlier table holds 12 marks" in said
+        assert "WARNING" not in said
+    assert expected["attempt"].tolist() == ["2", "2", "2", "1", "1", "1", "1"]  # a second try is none of a first one
+
+
+def test_an_answer_in_both_tables_counts_once_and_marks_of_test_rows_never(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = prepared(tmp_path, "train", TRAIN)
+    both = prepared(tmp_path, "again", TRAIN, "--history", str(tmp_path / "train.csv"))
+    pd.testing.assert_frame_equal(own, both)
+    capsys.readouterr()
+    (tmp_path / "tested.csv").write_text(TRAIN.replace(",train\n", ",test\n"), encoding="utf-8")
+    alone = prepared(tmp_path, "new", NEW, "--history", str(tmp_path / "tested.csv"))
+    assert set(alone["earlier_answers"]) == {""}
+    said = capsys.readouterr().out
+    assert "its 12 rows of split test count for nothing" in said
+    assert "the earlier table holds no mark before them" in said
+
+
+@pytest.mark.parametrize(
+    ("new", "train", "why"),
+    [
+        (NEW, None, "give earlier graded answers of these learners by --history TRAIN.csv"),
+        (NEW, TRAIN.replace(",s", ",S-"), "none of their learners is in the earlier table; write student_id alike"),
+        (NEW.replace("order", "place"), TRAIN, "no row has a time or an order (turn)"),
+    ],
+)
+def test_no_history_at_all_is_warned_of_with_the_reason(
+    new: str, train: str | None, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = []
+    if train is not None:
+        (tmp_path / "train.csv").write_text(train + "t99,s1,,Why?,a gap,correct,99,m1,train\n", encoding="utf-8")
+        more = ["--history", str(tmp_path / "train.csv")]
+    prepared(tmp_path, "new", new, *more)
+    said = capsys.readouterr().out
+    assert "history: 0 of 7 answers have" in said
+    assert "WARNING: no answer has a history, though 4 learners are named" in said
+    assert why in said
+    assert ("set aside 1 × in the earlier table" in said) == bool(more)
+    prepared(tmp_path, "new", new.replace("student_id", "who"), *more)
+    assert "history:" not in capsys.readouterr().out
+
+
 def test_a_missing_file_is_a_message_not_a_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path / "none.csv"), "--out", str(tmp_path / "o.csv")]) == 1
     assert "cannot be opened" in capsys.readouterr().err

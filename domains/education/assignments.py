@@ -11,12 +11,17 @@ Scores without a text count in the learner's history; where there are any, ``NAM
 mastery. ``questions.csv`` (question_id, question, reference, concept, module) fills what a row leaves blank. Several
 references are separated by |. What cannot be used is set aside with its line and reason, all faults at once.
 
+New answers in a file of their own know nothing of their learners: ``--history`` names the earlier graded table, whose
+marks count as known, and whose rows are not written.
+
     python -m domains.education.assignments quiz.csv --out answers.csv
     python -m domains.education.assignments gradebook.csv --out book.csv
     python -m domains.education.mastery train book_scores.csv --out runs/mastery
     python -m domains.education.assignments answers.csv questions.csv --dataset beetle --unseen questions --out OUT.csv
     polyfuse train OUT.csv --domain education --target label_2way --out RUN
     polyfuse evaluate RUN/bundle OUT.csv --split test
+    python -m domains.education.assignments new.csv questions.csv --history answers.csv --dataset beetle --out NEW.csv
+    polyfuse evaluate RUN/bundle NEW.csv
 
 Besides the columns above the public layout (``student_answer``, ``all_references``, ``label_2way``, ``score`` …) is
 read; its official parts become ``part``, and ``split`` says train or test.
@@ -37,7 +42,7 @@ import pandas as pd
 from core.errors import FileError, PolyfuseError, unknown
 from core.table_faults import split_of
 from domains.education.assignments_check import MARKS, Checker
-from domains.education.assignments_history import HISTORY, with_history
+from domains.education.assignments_history import HISTORY, history_told, with_history
 from domains.education.assignments_public import public_line
 from domains.education.assignments_read import KINDS, lines_of, open_csv, read_questions, which
 from domains.education.recipe import UNSEEN
@@ -55,6 +60,7 @@ class Assignments:
     rows: list[dict[str, str]] = field(default_factory=list)
     aside: list[SetAside] = field(default_factory=list)
     questions: dict[str, Mapping[str, str]] = field(default_factory=dict)  # of a table of questions, by their ids
+    before: list[dict[str, str]] = field(default_factory=list)  # of an earlier table: its marks are known, no more
 
     def table(self, unseen: str | None = None) -> pd.DataFrame:
         """The rows with the learner's history, without columns that are blank throughout.
@@ -62,10 +68,15 @@ class Assignments:
         ``unseen`` writes the column ``group`` that training keeps together: see ``domains.education.recipe``. Test rows
         whose group is in the training rows too are left out.
         """
-        rows = with_history(self.rows)
-        if unseen is not None:
-            rows = _grouped(rows, unseen)
-        return _frame(rows, _ALWAYS)
+        return _frame(self._ready(unseen), _ALWAYS)
+
+    def _ready(self, unseen: str | None) -> list[dict[str, str]]:
+        rows = with_history(self.rows, self.before)
+        return rows if unseen is None else _grouped(rows, unseen)
+
+    def history(self, unseen: str | None = None) -> str:
+        """How many of the answers have a history, and why none has, for people."""
+        return history_told([row for row in self._ready(unseen) if row.get("answer")], self.before)
 
     def write(self, out: Path | str, unseen: str | None = None) -> list[Path]:
         """Write all rows that have a text; the marks of all learners beside it where some have no text; what is aside.
@@ -106,6 +117,7 @@ def read_assignments(
     encoding: str = "utf-8-sig",
     dataset: str | None = None,
     quiz: str = "",
+    history: Path | str | None = None,
     now: datetime | None = None,
 ) -> Assignments:
     """Read a file of answers or scores.
@@ -117,6 +129,8 @@ def read_assignments(
         encoding: of both files.
         dataset: public layout only: the rows of this one.
         quiz: of Moodle's "Responses" alone, which number the questions of every quiz from 1: put before their ids.
+        history: CSV of earlier graded answers, of any kind: what its marks tell of the learners is known, its rows are
+            not among those read.
         now: nothing may be dated later; None: the clock.
 
     Raises:
@@ -128,7 +142,11 @@ def read_assignments(
     known = read_questions(Path(questions), encoding, dataset) if questions is not None else {}
     before = f"{quiz} " if quiz and found.kind == "moodle" else ""
     found.questions = {before + name: cells for name, cells in known.items()}
-    check = Checker(now or datetime.now(UTC))
+    if history is not None:
+        earlier = read_assignments(history, questions, encoding=encoding, dataset=dataset, now=now)
+        found.before = earlier.rows
+        found.aside += [a._replace(reason=f"in the earlier table {history}: {a.reason}") for a in earlier.aside]
+    check = Checker(now or datetime.now(UTC), found.before)
     for line, cells in lines_of(found.kind, columns, rows, found.aside):
         if dataset is not None and cells.get("dataset", dataset) != dataset:
             continue
@@ -175,17 +193,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--quiz", default="", help="Moodle numbers questions from 1 in every quiz: goes before their ids"
     )
     parser.add_argument("--dataset", help="public layout: only the rows of this data set")
+    words = "CSV of earlier graded answers: their marks are known of the learners, their rows are not written"
+    parser.add_argument("--history", type=Path, metavar="TRAIN.csv", help=words)
     parser.add_argument("--unseen", choices=tuple(UNSEEN), help="what held-out rows are to be new in")
     o = parser.parse_args(arguments)
     try:
         found = read_assignments(
-            o.answers, o.questions, kind=o.kind, encoding=o.encoding, dataset=o.dataset, quiz=o.quiz
+            o.answers, o.questions, kind=o.kind, encoding=o.encoding, dataset=o.dataset, quiz=o.quiz, history=o.history
         )
         files = found.write(o.out, o.unseen)
     except (PolyfuseError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{found.text()}\nwritten: {', '.join(map(str, files))}")
+    lines = (found.text(), found.history(o.unseen), f"written: {', '.join(map(str, files))}")
+    print("\n".join(filter(None, lines)))
     return 0
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from core.errors import unknown
 from core.numbers import parse_number
-from domains.education.assignments_history import RIGHT
+from domains.education.assignments_history import RIGHT, same_answer
 from domains.education.records_types import SetAside, needed, read_time, with_point
 
 MARKS = ("grade", "points", "score", "label_2way", "label_3way")
@@ -17,10 +18,12 @@ _NUMBERS = ("points", "max_points")
 class Checker:
     """Takes rows in order and returns them whole, or says what is wrong with them."""
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, before: Sequence[Mapping[str, str]] = ()) -> None:
+        """``before``: rows of an earlier table, after whose attempts these are counted on."""
         self.now = now
         self._ids: set[str] = set()
-        self._attempts: dict[tuple[str, str], int] = {}
+        self._attempts = Counter((row.get("student_id", ""), row["question_id"]) for row in before)
+        self._again = {same_answer(row): row["attempt"] for row in before if row.get("time") or row.get("order")}
         self._sections: dict[str, set[str]] = {}
 
     def __call__(self, row: dict[str, str]) -> dict[str, str]:
@@ -90,8 +93,11 @@ class Checker:
 
     def _numbered(self, row: dict[str, str]) -> dict[str, str]:
         key = row.get("student_id", ""), row["question_id"]
-        self._attempts[key] = count = self._attempts.get(key, 0) + 1
-        row["attempt"] = row.get("attempt") or (str(count) if key[0] else "")
+        count = self._again.get(same_answer(row))  # the earlier table holds this very answer, and counted it
+        if count is None:
+            self._attempts[key] += 1
+            count = str(self._attempts[key])
+        row["attempt"] = row.get("attempt") or (count if key[0] else "")
         row["answer_id"] = row.get("answer_id") or f"{key[0] or 'anonymous'}-{key[1]}-{count}"
         self._ids.add(row["answer_id"])
         return row

@@ -32,26 +32,68 @@ def share_right(row: Mapping[str, str]) -> float | None:
     return min(max(float(points) / float(most), 0.0), 1.0) if float(most) > 0 else None
 
 
-def with_history(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+def with_history(rows: Sequence[Mapping[str, str]], before: Sequence[Mapping[str, str]] = ()) -> list[dict[str, str]]:
     """The rows in their order, with the columns of ``domains.education.recipe.LEARNER`` where any row has a time.
 
     Earlier is an earlier ``time``, else a smaller ``order``; an answer without either, or with no marked one before it,
-    has a blank history. Marks of rows whose ``split`` is test are never looked at.
+    has a blank history. Marks of rows whose ``split`` is test are never looked at. ``before``: rows of an earlier
+    table, whose marks are known too; an answer that is in both counts once.
 
     Raises:
         TableError: with every time that is none and every order that is no number.
     """
-    moments = _moments(rows)
+    moments = _moments(rows, "answers")
     if not any(moments):
         return [dict(row) for row in rows]
+    own = {same_answer(row) for row in rows}
+    earlier = [row for row in before if same_answer(row) not in own]
+    moments = _moments(earlier, "earlier answers") + moments
+    found = [dict(row) | dict.fromkeys(HISTORY, "") for row in (*earlier, *rows)]
     by_learner: dict[str, list[tuple[_Moment, int]]] = {}
-    for i, (row, moment) in enumerate(zip(rows, moments)):
+    for i, (row, moment) in enumerate(zip(found, moments)):
         if moment is not None and row.get("student_id"):
             by_learner.setdefault(row["student_id"], []).append((moment, i))
-    found = [dict(row) | dict.fromkeys(HISTORY, "") for row in rows]
     for places in by_learner.values():
         _fill(found, sorted(places))
-    return found
+    return found[len(earlier) :]
+
+
+def same_answer(row: Mapping[str, str]) -> tuple[str, ...]:
+    """What two tables that hold one answer both say of it."""
+    return tuple(row.get(name, "") for name in ("student_id", "question_id", "time", "order"))
+
+
+def history_told(rows: Sequence[Mapping[str, str]], before: Sequence[Mapping[str, str]] = ()) -> str:
+    """How many rows of ``with_history`` have one, and why none has, in words; "" where no row names a learner."""
+    if not (learners := {row.get("student_id", "") for row in rows} - {""}):
+        return ""
+    count = sum(bool(row.get("earlier_answers")) for row in rows)
+    told = f"  history: {count} of {len(rows)} answers have earlier marks of their learner"
+    if before:
+        known = [row for row in before if _is_known(row)]
+        told += f"; the earlier table holds {len(known)} marks"
+        if tested := sum(_is_test(row) for row in before):
+            told += f", its {tested} rows of split test count for nothing"
+    if count:
+        return told
+    if not any(row.get("time") or row.get("order") for row in rows):
+        why = "no row has a time or an order (turn), which tell what was earlier; add one of these columns"
+    elif not before:
+        why = "the file holds no mark before them; give earlier graded answers of these learners by --history TRAIN.csv"
+    elif learners & {row.get("student_id", "") for row in before}:
+        why = "the earlier table holds no mark before them; look at time, order (turn) and marks of both tables"
+    else:
+        why = "none of their learners is in the earlier table; write student_id alike in both"
+    return f"{told}\n  WARNING: no answer has a history, though {len(learners)} learners are named: {why}"
+
+
+def _is_test(row: Mapping[str, str]) -> bool:
+    return split_of(row.get("split", "")) == "test"
+
+
+def _is_known(row: Mapping[str, str]) -> bool:
+    """Whether a row has a mark that later answers of its learner may know."""
+    return bool(row.get("student_id")) and not _is_test(row) and share_right(row) is not None
 
 
 def _fill(rows: list[dict[str, str]], places: Sequence[tuple[_Moment, int]]) -> None:
@@ -64,11 +106,11 @@ def _fill(rows: list[dict[str, str]], places: Sequence[tuple[_Moment, int]]) -> 
         row["earlier_share"] = _mean([share for _, share in before])
         row["earlier_here"] = _mean([share for module, share in before if module == row.get("module", "")])
         share = share_right(row)
-        if share is not None and split_of(row.get("split", "")) != "test":
+        if share is not None and not _is_test(row):
             known.append((now, row.get("module", ""), share))
 
 
-def _moments(rows: Sequence[Mapping[str, str]]) -> list[_Moment | None]:
+def _moments(rows: Sequence[Mapping[str, str]], source: str) -> list[_Moment | None]:
     """Of each row (1, seconds since 1970) by its time, else (0, order), else None."""
     found: list[_Moment | None] = []
     faults: list[Fault] = []
@@ -84,7 +126,7 @@ def _moments(rows: Sequence[Mapping[str, str]]) -> list[_Moment | None]:
         except ValueError as error:
             faults.append(Fault(number, str(name), row[str(name)][:40], str(error)))
     if faults:
-        raise TableError("answers", faults)
+        raise TableError(source, faults)
     return found
 
 
