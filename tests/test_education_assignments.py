@@ -272,10 +272,19 @@ def test_public_layout_by_command_with_history_of_training_rows_only(
     assert table["earlier_share"].tolist() == ["", "1.0000", "1.0000"]
     assert set(table["group"]) == {""}
     assert "1 × its authors left it out" in capsys.readouterr().out
+    capsys.readouterr()
     assert main([*command, "--unseen", "questions"]) == 0
     again = pd.read_csv(out, dtype=str, keep_default_na=False)
     assert again["answer_id"].tolist() == ["a1", "a3"]  # q1 is in the training rows
     assert again["group"].tolist() == ["q1", "q2"]
+    aside = pd.read_csv(tmp_path / "out_set_aside.csv", dtype=str)
+    assert aside["content"].str.split(",").str[0].tolist() == ["a5", "a2"]
+    reason = "a test row whose question_id is in the training rows too, so not of unseen questions"
+    assert aside["reason"].iloc[1].startswith(reason)
+    said = capsys.readouterr().out
+    assert f"set aside 1 × {reason}" in said
+    assert "3 answers, 0 scores" in said
+    assert "  2 answers are left\n" in said
 
 
 TRAIN = "answer_id,student_id,question_id,question,answer,grade,order,module,split\n" + "".join(

@@ -32,7 +32,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,9 +40,8 @@ from pathlib import Path
 import pandas as pd
 
 from core.errors import FileError, PolyfuseError, unknown
-from core.table_faults import split_of
 from domains.education.assignments_check import MARKS, Checker
-from domains.education.assignments_history import HISTORY, history_told, with_history
+from domains.education.assignments_history import HISTORY, history_told, is_test, with_history
 from domains.education.assignments_public import public_line
 from domains.education.assignments_read import KINDS, lines_of, open_csv, read_questions, which
 from domains.education.recipe import UNSEEN
@@ -66,13 +65,31 @@ class Assignments:
         """The rows with the learner's history, without columns that are blank throughout.
 
         ``unseen`` writes the column ``group`` that training keeps together: see ``domains.education.recipe``. Test rows
-        whose group is in the training rows too are left out.
+        whose group is in the training rows too are left out; ``not_new`` says which.
         """
         return _frame(self._ready(unseen), _ALWAYS)
 
     def _ready(self, unseen: str | None) -> list[dict[str, str]]:
         rows = with_history(self.rows, self.before)
-        return rows if unseen is None else _grouped(rows, unseen)
+        return rows if unseen is None else _grouped(rows, unseen, self._trained(unseen))
+
+    def _trained(self, unseen: str) -> set[str]:
+        """The groups of ``unseen`` rows that there are to learn from, here or in the earlier table."""
+        if unseen not in UNSEEN:
+            raise unknown("kind of unseen rows", unseen, UNSEEN)
+        by = UNSEEN[unseen]
+        return {row.get(by, "") for row in (*self.before, *self.rows) if not is_test(row)} - {""} if by else set()
+
+    def not_new(self, unseen: str | None) -> list[SetAside]:
+        """The answers that ``table`` leaves out: test rows that are not new in what they were to be ``unseen`` in."""
+        if unseen is None or (by := UNSEEN.get(unseen)) is None:
+            return []
+        trained = self._trained(unseen)
+        reason = (
+            f"a test row whose {by} is in the training rows too, so not of unseen {unseen}; --unseen answers keeps it"
+        )
+        left = [row for row in self.rows if row.get("answer") and is_test(row) and row.get(by) in trained]
+        return [SetAside(0, reason, row["answer_id"]) for row in left]
 
     def history(self, unseen: str | None = None) -> str:
         """How many of the answers have a history, and why none has, for people."""
@@ -91,7 +108,7 @@ class Assignments:
         path, table = Path(out), self.table(unseen)
         scores, aside = (path.with_name(f"{path.stem}_{name}.csv") for name in ("scores", "set_aside"))
         scores.unlink(missing_ok=True)  # of an earlier run
-        tables = {aside: pd.DataFrame(self.aside, columns=SetAside._fields)}
+        tables = {aside: pd.DataFrame([*self.aside, *self.not_new(unseen)], columns=SetAside._fields)}
         if "answer" in table and len(texts := table[table["answer"] != ""]):
             tables[path] = texts
         if not all(row.get("answer") for row in self.rows):
@@ -101,12 +118,14 @@ class Assignments:
             rows.to_csv(file, index=False)
         return list(tables)
 
-    def text(self) -> str:
-        """What was read, for people."""
+    def text(self, unseen: str | None = None) -> str:
+        """What was read, and what of it is set aside, for people."""
         texts = sum(bool(row.get("answer")) for row in self.rows)
         lines = [f"{self.source}: read as {self.kind}, {texts} answers, {len(self.rows) - texts} scores without text"]
-        reasons = Counter(a.reason for a in self.aside)
-        return "\n".join(lines + [f"  set aside {count} × {reason}" for reason, count in reasons.most_common(20)])
+        left_out = self.not_new(unseen)
+        reasons = Counter(a.reason for a in (*self.aside, *left_out))
+        lines += [f"  set aside {count} × {reason}" for reason, count in reasons.most_common(20)]
+        return "\n".join(lines + [f"  {texts - len(left_out)} answers are left"] * bool(left_out))
 
 
 def read_assignments(
@@ -171,14 +190,10 @@ def _frame(rows: Sequence[Mapping[str, str]], always: Sequence[str] = ()) -> pd.
     return pd.DataFrame([[row.get(n, "") for n in kept] for row in rows], columns=kept, dtype=str)
 
 
-def _grouped(rows: Sequence[dict[str, str]], unseen: str) -> list[dict[str, str]]:
-    if unseen not in UNSEEN:
-        raise unknown("kind of unseen rows", unseen, UNSEEN)
-    by = UNSEEN[unseen]
-    tested = [split_of(row.get("split", "")) == "test" for row in rows]
-    trained = {row.get(by or "", "") for row, test in zip(rows, tested) if not test} - {""}
-    kept = [row for row, test in zip(rows, tested) if not test or by is None or row.get(by) not in trained]
-    return [row | {"group": row.get(by, "") if by else ""} for row in kept]
+def _grouped(rows: Sequence[dict[str, str]], unseen: str, trained: Set[str]) -> list[dict[str, str]]:
+    by = UNSEEN[unseen] or ""
+    kept = [row for row in rows if not is_test(row) or row.get(by) not in trained]
+    return [row | {"group": row.get(by, "")} for row in kept]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -205,7 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (PolyfuseError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
-    lines = (found.text(), found.history(o.unseen), f"written: {', '.join(map(str, files))}")
+    lines = (found.text(o.unseen), found.history(o.unseen), f"written: {', '.join(map(str, files))}")
     print("\n".join(filter(None, lines)))
     return 0
 

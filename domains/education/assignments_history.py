@@ -72,7 +72,7 @@ def history_told(rows: Sequence[Mapping[str, str]], before: Sequence[Mapping[str
     if before:
         known = [row for row in before if _is_known(row)]
         told += f"; the earlier table holds {len(known)} marks"
-        if tested := sum(_is_test(row) for row in before):
+        if tested := sum(is_test(row) for row in before):
             told += f", its {tested} rows of split test count for nothing"
     if count:
         return told
@@ -87,13 +87,14 @@ def history_told(rows: Sequence[Mapping[str, str]], before: Sequence[Mapping[str
     return f"{told}\n  WARNING: no answer has a history, though {len(learners)} learners are named: {why}"
 
 
-def _is_test(row: Mapping[str, str]) -> bool:
+def is_test(row: Mapping[str, str]) -> bool:
+    """Whether a row is of the part that only measures."""
     return split_of(row.get("split", "")) == "test"
 
 
 def _is_known(row: Mapping[str, str]) -> bool:
     """Whether a row has a mark that later answers of its learner may know."""
-    return bool(row.get("student_id")) and not _is_test(row) and share_right(row) is not None
+    return bool(row.get("student_id")) and not is_test(row) and share_right(row) is not None
 
 
 def _fill(rows: list[dict[str, str]], places: Sequence[tuple[_Moment, int]]) -> None:
@@ -106,7 +107,7 @@ def _fill(rows: list[dict[str, str]], places: Sequence[tuple[_Moment, int]]) -> 
         row["earlier_share"] = _mean([share for _, share in before])
         row["earlier_here"] = _mean([share for module, share in before if module == row.get("module", "")])
         share = share_right(row)
-        if share is not None and not _is_test(row):
+        if share is not None and not is_test(row):
             known.append((now, row.get("module", ""), share))
 
 
