@@ -67,6 +67,8 @@ def _open(options: argparse.Namespace, progress: Progress) -> tuple[Predictor, W
     predictor = Predictor.load(options.bundle, MemoryCache(), _review(options.domain))
     is_folder = options.table.is_dir()
     table = folder_table(options.table, predictor.bundle.config) if is_folder else StringTable.open(options.table)
+    if not is_folder:
+        cli_spec.point_elsewhere(predictor.bundle.config, table.columns)
     root = (options.table if is_folder else options.table.parent).absolute().resolve()
     if options.on_defect:
         predictor.treat_defects(options.on_defect)

@@ -115,6 +115,7 @@ def open_with_bundle(options: argparse.Namespace, need_target: bool, outside: Se
 
     predictor = Predictor.load(options.bundle)
     manifest = Manifest.open(options.table, predictor.bundle.config, need_target=need_target, for_training=False)
+    point_elsewhere(predictor.bundle.config, manifest.table.columns)
     if need_target and (options.rejected or manifest.faults):  # told and set aside together with the other faults
         manifest.faults += unknown_classes(predictor.bundle, manifest, range(len(manifest)), outside)
     return predictor, _without_faults(manifest, options)
@@ -129,6 +130,19 @@ def described(options: argparse.Namespace, columns: Sequence[str]) -> Experiment
         return recipe.build(columns, target=options.target)
     named = any(getattr(options, name) for name in (*_TABLES, "text", *FILES))
     return _plain(options, columns, TargetConfig("")) if named else None
+
+
+def point_elsewhere(config: ExperimentConfig, columns: Sequence[str]) -> None:
+    """Refuse a table that lacks what a model reads and that a domain has a command for, by naming the command.
+
+    Raises:
+        ConfigError: with the command.
+    """
+    lacking = {c for m in config.modalities for c in m.columns} - {*columns}
+    for name in domain_names() if lacking else ():
+        point = getattr(importlib.import_module(f"domains.{name}.recipe"), "pointer", None)
+        if point is not None and (words := point(columns, lacking)):
+            raise ConfigError(words)
 
 
 def _without_faults(manifest: Any, options: argparse.Namespace) -> Any:

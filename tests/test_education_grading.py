@@ -196,3 +196,18 @@ def test_a_table_of_test_rows_alone_is_measured(
     later.assign(grade="").to_csv(tmp_path / "later.csv", index=False)
     assert main(["evaluate", str(run / "bundle"), str(tmp_path / "later.csv")]) == 1
     assert "the target is blank" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+def test_answers_in_the_public_layout_are_sent_to_the_command_that_reads_them(
+    command: str, run: Path, table: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = table.rename(columns={"answer": "student_answer", "grade": "label_2way", "reference": "reference_answer"})
+    raw.to_csv(tmp_path / "raw.csv", index=False)
+    assert main([command, str(run / "bundle"), str(tmp_path / "raw.csv")]) == 1
+    said = capsys.readouterr().err
+    assert "assignments TEST.csv --unseen questions --history TRAIN.csv --out test_ready.csv" in said
+    assert "fault(s)" not in said
+    table.drop(columns="answer").to_csv(tmp_path / "other.csv", index=False)  # of no known layout: each missing column
+    assert main([command, str(run / "bundle"), str(tmp_path / "other.csv")]) == 1
+    assert "column 'answer': no such column" in capsys.readouterr().err

@@ -78,6 +78,45 @@ def test_an_answer_alone_and_further_columns_about_the_learner() -> None:
     assert learner.views[0].preprocess == {"numbers": ["hours"], "categories": ["school"]}
 
 
+RAW = ["question_id", "answer_id", "student_id", "turn", "student_answer", "label_2way"]
+READ = "  python -m domains.education.assignments {}.csv{} --unseen questions "
+
+
+def test_a_public_layout_is_refused_with_the_commands_that_read_it() -> None:
+    with pytest.raises(ConfigError) as told:
+        build(["dataset", *RAW])
+    for line in (
+        READ.format("TRAIN", " QUESTIONS.csv --dataset NAME") + "--out train_ready.csv\n",
+        "  polyfuse train train_ready.csv --domain education --target label_2way --out RUN\n",
+        READ.format("TEST", " QUESTIONS.csv --dataset NAME") + "--history TRAIN.csv --out test_ready.csv\n",
+        "  polyfuse evaluate RUN/bundle test_ready.csv --split all",
+    ):
+        assert line in str(told.value)
+    with pytest.raises(ConfigError) as told:
+        build(["question", "reference_answer", *RAW], target="label_2way")
+    assert READ.format("TRAIN", "") in str(told.value)
+    with pytest.raises(ConfigError, match=r"an export of Moodle or Canvas(.|\n)*--target points"):
+        build(["Email address", "Question 1", "Response 1"])
+    assert kinds(build(["answer", *RAW], preset="fast"))  # what one can train on goes first
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        (
+            ["code_module", "code_presentation", "id_student", "at_risk"],
+            r"risk table FOLDER risk\.csv\n.*risk train risk",
+        ),
+        (["case_id", "enrolment_id", "start", "day", "at_risk"], r"other model:\n.*risk train TABLE\.csv --out RUN"),
+        (["enrolment_id", "student_id", "at_risk"], r"risk table FOLDER TABLE\.csv\n.*risk train TABLE\.csv"),
+    ],
+)
+def test_a_table_of_enrolments_is_refused_with_the_commands_of_early_warning(columns: list[str], words: str) -> None:
+    for target in (None, "at_risk"):
+        with pytest.raises(ConfigError, match=words):
+            build(columns, target=target)
+
+
 @pytest.mark.parametrize(
     ("columns", "options", "words"),
     [

@@ -22,6 +22,7 @@ from core.config import ExperimentConfig, ModalityConfig, TableConfig, TargetCon
 from core.errors import ConfigError, unknown
 from core.recipes import Columns, asked_target, build_config, table_columns
 from core.schema import Modality, TargetKind
+from domains.education.elsewhere import pointer
 
 TARGETS = ("grade", "label", "label_3way", "label_2way", "points", "score", "percent")
 NUMBERS = ("points", "score", "percent")  # targets that are numbers unless the user says otherwise
@@ -50,10 +51,12 @@ def build(
 
     Raises:
         ConfigError: if no target or no answer is found, or a named column is not there; the message lists what was
-            looked for.
+            looked for, or names the commands for a table of another known layout.
     """
     if unseen not in UNSEEN:
         raise unknown("kind of unseen rows", unseen, UNSEEN)
+    if words := pointer(columns):
+        raise ConfigError(words)
     column, asked = asked_target(target, columns, TARGETS)
     kind = asked or (TargetKind.NUMBER if column in NUMBERS else TargetKind.LABEL)
     if "answer" not in columns:
