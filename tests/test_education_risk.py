@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import os
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from core.errors import ConfigError, FileError, TableError
 from core.explanation.explain import explain
 from core.predict import as_row
 from domains.education import risk_recipe
-from domains.education.risk import EarlyWarning, by_time, main, read_tables
+from domains.education.risk import EarlyWarning, by_time, main, on_day, read_tables
 from domains.education.risk_features import RiskTables, snapshot, snapshots
 from domains.education.risk_report import at_capacity, by_group, calibration_error
 
@@ -227,6 +228,21 @@ def test_whom_to_call_and_why(model: EarlyWarning, table: pd.DataFrame) -> None:
         model.warn(rows, 0)
 
 
+def test_each_enrolment_is_called_once_by_its_latest_day(model: EarlyWarning, table: pd.DataFrame) -> None:
+    rows = table[table["split"] == "test"].sample(frac=1, random_state=0)
+    found = model.warn(rows, len(rows), explain=False)
+    assert sorted(found["enrolment_id"]) == sorted(rows["enrolment_id"].unique())
+    latest = rows.groupby("enrolment_id")["day"].max()
+    assert (found["day"].astype(int) == found["enrolment_id"].map(latest)).all()
+    assert found["risk"].is_monotonic_decreasing
+    early = model.warn(rows, len(rows), day=21, explain=False)
+    assert sorted(early["case_id"]) == sorted(rows.loc[rows["day"] == 21, "case_id"])
+    with pytest.raises(ConfigError, match="no row is of day 30; the days of the table are 0, 21, 45"):
+        model.warn(rows, 5, day=30)
+    bare = rows.drop(columns=["enrolment_id", "case_id"])  # nothing tells whose rows they are
+    assert len(on_day(bare)) == len(bare)
+
+
 def test_shares_add_up_to_the_distance_from_the_base_rate(model: EarlyWarning, table: pd.DataFrame) -> None:
     found = model.warn(table[(table["split"] == "test") & (table["day"] == 45)], 3)
     total = found[[c for c in found if c.startswith("share_")]].sum(axis=1)
@@ -275,6 +291,15 @@ def test_the_command_line_from_folder_to_list(tmp_path: Path, capsys: pytest.Cap
     main(["train", str(tmp_path / "risk.csv"), "--out", str(tmp_path / "run"), "--preset", "fast"])
     main(["warn", str(tmp_path / "run" / "bundle"), str(tmp_path / "risk.csv"), "--capacity", "4"])
     assert len(capsys.readouterr().out.strip().split("case_id")[1].splitlines()) == 5
+    main(["table", str(tmp_path), str(tmp_path / "days.csv"), "--day", "0", "30", "60"])
+    for more, days in (([], {"0", "30", "60"}), (["--day", "30"], {"30"})):
+        capsys.readouterr()
+        main(["warn", str(tmp_path / "run" / "bundle"), str(tmp_path / "days.csv"), "--capacity", "9", *more])
+        said = capsys.readouterr()
+        listed = pd.read_csv(io.StringIO(said.out), dtype=str)
+        assert ("have no row of the latest day" in said.err) == (not more and (listed["day"] != "60").any())
+        assert len(listed) == listed["enrolment_id"].nunique() == 9
+        assert set(listed["day"]) <= days
     main(["table", str(tmp_path), str(tmp_path / "later.csv"), "--day", "30", "--start", "2025-10-01"])
     later = EarlyWarning.load(tmp_path / "run" / "bundle").evaluate(tmp_path / "later.csv")  # it names no split
     assert later.cases == len(pd.read_csv(tmp_path / "later.csv"))

@@ -3,7 +3,7 @@
     python -m domains.education.risk table FOLDER risk.csv --day 0 30 60 90  # or an Open University set
     python -m domains.education.risk train risk.csv --out runs/risk          # by time: the latest start is held out
     polyfuse evaluate runs/risk/bundle later.csv                             # a table of later presentations
-    python -m domains.education.risk warn runs/risk/bundle risk.csv --capacity 20
+    python -m domains.education.risk warn runs/risk/bundle risk.csv --capacity 20 --day 60
 
 A probability is a reason to call, not a verdict; a teacher decides. Nothing here is used to mark anybody.
 """
@@ -11,6 +11,7 @@ A probability is a reason to call, not a verdict; a teacher decides. Nothing her
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -56,23 +57,26 @@ class EarlyWarning(Estimator):
         table: Table,
         capacity: int,
         *,
+        day: int | None = None,
         explain: bool = True,
         at_once: int = 3,
         record: Record | None = None,
         who: str = LOCAL,
     ) -> pd.DataFrame:
-        """The ``capacity`` rows with the highest risk, highest first: ids, risk, and with ``explain`` the reasons.
+        """The ``capacity`` enrolments with the highest risk, highest first: ids, risk, with ``explain`` the reasons.
+
+        Each is judged on its latest day in the table, or on the ``day`` that is named; see ``on_day``.
 
         ``share_…``: what each kind of data adds to the risk, in log-odds (exact Shapley shares). ``strongest``: the
         ``at_once`` columns that move the risk most, with their values and by how much in log-odds. ``record`` keeps
         that ``who`` asked for these reasons, by ``case_id``, without the values.
 
         Raises:
-            ConfigError: for a capacity below 1.
+            ConfigError: for a capacity below 1, or a day that the table does not hold.
         """
         if capacity < 1:
             raise ConfigError(f"capacity: expected how many learners can be called, at least 1, found {capacity}")
-        rows = _frame(table)
+        rows = on_day(_frame(table), day)
         risk = self.risks(rows)
         top = np.argsort(-risk, kind="stable")[:capacity]
         named = [c for c in ("case_id", "enrolment_id", "student_id", "group", "day") if c in rows]
@@ -116,6 +120,26 @@ def by_time(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(split=np.where(table["start"] == starts[-1], "test", "train"))
 
 
+def on_day(rows: pd.DataFrame, day: int | None = None) -> pd.DataFrame:
+    """One row of each enrolment: of its latest day, or of the ``day`` that is named, where only who was there then is.
+
+    Raises:
+        ConfigError: if no row is of that day.
+    """
+    days = pd.to_numeric(rows["day"], errors="coerce") if "day" in rows else pd.Series(np.nan, index=rows.index)
+    if day is not None:
+        if not (days == day).any():
+            known = ", ".join(f"{d:g}" for d in sorted(days.dropna().unique())) or "none; it needs a column 'day'"
+            raise ConfigError(f"no row is of day {day}; the days of the table are {known}")
+        return rows[days == day]
+    if "enrolment_id" not in rows or days.isna().all():
+        return rows
+    order = np.argsort(days.fillna(-np.inf).to_numpy(), kind="stable")
+    named = rows["enrolment_id"].iloc[order]
+    last = (~named.duplicated(keep="last") | (named == "")).to_numpy()
+    return rows.iloc[np.sort(order[last])]
+
+
 def read_tables(folder: Path) -> RiskTables:
     """The four tables of a folder, or the Open University set where it holds that one.
 
@@ -151,7 +175,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     warn = commands.add_parser("warn", help="whom to call")
     warn.add_argument("bundle", type=Path)
     warn.add_argument("table", type=Path)
-    warn.add_argument("--capacity", type=int, default=20)
+    warn.add_argument("--capacity", type=int, default=20, help="how many can be called (default 20)")
+    warn.add_argument("--day", type=int, help="only who was there on this day; default: the latest of each enrolment")
     options = parser.parse_args(arguments)
     try:
         {"table": _table, "train": _train, "warn": _warn}[options.command](options)
@@ -182,8 +207,17 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _warn(options: argparse.Namespace) -> None:
-    found = EarlyWarning.load(options.bundle).warn(options.table, options.capacity)
+    rows = _frame(options.table)
+    found = EarlyWarning.load(options.bundle).warn(rows, options.capacity, day=options.day)
     print(found.to_csv(index=False), end="")
+    if options.day is None and {"group", "day"} <= {*rows}:
+        latest = pd.to_numeric(rows["day"], errors="coerce").groupby(rows["group"]).max()
+        if gone := int((pd.to_numeric(found["day"], errors="coerce") < found["group"].map(latest)).sum()):
+            print(
+                f"note: {gone} of {len(found)} have no row of the latest day of their group, as who has left by then; "
+                "--day lists only who was there on that day",
+                file=sys.stderr,
+            )
 
 
 if __name__ == "__main__":
