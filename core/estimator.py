@@ -45,6 +45,7 @@ class Estimator:
     """
 
     recipe: ClassVar[ModuleType]  # has build(columns, *, target, preset, seed, **options) -> ExperimentConfig
+    command: str = ""  # what the card is to say it was made by; "": Python
 
     def __init__(
         self,
@@ -71,7 +72,7 @@ class Estimator:
         manifest = self._manifest(table, root)
         with tempfile.TemporaryDirectory() as scratch:
             folder = out or Path(scratch) / "run"
-            bundle = train(manifest, self._config(table), folder, progress=progress)
+            bundle = train(manifest, self._config(table), folder, progress=progress, command=self.command)
             self._predictor = Predictor(bundle, self.review())
         return self
 

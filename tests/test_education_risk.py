@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -288,7 +289,10 @@ def test_the_command_line_from_folder_to_list(tmp_path: Path, capsys: pytest.Cap
     for name, frame in frames(30).items():
         frame.to_csv(tmp_path / f"{name}.csv", index=False, sep=";" if name == "scores" else ",")
     main(["table", str(tmp_path), str(tmp_path / "risk.csv"), "--day", "30"])
-    main(["train", str(tmp_path / "risk.csv"), "--out", str(tmp_path / "run"), "--preset", "fast"])
+    asked = ["train", str(tmp_path / "risk.csv"), "--out", str(tmp_path / "run"), "--preset", "fast"]
+    main(asked)
+    card = (tmp_path / "run" / "bundle" / "card.md").read_text(encoding="utf-8")
+    assert f"## Made by\n`{shlex.join(['python', '-m', 'domains.education.risk', *asked])}` on " in card
     main(["warn", str(tmp_path / "run" / "bundle"), str(tmp_path / "risk.csv"), "--capacity", "4"])
     assert len(capsys.readouterr().out.strip().split("case_id")[1].splitlines()) == 5
     main(["table", str(tmp_path), str(tmp_path / "days.csv"), "--day", "0", "30", "60"])

@@ -11,6 +11,7 @@ A probability is a reason to call, not a verdict; a teacher decides. Nothing her
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -177,7 +178,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     warn.add_argument("table", type=Path)
     warn.add_argument("--capacity", type=int, default=20, help="how many can be called (default 20)")
     warn.add_argument("--day", type=int, help="only who was there on this day; default: the latest of each enrolment")
-    options = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = parser.parse_args(given)
+    options.made_by = shlex.join(["python", "-m", "domains.education.risk", *given])
     try:
         {"table": _table, "train": _train, "warn": _warn}[options.command](options)
     except (PolyfuseError, OSError) as error:
@@ -201,6 +204,7 @@ def _train(options: argparse.Namespace) -> None:
     if by_start:
         rows = by_time(rows)
     model = EarlyWarning(preset=options.preset, demographics=not options.without_demographics)
+    model.command = options.made_by
     with Bars() as bars:
         model.fit(rows[rows["at_risk"] != ""], out=options.out, progress=bars)
     print(model.bundle.card)
