@@ -198,6 +198,7 @@ def test_a_table_of_test_rows_alone_is_measured(
     assert "the target is blank" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("grader")
 @pytest.mark.parametrize("command", ["evaluate", "predict"])
 def test_answers_in_the_public_layout_are_sent_to_the_command_that_reads_them(
     command: str, run: Path, table: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
