@@ -31,6 +31,7 @@ from core.progress import Bars
 from core.recipes import Columns, build_config
 from core.schema import Modality
 from core.splits import split
+from domains.customer_service.dialogues import read_dialogues, with_columns
 from domains.customer_service.replies import ReplySuggester
 
 STATES = ("user_changed_mind", "user_annoyed")
@@ -38,35 +39,32 @@ COUNTED = (
     "n_user_turns", "n_agent_turns", "n_suggestion_picked", "n_free_text", "n_kb_queries", "n_suggestion_requests",
     "duration_s", "user_latency_mean_s", "user_latency_max_s", "wizard_latency_mean_s", "user_words_mean",
 )  # fmt: skip
-BEHAVIOUR = (*COUNTED, "repeated_actions", "distinct_actions", "out_of_scope_actions", "api_changes", "last_user_words")
+BEHAVIOUR = (
+    *COUNTED,
+    "repeated_actions",
+    "distinct_actions",
+    "out_of_scope_actions",
+    "api_changes",
+    "last_customer_words",
+)
 
 
 def sessions(folder) -> pd.DataFrame:
     """One row a dialogue: what the customer said so far, behaviour, and both states as yes or no."""
-    turns = pd.read_csv(folder / "star_turns.csv.gz", dtype=str, keep_default_na=False)
-    table = pd.read_csv(folder / "star_sessions.csv", dtype=str, keep_default_na=False).set_index("dialogue_id")
-    user = turns[turns["role"] == "user"].groupby("dialogue_id")["text"]
-    table["customer"] = user.agg("\n".join)
-    table["last_user_words"] = user.last().str.split().str.len()
-    acts = turns[(turns["role"] == "agent") & (turns["action_label"] != "")].groupby("dialogue_id")["action_label"]
-    called = turns[turns["last_api"] != ""].groupby("dialogue_id")["last_api"]
-    table["distinct_actions"] = acts.nunique()
-    table["repeated_actions"] = acts.size() - acts.nunique()
-    table["out_of_scope_actions"] = acts.agg(lambda a: (a == "out_of_scope").sum())
-    table["api_changes"] = called.agg(lambda a: (a != a.shift()).sum() - 1)
+    found = read_dialogues(folder / "star_turns.csv.gz").sessions
+    table = with_columns(found, folder / "star_sessions.csv", (*STATES, *COUNTED))
     for state in STATES:
-        table[state] = table[state].map({"0": "no", "1": "yes"})
-    table = table[table["customer"].notna() & table["user_changed_mind"].notna()].reset_index()
-    return table.astype(object).where(table.notna(), "").astype(str)
+        table[state] = table[state].map({"0": "no", "1": "yes"}).fillna("")
+    return table[(table["text"] != "") & (table["user_changed_mind"] != "")].reset_index(drop=True)
 
 
 def state(table: pd.DataFrame, target: str, preset: str = "best") -> dict:
     """Fused, each alone and the floors of the engine, on workers that were never seen; the plain floor beside them."""
     named = {
-        "text": Columns(Modality.TEXT, ("customer",)),
+        "text": Columns(Modality.TEXT, ("text",)),
         "behaviour": Columns(Modality.TABULAR, BEHAVIOUR, BEHAVIOUR),
     }
-    rows = TableConfig("dialogue_id", "user_worker", fractions=(0.65, 0.1, 0.25))
+    rows = TableConfig("dialogue_id", "customer_id", fractions=(0.65, 0.1, 0.25))
     config = build_config(named, TargetConfig(target, classes=("no", "yes")), rows, preset)
     training = dataclasses.replace(config.training, epochs=5, metric="auroc")  # later, validation rows get worse
     config = dataclasses.replace(config, training=training)
@@ -87,11 +85,11 @@ def floor(table: pd.DataFrame, target: str, train: np.ndarray, test: np.ndarray)
     numbers = table[list(BEHAVIOUR)].apply(pd.to_numeric).to_numpy()
     terms = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
     text = LogisticRegression(C=5, max_iter=500, class_weight="balanced")
-    text.fit(terms.fit_transform(table["customer"].iloc[train]), y[train])
+    text.fit(terms.fit_transform(table["text"].iloc[train]), y[train])
     trees = HistGradientBoostingClassifier(max_iter=150, learning_rate=0.05, random_state=0)
     trees.fit(numbers[train], y[train])
     scores = {
-        "text": text.decision_function(terms.transform(table["customer"].iloc[test])),
+        "text": text.decision_function(terms.transform(table["text"].iloc[test])),
         "behaviour": trees.predict_proba(numbers[test])[:, 1],
     }
     scores["fused"] = rankdata(scores["text"]) + rankdata(scores["behaviour"])
@@ -102,33 +100,7 @@ def floor(table: pd.DataFrame, target: str, train: np.ndarray, test: np.ndarray)
 def turns(folder, every: int = 1) -> pd.DataFrame:
     """One row an agent turn of every so many dialogues: what was just said, lines before, behaviour, the action."""
     table = pd.read_csv(folder / "star_turns.csv.gz", dtype=str, keep_default_na=False)
-    table = table[table["dialogue_id"].astype(int) % every == 0]
-    by_dialogue = table.groupby("dialogue_id", sort=False)
-    found = pd.DataFrame([row for _, d in by_dialogue for row in _turns(d.to_dict("records"))])
-    return found[found.groupby("action")["action"].transform("size") > 1].reset_index(drop=True)
-
-
-def _turns(dialogue: list[dict]) -> list[dict]:
-    rows, lines, said, actions, last = list[dict](), list[str](), list[str](), ["start", "start"], {}
-    for turn in dialogue:
-        if turn["role"] == "user":
-            said.append(turn["text"])
-            last = turn
-            continue
-        if turn["action_label"]:
-            rows.append(
-                {
-                    "turn_id": f"{turn['dialogue_id']}-{turn['turn']}", "user_worker": turn["user_worker"],
-                    "text": " ".join(said), "dialogue": "\n".join(lines[-4:]), "action": turn["action_label"],
-                    "previous_action": actions[-1], "action_before": actions[-2], "last_api": turn["last_api"],
-                    "kb_queries_so_far": turn["kb_queries_so_far"], "turn_number": str(len(lines)),
-                    "gap_seconds": last.get("gap_seconds", ""), "t_seconds": last.get("t_seconds", ""),
-                    "reply": turn["text"], "dialogue_id": turn["dialogue_id"],
-                }
-            )  # fmt: skip
-        lines += [f"customer: {s}" for s in said] + [f"agent: {turn['text']}"]
-        said, actions = [], [*actions, turn["action_label"] or "none"]
-    return rows
+    return read_dialogues(table[table["dialogue_id"].astype(int) % every == 0]).decisions
 
 
 NUMBERS = ("kb_queries_so_far", "turn_number", "gap_seconds", "t_seconds")
@@ -142,8 +114,8 @@ def actions_config(seed: int = 0) -> ExperimentConfig:
         "dialogue": Columns(Modality.TEXT, ("dialogue",)),
         "behaviour": Columns(Modality.TABULAR, (*NUMBERS, *CATEGORIES), NUMBERS, CATEGORIES),
     }
-    rows = TableConfig("turn_id", "user_worker", fractions=(0.7, 0.1, 0.2))
-    config = build_config(named, TargetConfig("action"), rows, "fast", seed=seed)
+    rows = TableConfig("turn_id", "customer_id", fractions=(0.7, 0.1, 0.2))
+    config = build_config(named, TargetConfig("next_action"), rows, "fast", seed=seed)
     training = dataclasses.replace(config.training, batch_size=256, epochs=15, learning_rate=5e-3, metric="accuracy")
     return dataclasses.replace(config, training=training, stack=True)
 
@@ -160,7 +132,8 @@ def replies(table: pd.DataFrame) -> dict:
     train = np.concatenate([parts["train"], parts["val"]])
     order = np.random.default_rng(0).permutation(len(table))
     return {
-        "rows": found.cases, "actions": int(table["action"].nunique()), "ranking": ranked, "verdict": found.verdict(),
+        "rows": found.cases, "actions": int(table["next_action"].nunique()), "ranking": ranked,
+        "verdict": found.verdict(),
         "plain_floor": actions_floor(table, train, parts["test"]),
         "plain_floor_by_row": actions_floor(table, order[: len(order) * 9 // 10], order[len(order) * 9 // 10 :]),
     } | seconds  # fmt: skip
@@ -170,10 +143,10 @@ def suggested(table: pd.DataFrame) -> dict:
     """``ReplySuggester`` on the same split: an answer is the usual wording of an action, learned and found as ever."""
     config, seconds = actions_config(), {}
     parts = split(Manifest.open(table, config), config, config.seed)
-    wording = table.groupby("action")["reply"].agg(lambda r: r.value_counts().index[0])
+    wording = table.groupby("next_action")["reply"].agg(lambda r: r.value_counts().index[0])
     same = wording.groupby(wording).transform("size") > 1  # two actions of one wording stay apart
     wording = wording.where(~same, wording + " (" + wording.index + ")")
-    asked = table.assign(reply=table["action"].map(wording), split="train")
+    asked = table.assign(reply=table["next_action"].map(wording), split="train")
     asked.loc[parts["test"], "split"] = "test"
     with timed(seconds, "seconds_to_fit"), Bars() as progress:
         suggester = ReplySuggester(most_turns=4000).fit(asked, progress=progress)
@@ -200,7 +173,7 @@ def actions_floor(table: pd.DataFrame, train: np.ndarray, test: np.ndarray) -> d
     known, asked, before = table.iloc[train], table.iloc[test], ["previous_action", "last_api"]
     x = sp.hstack([terms.fit_transform(known["text"]), names.fit_transform(known[before])]).tocsr()
     x_test = sp.hstack([terms.transform(asked["text"]), names.transform(asked[before])]).tocsr()
-    codes, labels = pd.factorize(table["action"])
+    codes, labels = pd.factorize(table["next_action"])
     model = LinearSVC(C=0.5).fit(x, codes[train])
     scores = np.full((len(test), len(labels)), -np.inf)
     scores[:, model.classes_] = model.decision_function(x_test)

@@ -18,7 +18,12 @@ from core.table import StringTable
 from domains.customer_service import hierarchy, recipe
 from domains.customer_service.slots import LabelledText, SlotTagger, check_enough, read_labelled, span_f1
 
-_OTHERS = ("urgency", "queue", "action")  # targets of models beside the one that tells the intent, which learns these
+_OTHERS = (
+    "urgency",
+    "queue",
+    "action",
+    "next_action",
+)  # targets of models beside the one that tells the intent, which learns these
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ intent                        what the customer wants, or OUT_OF_SCOPE; several,
 intent_domain                 the group that the intent belongs to; answers then also say how probable each group is
 slot_labels                   a label a word of ``text``, ``O`` for none; a tagger is then trained beside the model
 urgency                       low, normal, high;    queue, action    where the turn goes, what the agent does next
+next_action                   the same, as ``domains.customer_service.dialogues`` writes it from turns of both sides
 reply                         what the agent answered; read by ``ReplySuggester``
-turn_id, split                special columns; rows of one group, customer or speaker stay on one side of every split
+turn_id (or utt_id), split    special columns; rows of one group, customer or speaker stay on one side of every split
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from core.errors import ConfigError, unknown
 from core.recipes import Columns, as_names, asked_target, build_config, table_columns
 from core.schema import Modality, TargetKind
 
-TARGETS = ("intent", "urgency", "queue", "action")
+TARGETS = ("intent", "urgency", "queue", "action", "next_action")
 OUT_OF_SCOPE = "out_of_scope"
 DOMAIN, SLOTS = "intent_domain", "slot_labels"
 URGENCIES = ("low", "normal", "high")

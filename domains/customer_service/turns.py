@@ -78,7 +78,8 @@ def from_table(table: pd.DataFrame, *, test: bool = False) -> list[Turn]:
     if "reply" not in table.columns or not texts:
         raise ConfigError(
             f"replies are learned from the columns reply and {' or '.join(_TEXT_COLUMNS)}; found "
-            f"{', '.join(map(str, table.columns))}"
+            f"{', '.join(map(str, table.columns))}; of turns of both sides make such a table: "
+            "python -m domains.customer_service.dialogues TURNS.csv --out FOLDER"
         )
     rows = (dict(zip(table.columns, map(_cell, row))) for row in table.itertuples(index=False, name=None))
     every = "split" not in table.columns
@@ -100,7 +101,7 @@ def _turns(row: Mapping[str, str], texts: Sequence[str]) -> Iterator[Turn]:
     group = next((row[c] for c in ("group", "customer_id", "user_worker", "dialogue_id") if row.get(c)), name)
     yield Turn(
         masker.mask(said).text, lines, row.get("intent", ""), behaviour, template(masker.mask(row["reply"]).text),
-        row.get("action", ""), f"answered turn {name}".strip(), group,
+        row.get("action") or row.get("next_action", ""), f"answered turn {name}".strip(), group,
     )  # fmt: skip
 
 
