@@ -94,7 +94,10 @@ def open_table(options: argparse.Namespace) -> tuple[Any, ExperimentConfig]:
 
     columns = StringTable.open(options.table).columns
     config = _config(options, columns)
-    return Manifest.open(options.table, config), config
+    manifest = Manifest.open(options.table, config)
+    if options.domain and (accept := of_domain(options.domain, "accept")):
+        accept(manifest)  # the domain refuses a table that is none of its own
+    return manifest, config
 
 
 def open_checked(options: argparse.Namespace) -> tuple[Any, ExperimentConfig]:

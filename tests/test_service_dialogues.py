@@ -10,7 +10,8 @@ import pytest
 
 import core.sentences
 from apps.cli import main
-from core.errors import ConfigError, FileError
+from core.errors import ConfigError, FileError, TableError
+from domains.customer_service import IntentDetector
 from domains.customer_service.dialogues import main as convert
 from domains.customer_service.dialogues import read_dialogues, with_columns
 
@@ -151,3 +152,35 @@ def test_a_wrong_command_says_why(source: Path, capsys: pytest.CaptureFixture[st
     assert "error: " in capsys.readouterr().err
     with pytest.raises(SystemExit):
         convert([str(source), "--out", "made", "--keep", "happy"])
+
+
+def _asked(source: Path, target: str = "action_label") -> list[str]:
+    return [str(source), "--domain", "customer_service", "--target", target, "--rejected", str(source.parent / "r.csv")]
+
+
+@pytest.mark.parametrize("command", ["check", "train"])
+def test_words_of_the_agent_are_no_input(command: str, source: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    more = [*FAST, "--out", str(source.parent / "run")] if command == "train" else []
+    assert main([command, *_asked(source), *more]) == 1
+    said = capsys.readouterr().err
+    assert "72 rows that have 'action_label' are the agent's own turns" in said
+    assert f"python -m domains.customer_service.dialogues {source.name} --out FOLDER" in said
+    assert not (source.parent / "run").exists()
+
+
+def test_the_same_in_python() -> None:
+    with pytest.raises(TableError, match="give away what the agent did"):
+        IntentDetector("action_label", preset="fast").fit(_turns())
+
+
+def test_where_words_are_not_read_or_the_customer_has_the_target_nothing_is_refused(
+    source: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", *_asked(source), "--set", "modalities=behaviour"]) == 1  # rows without a target
+    assert "give away" not in capsys.readouterr().err
+    table = _turns().assign(intent=lambda t: ["" if r == "agent" else "late" for r in t["role"]])
+    table.to_csv(source, index=False)
+    main(["check", *_asked(source, "intent")])
+    said = capsys.readouterr()
+    assert "note: 72 rows are the agent's own turns; --rejected FILE leaves out those without a target" in said.out
+    assert "give away" not in said.out + said.err

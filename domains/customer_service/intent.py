@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from core.cache import FeatureCache, MemoryCache
 from core.errors import ConfigError
 from core.estimator import Estimator, Table
+from core.manifest import Manifest
 from core.progress import Progress, silent
 from core.schema import Prediction
 from core.table import StringTable
 from domains.customer_service import beside, hierarchy, patterns, recipe
 from domains.customer_service.beside import Beside
+from domains.customer_service.sides import accept
 from domains.customer_service.slots import Slot, SlotTagger
 
 if TYPE_CHECKING:
@@ -76,7 +78,7 @@ class IntentDetector(Estimator):
         """Train on a CSV, Parquet or DataFrame, as ``Estimator.fit``; where words are labelled, also a tagger of slots.
 
         Raises:
-            TableError: with all faults of the table, such as an intent in two domains.
+            TableError: with all faults of the table, such as an intent in two domains, or words of agents as input.
             ConfigError: for a hierarchy that the table does not have.
         """
         if self.config is None:
@@ -147,6 +149,12 @@ class IntentDetector(Estimator):
     def slots(self, text: str) -> tuple[Slot, ...]:
         """Amounts, numbers, dates and the like in a text: as the tagger learned them, else by their written form."""
         return self.tagger.find(text) if self.tagger is not None else patterns.find(text)
+
+    def _manifest(self, table: Table, root: Path | None) -> Manifest:
+        manifest = Manifest.open(table, self._config(table), root)
+        accept(manifest)
+        manifest.raise_faults()
+        return manifest
 
     def _detection(self, found: Prediction, **more: Any) -> Detection:
         parents = self.bundle.facts.get("hierarchy", {})

@@ -39,8 +39,8 @@ def accept(manifest: Manifest) -> None:
         return
     table = shlex.quote(manifest.table.source)
     reason = (
-        f"{len(told)} rows with a {manifest.config.target.column} are the agent's own turns, whose words give away "
-        "what the agent did; a row is one turn of a customer. For a table of what the agent decided: "
+        f"{len(told)} rows that have {manifest.config.target.column!r} are the agent's own turns, whose words give "
+        "away what the agent did; a row is one turn of a customer. For a table of what the agent decided: "
         f"python -m domains.customer_service.dialogues {table} --out FOLDER. For what customers want, leave "
         "these rows out; where the agent's words are meant, name the columns yourself (--text …) without --domain"
     )
