@@ -35,6 +35,12 @@ def test_group_goes_before_customer_and_speaker():
     assert build((*COLUMNS, "speaker", "group")).table.group == "group"
 
 
+def test_a_turn_is_named_by_either_id():
+    assert build(("utt_id", "text", "intent")).table.id == "utt_id"
+    assert build(("utt_id", "turn_id", "text", "intent")).table.id == "turn_id"
+    assert build(("text", "intent")).table.id is None
+
+
 def test_targets_have_the_kind_that_their_column_means():
     assert build().target.column == "intent"
     assert build(target="intent:labels").target.kind is TargetKind.LABELS

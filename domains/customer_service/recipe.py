@@ -29,6 +29,7 @@ OUT_OF_SCOPE = "out_of_scope"
 DOMAIN, SLOTS = "intent_domain", "slot_labels"
 URGENCIES = ("low", "normal", "high")
 WRITTEN, RECOGNISED = ("text",), ("recognised", "asr_tiny_en")
+IDS = ("turn_id", "utt_id")
 GROUPS = ("group", "customer_id", "speaker", "user_worker", "dialogue_id")
 NUMBERS = (
     "waiting_seconds", "response_seconds", "earlier_contacts", "account_age_days", "pages_seen", "turn_number",
@@ -75,7 +76,7 @@ def build(
         listed = ", ".join(("audio", *WRITTEN, *RECOGNISED, "dialogue", *NUMBERS, *CATEGORIES))
         raise ConfigError(f"no customer-service column is found; name one of {listed}")
     table = TableConfig(
-        id="turn_id" if "turn_id" in columns else None,
+        id=next((c for c in IDS if c in columns), None),
         group=next((c for c in GROUPS if c in columns), None),
         split="split" if "split" in columns else None,
     )

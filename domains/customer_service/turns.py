@@ -13,7 +13,7 @@ from core.errors import ConfigError
 from core.privacy.text import PLACEHOLDER, Masker
 from core.record import Record
 from core.table_faults import split_of
-from domains.customer_service.recipe import CATEGORIES, NUMBERS, RECOGNISED
+from domains.customer_service.recipe import CATEGORIES, IDS, NUMBERS, RECOGNISED
 
 _TEXT_COLUMNS = ("text", *RECOGNISED)
 _SIDES = re.compile(r"^\s*(customer|user|agent)\s*:\s*", re.I)
@@ -97,7 +97,7 @@ def _turns(row: Mapping[str, str], texts: Sequence[str]) -> Iterator[Turn]:
         masker.find(text)  # so that a name is known in the lines before it is told
     lines = tuple(masker.mask(n).text for n in before)
     behaviour = {c: row[c] for c in (*NUMBERS, *CATEGORIES) if row.get(c)}
-    name = next((row[c] for c in ("turn_id", "dialogue_id") if row.get(c)), "")
+    name = next((row[c] for c in (*IDS, "dialogue_id") if row.get(c)), "")
     group = next((row[c] for c in ("group", "customer_id", "user_worker", "dialogue_id") if row.get(c)), name)
     yield Turn(
         masker.mask(said).text, lines, row.get("intent", ""), behaviour, template(masker.mask(row["reply"]).text),
