@@ -60,6 +60,7 @@ def _open(options: argparse.Namespace, progress: Progress) -> tuple[Predictor, W
     from core.batch import Windows
     from core.cache import MemoryCache
     from core.check import file_faults
+    from core.missing_files import telling_once
     from core.predict import Predictor
     from core.table import StringTable
     from core.table_folder import folder_table
@@ -69,11 +70,14 @@ def _open(options: argparse.Namespace, progress: Progress) -> tuple[Predictor, W
     table = folder_table(options.table, predictor.bundle.config) if is_folder else StringTable.open(options.table)
     if not is_folder:
         cli_spec.point_elsewhere(predictor.bundle.config, table.columns)
-    root = (options.table if is_folder else options.table.parent).absolute().resolve()
+    if is_folder and options.root:
+        raise ConfigError(f"{options.table}: a folder of files is where their paths start from; leave --root out")
+    root = options.table.absolute().resolve() if is_folder else cli_spec.root_of(options)
     if options.on_defect:
         predictor.treat_defects(options.on_defect)
     look = partial(file_faults, progress=progress, on_defect=options.on_defect) if options.open_files else None
-    windows = Windows(table, predictor, root, options.rejected, open_files=look)
+    with telling_once(table, predictor.bundle.config, root):
+        windows = Windows(table, predictor, root, options.rejected, open_files=look)
     if (left_out := len(table) - len(windows)) and not predictor.bundle.config.table.gather:
         print(f"{left_out} faulty case(s) set aside in {options.rejected}", file=sys.stderr)
     return predictor, windows

@@ -37,6 +37,7 @@ def deidentify(options: argparse.Namespace, progress: Progress) -> cli_spec.Done
         options.table,
         options.out,
         lambda columns: roles_of(columns, cli_spec.described(options, columns), options.person),
+        root=cli_spec.root_of(options),
         key=keep_key(options.key) if options.key else None,
         pixels=not options.skip_pixels,
         hear=listener() if options.listen else None,

@@ -24,6 +24,7 @@ FILES = ("image", "volume", "audio", "video")
 _TABLES = {"number": "numbers", "category": "categories", "quantity": "quantities"}
 _COLUMNS = (*_TABLES, "text", *FILES, "id", "group", "split", "gather", "drop", "transform")
 _SPECIAL = ("id", "group", "split", "gather")
+_ROOT = "folder that paths in the table start from; default: the table's"
 _REJECTED = "go on without faulty rows and write them to this CSV"
 Done: TypeAlias = tuple[Any, str, bool]  # what a command found, as JSON and in words, and whether all is well
 
@@ -45,7 +46,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def add_columns(parser: argparse.ArgumentParser) -> None:
     """The table and what its columns are."""
-    parser.add_argument("table", type=Path, help="CSV or Parquet; a row is a case, paths are relative to it")
+    parser.add_argument("table", type=Path, help="CSV or Parquet; a row is a case")
+    parser.add_argument("--root", type=Path, help=_ROOT)
     parser.add_argument("--config", type=Path, help="experiment as JSON, instead of the options below")
     parser.add_argument("--domain", help=f"columns as documented by a domain: {', '.join(domain_names())}")
     parser.add_argument("--target", help="column to predict, with its kind: COLUMN[:label|labels|grade|number]")
@@ -74,7 +76,15 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
 def add_cases(parser: argparse.ArgumentParser, what: str = "CSV or Parquet") -> None:
     """A table for a saved model, which says itself what the columns are."""
     parser.add_argument("table", type=Path, help=what)
+    parser.add_argument("--root", type=Path, help=_ROOT)
     parser.add_argument("--rejected", type=Path, help=_REJECTED)
+
+
+def root_of(options: argparse.Namespace) -> Path:
+    """The folder that paths in the table start from; a ``ConfigError`` where it is not there."""
+    if options.root is not None and not options.root.is_dir():
+        raise ConfigError(f"--root {options.root}: no such folder; name the one that paths in the table start from")
+    return Path(options.root or options.table.parent).absolute().resolve()
 
 
 def is_first() -> bool:
@@ -94,7 +104,7 @@ def open_table(options: argparse.Namespace) -> tuple[Any, ExperimentConfig]:
 
     columns = StringTable.open(options.table).columns
     config = _config(options, columns)
-    manifest = Manifest.open(options.table, config)
+    manifest = Manifest.open(options.table, config, root_of(options))
     if options.domain and (accept := of_domain(options.domain, "accept")):
         accept(manifest)  # the domain refuses a table that is none of its own
     return manifest, config
@@ -116,8 +126,8 @@ def open_with_bundle(options: argparse.Namespace, need_target: bool, outside: Se
     from core.manifest import Manifest
     from core.predict import Predictor
 
-    predictor = Predictor.load(options.bundle)
-    manifest = Manifest.open(options.table, predictor.bundle.config, need_target=need_target, for_training=False)
+    predictor, root = Predictor.load(options.bundle), root_of(options)
+    manifest = Manifest.open(options.table, predictor.bundle.config, root, need_target, for_training=False)
     point_elsewhere(predictor.bundle.config, manifest.table.columns)
     if need_target and (options.rejected or manifest.faults):  # told and set aside together with the other faults
         manifest.faults += unknown_classes(predictor.bundle, manifest, range(len(manifest)), outside)
@@ -149,11 +159,14 @@ def point_elsewhere(config: ExperimentConfig, columns: Sequence[str]) -> None:
 
 
 def _without_faults(manifest: Any, options: argparse.Namespace) -> Any:
-    if manifest.faults and options.rejected:
-        kept = manifest.without_faulty(options.rejected)
-        print(f"{len(manifest) - len(kept)} faulty case(s) set aside in {options.rejected}", file=sys.stderr)
-        return kept
-    manifest.raise_faults()
+    from core.missing_files import telling_once
+
+    with telling_once(manifest.table, manifest.config, manifest.root):
+        if manifest.faults and options.rejected:
+            kept = manifest.without_faulty(options.rejected)
+            print(f"{len(manifest) - len(kept)} faulty case(s) set aside in {options.rejected}", file=sys.stderr)
+            return kept
+        manifest.raise_faults()
     return manifest
 
 

@@ -33,19 +33,23 @@ def check_options(check: argparse.ArgumentParser) -> None:
 def check(options: argparse.Namespace, progress: Progress) -> Done:
     """All faults of a table, and what it holds."""
     from core.check import describe, file_faults
+    from core.missing_files import telling_once, told_once
 
     manifest, config = cli_spec.open_table(options)
     facts = describe(manifest, config)
     if options.open_files:
         manifest.faults += file_faults(manifest, progress)
+    place = manifest.table, config, manifest.root
     if manifest.faults and options.rejected:
-        manifest.without_faulty(options.rejected)
-    faults = [str(f) for f in manifest.faults]
+        with telling_once(*place):
+            manifest.without_faulty(options.rejected)
+    found_wrong = told_once(manifest.faults, *place)
+    faults = [str(f) for f in found_wrong]
     found = _leaks(manifest, config, progress) if options.leaks and not faults else []
     more, said = _screened(options.domain, manifest)
     lines = [*faults, *facts.lines(), *said, *(f"like cases in {d}" for d in found)]
     lines.append(f"{len(faults)} fault(s)" if faults else "no faults")
-    told = {"faults": [f.to_json() for f in manifest.faults], "leaks": [dataclasses.asdict(d) for d in found]}
+    told = {"faults": [f.to_json() for f in found_wrong], "leaks": [dataclasses.asdict(d) for d in found]}
     return facts.to_json() | told | more, "\n".join(lines), not faults
 
 

@@ -151,6 +151,7 @@ def deidentify(
     out: Path | str,
     roles: Roles | Callable[[Sequence[str]], Roles],
     *,
+    root: Path | None = None,
     key: bytes | None = None,
     pixels: bool = True,
     hear: Callable[[Path], Sequence[TimedWord]] | None = None,
@@ -159,9 +160,10 @@ def deidentify(
     """Write a table and its files without identity into a new folder: table.csv, files/, deidentified.json.
 
     Args:
-        table: CSV or Parquet; file paths in it start from its folder.
+        table: CSV or Parquet.
         out: a folder that is not there yet, or empty.
         roles: what the columns are, see ``roles_of``; or what makes that from the columns.
+        root: the folder that file paths start from; None: the table's.
         key: of the pseudonyms and date shifts; None: a new one that is kept nowhere, so nobody can go back or go on.
         pixels: read and paint over text in pictures and slices (needs the extra ``lecture``).
         hear: gives the words, with times, of a recording without a transcript, such as ``listener()``.
@@ -180,7 +182,7 @@ def deidentify(
     rows = StringTable.open(table)
     pseudonyms = Pseudonyms(key)
     known = roles(rows.columns) if callable(roles) else roles
-    run = Run(rows, table.absolute().parent, known, Files(pseudonyms, pixels, hear), pseudonyms)
+    run = Run(rows, root or table.absolute().parent, known, Files(pseudonyms, pixels, hear), pseudonyms)
     for index in range(len(rows)):
         run.learn(index)
         progress("learning", index + 1, len(rows))
