@@ -10,7 +10,6 @@ from apps import ui
 from apps.customer_service import assist, files, session
 from apps.customer_service.session import Conversation
 from core.answer import label
-from core.privacy.text import masked
 from domains.customer_service.desk import Help
 
 _PRIORITIES = {1: ":red-badge[priority 1 · first]", 2: ":orange-badge[priority 2]"}
@@ -65,12 +64,13 @@ def _reply(found: Conversation, helped: Help, place: int) -> None:
         else:
             st.markdown(f"{ui.escape(text)}  \n:small[:gray[{ui.escape(given.source)} · {given.score:.2f}]]")
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            words = "Approve edited" if edits else "Approve"
+            does = "Approve edited" if edits else "Approve"
             if st.button(
-                words, type="primary", icon=":material/check:", key=f"approve_{key}", disabled=not text.strip()
+                does, type="primary", icon=":material/check:", key=f"approve_{key}", disabled=not text.strip()
             ):
                 was = "edited" if text != shown else "approved"
-                _decide(found, helped, place, was, text)
+                number = assist.keep_reply(found, helped, place, was, found.masked(text))
+                _answer(found, number, was, given.text if text == shown else found.unmasked(text, given.text))
             if not edits and st.button("Edit", icon=":material/edit:", key=f"change_{key}"):
                 st.session_state[f"edit_{key}"] = True
                 st.rerun()
@@ -80,10 +80,10 @@ def _reply(found: Conversation, helped: Help, place: int) -> None:
                 st.rerun()
 
 
-def _decide(found: Conversation, helped: Help, place: int, decision: str, text: str) -> None:
-    number = assist.keep_reply(found, helped, place, decision, text)
-    session.answered(text)
-    st.session_state["last_answer"] = (number, decision, masked(text))
+def _answer(found: Conversation, number: int, decision: str, words: str) -> None:
+    """Go on after a reply. Its real words are what is sent; they stay in the memory of the session."""
+    session.answered(words)
+    st.session_state["last_answer"] = (found.number, number, decision, words)
     st.rerun()
 
 
@@ -99,23 +99,24 @@ def _own(found: Conversation, helped: Help) -> None:
             st.caption(f":orange[:material/warning:] Drafted by {ui.escape(drafted)}: check every fact.")
         text = st.text_area("Your reply", key=f"own_{found.turn}", height=80, label_visibility="collapsed")
         if st.button("Keep this reply", disabled=not text.strip(), key=f"keep_own_{found.turn}"):
-            number = assist.keep_own_reply(found, helped, text, st.session_state.get(key))
-            session.answered(text)
-            st.session_state["last_answer"] = (number, "written", masked(text))
-            st.rerun()
+            number = assist.keep_own_reply(found, helped, found.masked(text), st.session_state.get(key))
+            _answer(found, number, "written", found.unmasked(text))
 
 
 def _draft_button(found: Conversation) -> bool:
     return st.button("Draft it", icon=":material/stylus_note:", key=f"draft_{found.turn}")
 
 
-def show_kept() -> None:
-    """The answer that was decided last, to be copied."""
-    if (last := st.session_state.get("last_answer")) is None:
+def show_kept(found: Conversation) -> None:
+    """The answer that was decided last in this conversation, to be copied."""
+    last = st.session_state.get("last_answer")
+    if last is None or last[0] != found.number:
         return
-    number, decision, text = last
+    _, number, decision, words = last
     st.success(
         f"Reply {decision}, kept as entry {number}. Nothing was sent: copy it to your channel.",
         icon=":material/inventory:",
     )
-    st.code(text, language=None, wrap_lines=True)
+    st.code(words, language=None, wrap_lines=True)
+    if found.masked(words) != words:
+        st.caption("These are the real words, until another reply is decided. What is kept on disk is masked.")

@@ -211,8 +211,8 @@ def keep_reply(found: Conversation, helped: Help, place: int, decision: str, tex
     """Keep what the agent did with a suggested reply (place from 0); the entry's number."""
     given = helped.replies[place]
     answered = {
-        "suggested": given.text, "source": given.source, "score": round(float(given.score), 4), "place": place + 1,
-        "intent": helped.found.label,
+        "suggested": found.masked(given.text), "source": given.source, "score": round(float(given.score), 4),
+        "place": place + 1, "intent": helped.found.label,
     }  # fmt: skip
     kept = {"decision": decision, "reply": text if decision != "rejected" else ""}
     return record().append("reply", _case(found), answered, kept, _model(), who())
@@ -225,11 +225,12 @@ def keep_own_reply(found: Conversation, helped: Help, text: str, drafted_by: str
 
 
 def _case(found: Conversation) -> dict[str, Any]:
-    """The turn by the names of a table's columns; the record masks its texts."""
+    """The turn by the names of a table's columns, masked as a whole: what a line announced is hidden in all others."""
     message = found.message
     assert message is not None
     texts = {"text": message.text} if message.text else {"recognised": message.recognised}
-    return {TURN: _name(found), **texts, "dialogue": found.dialogue or "", **found.behaviour}
+    texts["dialogue"] = found.dialogue or ""
+    return {TURN: _name(found), **{c: found.masked(t) for c, t in texts.items()}, **found.behaviour}
 
 
 def _name(found: Conversation) -> str:

@@ -37,7 +37,7 @@ def show() -> None:
         with middle:
             st.subheader("Waiting for the customer", anchor=False)
             st.caption("Write, record or upload what the customer says, on the left.")
-            agent_replies.show_kept()
+            agent_replies.show_kept(found)
         return
     helped = None
     with middle:

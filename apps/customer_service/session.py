@@ -11,7 +11,7 @@ import streamlit as st
 
 from core.cells import locate
 from core.numbers import number_or_none
-from core.privacy.text import Masker
+from core.privacy.text import PLACEHOLDER, Masker
 from domains.customer_service import recipe
 
 
@@ -60,6 +60,15 @@ class Conversation:
         """(who, masked text) of every turn; one masker, so that the same thing has the same placeholder throughout."""
         masker = Masker()
         return [(who, masker.mask(text).text) for who, text in self._said()]
+
+    def unmasked(self, text: str, *beside: str) -> str:
+        """A reply to send: its placeholders are again the words of the conversation, or of the texts ``beside``."""
+        masker, words = Masker(), dict[str, str]()
+        for said in (*(said for _, said in self._said()), *beside):
+            found = masker.mask(said)
+            for placeholder, span in zip(found.placeholders, found.spans):
+                words.setdefault(placeholder, span.text)
+        return PLACEHOLDER.sub(lambda m: words.get(m.group(), m.group()), text)
 
     def masked(self, text: str) -> str:
         """A further text, such as a reply, with the placeholders of the conversation; what is hidden there is here."""

@@ -1,0 +1,48 @@
+"""The customer-service app with what people really put in and take out: private words, odd files, paths and names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from prepared import prepared
+from service_samples import prepare
+from test_app_service import app, entries, key, told
+
+
+@pytest.fixture(scope="module", autouse=True)
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    with prepared(prepare, tmp_path_factory) as found:
+        yield found
+
+
+def test_the_real_words_of_a_reply_are_offered_to_copy_and_kept_masked() -> None:
+    at = app()
+    at.button(key="new").click().run()
+    at.chat_input(key="typed").set_value("I am Carla Hughes, my order 773 has not arrived, where is it").run()
+    at.button(key=key(at, "change_")).click().run()
+    area = next(a for a in at.text_area if a.key and a.key.startswith("words_"))
+    area.set_value("[NAME_1], your 773 is late. I will call you at 0171 5551234, Mr John Miller").run()
+    at.button(key=key(at, "approve_")).click().run()
+    assert not at.exception
+    assert at.code[0].value == "Carla Hughes, your 773 is late. I will call you at 0171 5551234, Mr John Miller"
+    at.chat_input(key="typed").set_value("thank you, when will that be").run()
+    own = next(a for a in at.text_area if a.key and a.key.startswith("own_"))
+    own.set_value("Today, [NAME_1], at 0171 5551234.").run()
+    at.button(key=key(at, "keep_own_")).click().run()
+    assert at.code[0].value == "Today, Carla Hughes, at 0171 5551234."
+    kept = entries("reply")[-2:]
+    assert kept[0].decision["reply"].startswith("[NAME_1], your [NUMBER_1] is late. I will call you at [NUMBER_2]")
+    for private in ("Hughes", "773", "5551234", "Miller"):
+        assert not any(private in str((e.case, e.answer, e.decision)) for e in kept)
+
+
+def test_the_last_reply_is_not_shown_in_another_conversation() -> None:
+    at = app()
+    at.button(key="new").click().run()
+    at.chat_input(key="typed").set_value("where is my parcel").run()
+    at.button(key=key(at, "approve_")).click().run()
+    assert at.code
+    at.button(key="new").click().run()
+    assert not at.code
+    assert "kept as entry" not in told(at)
