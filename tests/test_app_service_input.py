@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from prepared import prepared
-from service_samples import prepare
+from service_samples import SAMPLES, prepare
 from test_app_service import app, entries, key, told
 
 
@@ -46,3 +46,32 @@ def test_the_last_reply_is_not_shown_in_another_conversation() -> None:
     at.button(key="new").click().run()
     assert not at.code
     assert "kept as entry" not in told(at)
+
+
+def test_blanks_are_no_turn() -> None:
+    at = app()
+    before = at.session_state["conversation"]
+    at.chat_input(key="typed").set_value("   ").run()
+    assert at.session_state["conversation"] == before
+
+
+@pytest.mark.parametrize("name", ["text.flac", "text.wav"])
+def test_a_text_named_as_a_recording_is_refused_as_long_as_it_stands_there(name: str) -> None:
+    at = app()
+    before = at.session_state["conversation"]
+    at.segmented_control(key="way").set_value("Upload").run()
+    at.file_uploader(key="uploaded").set_value((name, b"this is no sound", "audio/x")).run()
+    for _ in range(2):
+        assert not at.exception
+        assert any(name.split(".")[0] in e.value for e in at.error)
+        assert at.session_state["conversation"] == before
+        at.run()
+
+
+def test_a_recording_is_the_next_turn() -> None:
+    at = app()
+    at.segmented_control(key="way").set_value("Upload").run()
+    sound = next((SAMPLES / "audio").glob("*.ogg"))
+    at.file_uploader(key="uploaded").set_value((sound.name, sound.read_bytes(), "audio/ogg")).run()
+    assert not at.exception
+    assert at.session_state["conversation"].message.audio.name == sound.name

@@ -13,6 +13,7 @@ from apps.customer_service import assist, files, session
 from apps.customer_service.session import Conversation, Message
 from apps.customer_service.studio import STUDIO
 from core.answer import label
+from core.errors import PolyfuseError
 from core.preprocess.decode import decode_sounds
 from core.table import StringTable
 from core.table_faults import split_of
@@ -105,7 +106,8 @@ def _avatar(who: str) -> str:
 
 
 def _type() -> None:
-    if text := st.chat_input("What the customer writes; Enter to read it", key="typed", max_chars=20_000):
+    text = st.chat_input("What the customer writes; Enter to read it", key="typed", max_chars=20_000)
+    if text and text.strip():
         _say(Message(text.strip()))
 
 
@@ -123,16 +125,22 @@ def _upload() -> None:
 
 
 def _sound(sound: Any) -> None:
-    """Open a recording once, not at every rerun."""
+    """Open a recording once, not at every rerun; what was said against it stays as long as it stands there."""
     key = str(getattr(sound, "file_id", id(sound)))
-    if key in st.session_state.setdefault("sounds", set()):
-        return
-    st.session_state["sounds"].add(key)
-    with st.spinner("Reading the recording …"):
-        path = ui.keep_uploads([sound], decode_sounds)[0]
-    with ui.Steps("Listening") as steps:
-        assist.open_sound(path, steps)
-    st.rerun()
+    refused: dict[str, PolyfuseError | None] = st.session_state.setdefault("sounds", {})
+    if key not in refused:
+        try:
+            with st.spinner("Reading the recording …"):
+                path = ui.keep_read(sound, decode_sounds)
+            with ui.Steps("Listening") as steps:
+                assist.open_sound(path, steps)
+        except PolyfuseError as error:
+            refused[key] = error
+        else:
+            refused[key] = None
+            st.rerun()
+    if (told := refused[key]) is not None:
+        ui.show_error(told)
 
 
 def _say(message: Message) -> None:

@@ -19,6 +19,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from apps.ui.uploads import folder as folder
+from apps.ui.uploads import keep_read as keep_read
 from apps.ui.uploads import keep_uploads as keep_uploads
 from apps.ui.uploads import try_reading as try_reading
 from apps.ui.uploads import without_folder

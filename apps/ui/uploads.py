@@ -14,6 +14,7 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from core.errors import FileError
 from core.sandbox import SECONDS, SandboxError, shared
 
 _EVERY = 2.0  # seconds between looks at whether a session is still there
@@ -68,16 +69,35 @@ def keep_uploads(files: Sequence[Any], reader: Callable[..., Any] | None, togeth
     return paths
 
 
+def keep_read(file: Any, reader: Callable[..., Any]) -> Path:
+    """Write one upload as ``keep_uploads`` does; what its reader says against it is said now.
+
+    Raises:
+        FileError: if the reader refuses it, or does not survive it; it is deleted.
+    """
+    path = keep_uploads([file], None)[0]
+    try:
+        shared().call(reader, path, limit=_limit(path))
+    except FileError:
+        path.unlink(missing_ok=True)
+        raise
+    return path
+
+
 def try_reading(reader: Callable[..., Any], *paths: Path, **options: Any) -> None:
     """Find out whether a reader survives uploads; see ``core.sandbox``.
 
     Raises:
         SandboxError: if it does not; they are deleted.
     """
-    limit = SECONDS + sum(p.stat().st_size for p in paths) / 1e6
     try:
-        shared().try_reading(reader, *paths, limit=limit, **options)
+        shared().try_reading(reader, *paths, limit=_limit(*paths), **options)
     except SandboxError:
         for path in paths:
             path.unlink(missing_ok=True)
         raise
+
+
+def _limit(*paths: Path) -> float:
+    """Seconds that reading may take."""
+    return SECONDS + sum(p.stat().st_size for p in paths) / 1e6

@@ -44,10 +44,11 @@ def open_media(path: Path, kind: str) -> Any:
             f"{path}: not a sound or video file in a known container, or cut off; export it again as WAV, FLAC or MP4"
         ) from error
     if not getattr(container.streams, kind):
-        found = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
+        held = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
         container.close()
-        raise FileError(f"{path}: holds no {kind} stream, only {found}; give a file with {kind}")
-    if getattr(container.streams, kind)[0].codec_context is None:
+        raise FileError(f"{path}: holds no {kind} stream, only {held}; give a file with {kind}")
+    found = getattr(container.streams, kind)[0]
+    if found.codec_context is None or (kind == "audio" and not found.rate):  # a text named .flac has no rate
         container.close()
         raise FileError(f"{path}: its {kind} is damaged, or packed in a way that is not known; export it again")
     return container
