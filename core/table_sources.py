@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from core.csv_rows import delimiter_of
 from core.errors import Fault, FileError, TableError
+from core.paths import check_path
 
 MAX_COLUMNS = 10_000
 BOMB_BYTES, BOMB_RATIO = 4 << 30, 500  # what unpacks to more bytes and to more times its size is a bomb
@@ -48,6 +49,7 @@ def read_source(source: Path | str | pd.DataFrame) -> tuple[str, Iterator[pa.Rec
     if isinstance(source, pd.DataFrame):
         return "table", _from_frame(source)
     path = Path(source)
+    check_path(path)
     if not path.is_file():
         raise FileError(f"{path}: no such file; give the path of a CSV, TSV or Parquet table")
     kinds = [s.lower() for s in path.suffixes[-2:]]

@@ -320,6 +320,16 @@ def test_the_sample_course_is_not_written_over() -> None:
     assert "stays as it is" in at.error[0].value
 
 
+def test_a_course_name_and_a_path_that_are_too_long_are_told_in_words() -> None:
+    at = page("import")
+    at.text_input(key="import_course").set_value("x" * 300).run()
+    assert "shorten it" in at.error[0].value
+    at.text_input(key="import_course").set_value("Trams").run()
+    at.text_input(key="video_path").set_value("/x" * 50_000).run()
+    at.button(key="index").click().run()
+    assert "shorten it" in at.error[0].value
+
+
 # --- the folder
 
 

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 from prepared import prepared
 from service_samples import SAMPLES, prepare
-from test_app_service import app, entries, key, told
+from test_app_service import app, entries, key, page, told
+
+from apps.customer_service import files
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -75,3 +77,38 @@ def test_a_recording_is_the_next_turn() -> None:
     at.file_uploader(key="uploaded").set_value((sound.name, sound.read_bytes(), "audio/ogg")).run()
     assert not at.exception
     assert at.session_state["conversation"].message.audio.name == sound.name
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "does"),
+    [
+        ("supervisor", "turns_path", None), ("model", "bundle_path", None), ("train", "train_path", None),
+        ("knowledge", "kb_turns", "kb_learn"), ("knowledge", "kb_writer", "kb_writer_use"),
+    ],
+)  # fmt: skip
+def test_a_path_that_is_too_long_is_told_in_words(name: str, field: str, does: str | None) -> None:
+    at = page(name)
+    if name == "train":
+        at.segmented_control(key="source").set_value("Path on this machine").run()
+    at.text_input(key=field).set_value("/x" * 50_000).run()
+    if does:
+        at.button(key=does).click().run()
+    assert "shorten it" in told(at)
+    assert "Something went wrong" not in told(at)
+
+
+def test_the_table_to_measure_on_may_not_be_too_long() -> None:
+    at = page("model")
+    next(t for t in at.text_input if t.label == "Table to measure on").set_value("/x" * 50_000).run()
+    assert "shorten it" in told(at)
+    assert "Something went wrong" not in told(at)
+
+
+def test_a_page_with_too_long_a_name_is_not_saved() -> None:
+    at = page("knowledge")
+    at.selectbox(key="kb_page").select("New page").run()
+    at.text_input(key="kb_name").set_value("x" * 300 + ".md").run()
+    next(a for a in at.text_area if a.label == "Content").set_value("# Trams\n\nThey run daily.\n").run()
+    at.button(key="kb_save").click().run()
+    assert "shorten it" in told(at)
+    assert not files.is_own("knowledge")

@@ -11,6 +11,7 @@ from apps import ui
 from apps.customer_service import assist, files
 from apps.customer_service.pages import DISCLAIMER, PAGES
 from core.errors import ConfigError, PolyfuseError
+from core.paths import check_path, typed_path
 from domains.customer_service import knowledge
 from domains.customer_service.knowledge import Knowledge
 
@@ -55,7 +56,7 @@ def _turns() -> None:
         if use or back:
             with ui.Steps("Learning the replies") as steps:
                 if use:
-                    files.use_turns(Path(path.strip()).expanduser(), steps)
+                    files.use_turns(typed_path(path), steps)
                 else:
                     files.tell(files.TURNS, None)
                     files.suggester(steps)
@@ -103,6 +104,7 @@ def _edit(folder: Path) -> None:
     if save:
         if Path(name).suffix.lower() not in knowledge.SUFFIXES:
             raise ConfigError(f"{name}: a page is a .md or .csv file; give it such a name")
+        check_path(folder / name)
         (files.own("knowledge") / name).write_text(text, encoding="utf-8")
         _changed("Saved. Replies are suggested from it at the next turn.")
     if remove:

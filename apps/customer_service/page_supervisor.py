@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from apps.customer_service.pages import DISCLAIMER, PAGES
 from apps.customer_service.studio import STUDIO
 from core.answer import label, safe_cell
 from core.errors import FileError
+from core.paths import typed_path
 from core.privacy.text import masked
 from core.sentences import sentence_vectors
 from domains.customer_service import supervise
@@ -32,7 +32,7 @@ def show() -> None:
         return
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     path = left.text_input("Table of turns on this machine", str(files.turns_table()), key="turns_path")
-    table = Path(path).expanduser()
+    table = typed_path(path)
     if not table.is_file():
         raise FileError(f"{table}: no such file; check the path")
     found = answer_table(STUDIO, table, _MOST)

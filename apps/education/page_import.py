@@ -17,6 +17,7 @@ from apps.education import session
 from apps.education.pages import PAGES
 from core import recognition
 from core.errors import ConfigError, PolyfuseError
+from core.paths import check_path, typed_path
 from core.preprocess.decode import decode_videos
 from domains.education import course_import, starter
 from domains.education.assignments import Assignments, read_assignments
@@ -58,7 +59,9 @@ def _course() -> tuple[CourseFolder, DeltaGenerator, DeltaGenerator]:
     name = re.sub(r"[^\w .-]+", "-", told).strip(" .-") or "My course"
     if name == starter.SAMPLE_COURSE:
         raise ConfigError("the sample course stays as it is; give your course another name")
-    return CourseFolder(starter.home() / "courses" / name), middle.container(), right.container()
+    folder = starter.home() / "courses" / name
+    check_path(folder)
+    return CourseFolder(folder), middle.container(), right.container()
 
 
 def _so_far(folder: CourseFolder, place: DeltaGenerator, opens: DeltaGenerator) -> None:
@@ -91,9 +94,9 @@ def _lecture(folder: CourseFolder) -> None:
         "Name of the lecture, as the platform's logs call it", key="lecture_name", placeholder="that of the file"
     )
     left.caption("An hour takes some minutes without recognition. An interrupted index goes on where it stopped.")
-    if not left.button("Index the lecture", type="primary", disabled=not (path or video), key="index"):
+    if not left.button("Index the lecture", type="primary", disabled=not (path.strip() or video), key="index"):
         return
-    source = Path(path).expanduser() if path else _keep(folder, video)
+    source = typed_path(path) if path.strip() else _keep(folder, video)
     beside = None if captions is None else ui.keep_uploads([captions], read_captions)[0]
     rejected = ui.folder() / "faulty-captions.csv" if leave_out else None
     name = re.sub(r"[^\w .-]+", "-", called).strip(" .-") or source.stem
@@ -101,6 +104,7 @@ def _lecture(folder: CourseFolder) -> None:
         mine = chosen == "whisper" and captions is None
         heard = recognition.build("whisper", model=model) if mine else chosen or None
         out = folder.folder / "lectures" / name
+        check_path(out)
         try:
             found = Lecture.index(source, beside, heard, out, steps, encoding=encoding, rejected=rejected)
         except PolyfuseError:

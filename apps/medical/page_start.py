@@ -12,6 +12,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from apps import ui
 from apps.medical import pages, session
 from core.errors import FileError
+from core.paths import typed_path
 from core.preprocess.decode import decode_images, decode_scan, decode_sounds
 from core.schema import Modality
 from core.table import StringTable
@@ -40,8 +41,8 @@ def show() -> None:
         path = st.text_input(
             "Path of a table on this machine (CSV or Parquet)", key="table_path", placeholder="/data/cases.csv"
         )
-        if path:
-            _rows(Path(path).expanduser(), diagnosis, "own")
+        if path.strip():
+            _rows(typed_path(path), diagnosis, "own")
         else:
             st.caption(
                 "A row is a case, with the columns that the model was trained on. Paths in it start from its folder."

@@ -13,8 +13,10 @@ from apps import ui
 from apps.ui import measured, trusted
 from apps.ui.studio import Studio
 from core.answer import label
+from core.errors import FileError
 from core.estimator import Estimator
 from core.evaluation.evaluate import Figures
+from core.paths import typed_path
 from core.schema import TargetKind
 
 _ROWS = {"": "its test rows, or a new table's"} | {p: p for p in ("all", "test", "val", "train")}
@@ -70,7 +72,7 @@ def _pick(studio: Studio) -> None:
     other = right.text_input(
         "Or the folder of a bundle that `polyfuse train` wrote", key="bundle_path", placeholder="/data/run/bundle"
     )
-    wanted = Path(other).expanduser() if other else Path(chosen)
+    wanted = typed_path(other) if other.strip() else Path(chosen)
     if wanted != current and st.button("Open this model", type="primary", key="open_model"):
         studio.use_model(wanted)
         st.rerun()
@@ -120,9 +122,12 @@ def _rows(studio: Studio) -> tuple[Path | None, str | None]:
         "Table to measure on", str(studio.sample.table()) if sample else "", key=f"measure_{studio.model_folder()}"
     )
     split = right.selectbox("Rows", list(_ROWS), key="measure_split", format_func=_ROWS.__getitem__)
-    table = Path(path).expanduser() if path else None
-    if table is not None and not table.is_file():
-        st.error(f"{ui.escape(str(table))}: no such file; check the path", icon=":material/error:")
+    try:
+        table = typed_path(path) if path.strip() else None
+        if table is not None and not table.is_file():
+            raise FileError(f"{table}: no such file; check the path")
+    except FileError as error:
+        ui.show_error(error)
         table = None
     return table, split or None
 

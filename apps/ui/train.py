@@ -20,6 +20,7 @@ from core.check import describe, file_faults
 from core.config import KEPT, ExperimentConfig
 from core.errors import ConfigError, Fault, FileError, PolyfuseError
 from core.manifest import Manifest
+from core.paths import check_path, typed_path
 from core.recipes import PRESETS
 from core.schema import Modality, TargetKind
 from core.table import StringTable
@@ -56,9 +57,9 @@ def _table(studio: Studio) -> Source | None:
     path, root = studio.sample.table(), ""
     if kind == kinds[1]:
         told = st.text_input("Path of a CSV or Parquet file", key="train_path", placeholder="/data/cases.csv")
-        if not told:
+        if not told.strip():
             return None
-        path = Path(told).expanduser()
+        path = typed_path(told)
     elif kind == kinds[2]:
         left, right = st.columns(2)
         file = left.file_uploader("CSV or Parquet", ["csv", "parquet"], key="train_upload")
@@ -68,7 +69,7 @@ def _table(studio: Studio) -> Source | None:
         path = _kept(file)
     if not path.is_file():
         raise FileError(f"{path}: no such file; check the path")
-    return Source(path, Path(root).expanduser() if root else path.parent, tuple(StringTable.open(path).columns))
+    return Source(path, typed_path(root) if root.strip() else path.parent, tuple(StringTable.open(path).columns))
 
 
 def _kept(file: BytesIO) -> Path:
@@ -225,6 +226,7 @@ def _fit(
     studio: Studio, source: Source, config: ExperimentConfig, table: pd.DataFrame | Path, name: str
 ) -> tuple[Path, Path, list[dict[str, float]]]:
     folder = starter.home(studio.domain) / name
+    check_path(folder)
     if (folder / "bundle").exists():
         raise ConfigError(f"a model named {name!r} is there already; choose another name")
     with ui.Steps("Training") as steps:

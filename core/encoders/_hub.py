@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from core.errors import ConfigError, MissingExtraError
+from core.paths import typed_path
 from core.torchaudio_import import torchaudio
 
 _QUIET = {"apply_spec_augment": False, "layerdrop": 0.0}  # randomness outside torch's seed; refuses short sound
@@ -47,10 +48,11 @@ def is_local(model: str) -> bool:
 
     Raises:
         ConfigError: for what looks like a folder and is none, or holds no config.json.
+        FileError: for a path that cannot be looked at.
     """
-    folder = Path(model).expanduser()
     if not model:
         raise ConfigError("model: name the folder of a transformers model, or a hub id such as owner/name")
+    folder = typed_path(model)
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise ConfigError(

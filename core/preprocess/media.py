@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import FileError
+from core.paths import check_path
 
 CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,flv,asf,mp3,aac,ogg,flac,wav,w64,aiff,au,caf,amr,ac3,wv,gif"
@@ -22,6 +23,7 @@ def check_file(path: Path) -> None:
     Raises:
         FileError: naming the path and what to do.
     """
+    check_path(path)
     if not path.is_file():
         raise FileError(f"{path}: {'is a folder, not a file' if path.is_dir() else 'no such file'}; correct the path")
     if path.stat().st_size == 0:

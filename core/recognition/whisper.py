@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from core.errors import ConfigError
+from core.paths import typed_path
 from core.preprocess.voice_activity import RATE
 from core.recognition import Recogniser, Segment, Word
 from core.torchaudio_import import torchaudio
@@ -38,7 +39,7 @@ class Whisper(Recogniser):
         torchaudio()  # before transformers, which imports it
         from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
-        local = Path(model).expanduser().is_dir()
+        local = typed_path(model).is_dir()
         try:
             self.processor: Any = WhisperProcessor.from_pretrained(model, local_files_only=local)
             network: Any = WhisperForConditionalGeneration.from_pretrained(model, local_files_only=local)
