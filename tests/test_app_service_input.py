@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
+from pathlib import Path
 
+import pandas as pd
 import pytest
 from prepared import prepared
 from service_samples import SAMPLES, prepare
+from streamlit.testing.v1 import AppTest
 from test_app_service import app, entries, key, page, told
 
 from apps.customer_service import files
+from domains.customer_service import recipe, starter
+from domains.customer_service.intent import IntentDetector
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -112,3 +118,27 @@ def test_a_page_with_too_long_a_name_is_not_saved() -> None:
     at.button(key="kb_save").click().run()
     assert "shorten it" in told(at)
     assert not files.is_own("knowledge")
+
+
+def test_the_supervisor_leaves_out_what_an_own_model_cannot_read_and_says_so(tmp_path: Path) -> None:
+    turns = pd.read_csv(starter.sample_table(), dtype=str, keep_default_na=False)
+    written = turns.loc[turns.text != "", ["text", "intent"]].groupby("intent").head(2).groupby("intent")
+    table = written.filter(lambda rows: len(rows) == 2)
+    config = recipe.build(list(table.columns), preset="fast")
+    config = dataclasses.replace(config, training=dataclasses.replace(config.training, epochs=1), floor=False)
+    IntentDetector(config=config).fit(table).save(tmp_path / "own" / "bundle")
+    script = (
+        "from pathlib import Path\nfrom apps.customer_service import page_supervisor\n"
+        "from apps.customer_service.pages import PAGES\nfrom apps.customer_service.studio import STUDIO\n"
+        f"STUDIO.use_model(Path({str(tmp_path / 'own' / 'bundle')!r}))\n"
+        "with PAGES.boundary():\n    page_supervisor.show()"
+    )
+    at = AppTest.from_string(script, default_timeout=240).run()
+    assert not at.error
+    assert f"{(turns.text == '').sum()} turns are left out" in told(at)
+    assert "name your own table above" in told(at)
+    (tmp_path / "spoken.csv").write_text("text,other\n,1\n,2\n")
+    at.text_input(key="turns_path").set_value(str(tmp_path / "spoken.csv")).run()
+    assert "no turn holds anything that the model reads" in told(at)
+    at.text_input(key="turns_path").set_value(" ").run()
+    assert "the path is empty" in told(at)

@@ -11,6 +11,7 @@ import streamlit as st
 from apps import ui
 from apps.customer_service import assist
 from apps.ui.studio import Studio
+from core.errors import ConfigError
 from core.estimator import Estimator
 from core.manifest import Manifest
 from core.schema import Prediction
@@ -28,6 +29,7 @@ class Answered:
     times: Sequence[str | None]
     texts: Sequence[str | None]
     total: int  # turns of the table
+    unread: int  # of the first turns: left out, as they hold nothing that the model reads
 
 
 def answer_table(studio: Studio, table: Path, most: int) -> Answered:
@@ -37,6 +39,7 @@ def answer_table(studio: Studio, table: Path, most: int) -> Answered:
 
     Raises:
         TableError: with all faults of the table.
+        ConfigError: if no turn holds anything that the model reads.
     """
     model = studio.model()
     return _answered(str(table), table.stat().st_mtime_ns, str(studio.model_folder()), most, model)
@@ -47,9 +50,15 @@ def _answered(table: str, changed: int, model: str, most: int, _model: Estimator
     config = _model.bundle.config
     opened = StringTable.open(Path(table))
     target = config.target.column
-    cells = [opened.row(i) for i in range(min(len(opened), most))]
-    manifest = Manifest.open(Path(table), config, need_target=False).select(range(len(cells)))
+    manifest = Manifest.open(Path(table), config, need_target=False)
+    looked = min(len(opened), most)
+    read = [i for i in range(looked) if manifest.present[i].any()]
+    manifest = manifest.select(read)
     manifest.raise_faults()
+    if not read:
+        names = ", ".join(m.name for m in config.modalities)
+        raise ConfigError(f"{table}: no turn holds anything that the model reads ({names}); name a table that does")
+    cells = [opened.row(i) for i in read]
     answers: list[Prediction] = []
     with ui.Steps("Answering the turns") as steps:
         for found in _model.predictor.predict_table(manifest):
@@ -65,4 +74,5 @@ def _answered(table: str, changed: int, model: str, most: int, _model: Estimator
         [c.get("time") or None for c in cells],
         [next((c[t] for t in texts if c.get(t)), None) for c in cells],
         len(opened),
+        looked - len(read),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from core.errors import FileError
 from core.paths import typed_path
 from core.privacy.text import masked
 from core.sentences import sentence_vectors
-from domains.customer_service import supervise
+from domains.customer_service import starter, supervise
 
 _MOST = 5000  # turns that the page answers
 
@@ -38,13 +39,26 @@ def show() -> None:
     found = answer_table(STUDIO, table, _MOST)
     right.caption(
         f"{len(found.answers)} turns"
-        + (f", the first of {found.total}," if found.total > len(found.answers) else "")
+        + (f", of the first {_MOST} of {found.total}," if found.total > _MOST else "")
         + f" answered by the {ui.escape(STUDIO.model_name())}. Figures are of turns, never of single agents."
     )
+    _left_out(found, table)
     names = ["Volumes", "Drift", "Confusion", "Calibration", "Label next", "Decisions"]
     for place, draw in zip(st.tabs(names), (_volumes, _drift, _confusion, _calibration, _label_next, _decisions)):
         with place, PAGES.boundary():
             draw(found)
+
+
+def _left_out(found: Answered, table: Path) -> None:
+    """Turns that the model cannot read, and whose they are where it is the user's own and they are not."""
+    if found.unread:
+        kinds = ", ".join(STUDIO.name(m.name) for m in STUDIO.model().bundle.config.modalities)
+        st.caption(
+            f":material/info: {found.unread} turns are left out: they hold nothing that this model reads "
+            f"({ui.escape(kinds)})."
+        )
+    if table == starter.sample_table() and not STUDIO.model_folder().parent.name.startswith("sample-"):
+        st.caption(":material/info: These turns are the sample's, the model is your own: name your own table above.")
 
 
 def _volumes(found: Answered) -> None:
@@ -143,7 +157,10 @@ def _label_next(found: Answered) -> None:
     unlabelled = bool(rows)
     if not rows:
         rows = [i for i in range(len(found.answers)) if found.texts[i] and found.splits[i] != "train"]
-        st.caption("All turns of this table have labels; shown is what it would be worth to label among the others.")
+        st.caption(
+            "Every turn of this table has a label already. Listed are those outside the training turns that the model "
+            "is least sure of: their labels are worth checking first."
+        )
     if not rows:
         st.info("No turn with a text is left to label.")
         return
