@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -114,7 +115,7 @@ def test_a_page_with_too_long_a_name_is_not_saved() -> None:
     at = page("knowledge")
     at.selectbox(key="kb_page").select("New page").run()
     at.text_input(key="kb_name").set_value("x" * 300 + ".md").run()
-    next(a for a in at.text_area if a.label == "Content").set_value("# Trams\n\nThey run daily.\n").run()
+    content(at).set_value("# Trams\n\nThey run daily.\n").run()
     at.button(key="kb_save").click().run()
     assert "shorten it" in told(at)
     assert not files.is_own("knowledge")
@@ -142,3 +143,59 @@ def test_the_supervisor_leaves_out_what_an_own_model_cannot_read_and_says_so(tmp
     assert "no turn holds anything that the model reads" in told(at)
     at.text_input(key="turns_path").set_value(" ").run()
     assert "the path is empty" in told(at)
+
+
+def content(at: AppTest) -> Any:
+    return next(a for a in at.text_area if a.label == "Content")
+
+
+def test_what_is_not_saved_waits_while_another_page_is_open() -> None:
+    at = page("knowledge")
+    at.selectbox(key="kb_page").select("billing.md").run()
+    held = content(at).value
+    content(at).set_value(held + "\n\n## Trams\n\nThey run daily.\n").run()
+    assert "Not saved yet" in told(at)
+    at.selectbox(key="kb_page").select("New page").run()
+    assert "Not saved yet" not in told(at)
+    at.selectbox(key="kb_page").select("billing.md").run()
+    assert content(at).value.endswith("They run daily.\n")
+    content(at).set_value(held).run()
+    assert "Not saved yet" not in told(at)
+    assert at.button(key="kb_save").disabled
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("", "# Trams\n\nDaily.\n", "needs a letter or digit, and .md or .csv"),
+        ("😀.md", "# Trams\n\nDaily.\n", "needs a letter or digit"),
+        ("trams.txt", "# Trams\n\nDaily.\n", ".md or .csv at its end"),
+        ("billing.md", "# Trams\n\nDaily.\n", "is there already"),
+        ("trams.md", "", "no answer stands there"),
+        ("trams.md", "# Trams\n\n## When do they run?\n", "no answer stands there"),
+        ("trams.csv", "question,answer\n", "no answer stands there"),
+    ],
+)
+def test_why_a_page_cannot_be_saved_is_said(name: str, text: str, words: str) -> None:
+    at = page("knowledge")
+    at.selectbox(key="kb_page").select("New page").run()
+    at.text_input(key="kb_name").set_value(name).run()
+    content(at).set_value(text).run()
+    assert at.button(key="kb_save").disabled
+    assert words in told(at).replace("\\", "")
+
+
+def test_a_new_page_is_saved_under_the_name_that_is_told_and_opened() -> None:
+    at = page("knowledge")
+    at.selectbox(key="kb_page").select("New page").run()
+    at.text_input(key="kb_name").set_value("trams & buses.md").run()
+    assert "It is saved as trams-buses.md" in told(at)
+    content(at).set_value("# Trams\n\nThey run daily.\n").run()
+    at.button(key="kb_save").click().run()
+    try:
+        assert not at.exception
+        assert (files.knowledge_folder() / "trams-buses.md").is_file()
+        assert at.selectbox(key="kb_page").value == "trams-buses.md"
+        assert "Not saved yet" not in told(at)
+    finally:
+        files.forget("knowledge")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -38,6 +39,7 @@ def show() -> None:
             _writer()
         if own and st.button("Back to the sample's pages", icon=":material/undo:", key="kb_back"):
             files.forget("knowledge")
+            st.session_state.pop("kb_drafts", None)
             _changed("Back to the sample's pages.")
 
 
@@ -81,37 +83,72 @@ def _writer() -> None:
 
 
 def _edit(folder: Path) -> None:
-    """One page as text."""
+    """One page as text; what is not saved yet waits in the session, also while another page is open."""
     paths = [f for f in sorted(folder.rglob("*")) if f.suffix.lower() in knowledge.SUFFIXES]
     pages = {f.relative_to(folder).as_posix(): f for f in paths}
+    if (saved := st.session_state.pop("kb_saved", None)) in pages:
+        st.session_state["kb_page"] = saved
     name = st.selectbox("Page", [*pages, _NEW], key="kb_page")
-    if name == _NEW:
-        told = st.text_input("Its file name, ending in .md or .csv", "my-answers.md", key="kb_name").strip()
-        name = re.sub(r"[^\w.-]+", "-", told)
-    held = pages[name].read_text(encoding="utf-8-sig") if name in pages else _EMPTY.get(Path(name).suffix, "")
-    text = st.text_area("Content", held, height=340, key=f"kb_text_{folder}_{name}", label_visibility="collapsed")
+    new = name == _NEW
+    why = None
+    if new:
+        name, why = _name(list(pages))
+    held = _EMPTY.get(Path(name).suffix.lower(), "") if new else pages[name].read_text(encoding="utf-8-sig")
+    key, drafts = f"kb_text_{folder}_{Path(name).suffix if new else name}", _drafts()
+    st.session_state[key] = drafts.get(key, held)
+    text = st.text_area(
+        "Content", height=340, key=key, label_visibility="collapsed",
+        on_change=lambda: drafts.__setitem__(key, st.session_state[key]),
+    )  # fmt: skip
     pieces, faults = knowledge.parse(text, name)
     for fault in faults:
         st.error(ui.escape(str(fault)), icon=":material/error:")
-    with st.container(horizontal=True, vertical_alignment="center"):
-        save = st.button(
-            "Save", type="primary", icon=":material/save:", key="kb_save", disabled=bool(faults) or text == held
-        )
-        remove = name in pages and st.button("Remove page", icon=":material/delete:", key="kb_remove")
-        st.caption(
-            f"{len(pieces)} answers. Placeholders such as {{order_number}} are filled when a reply is suggested."
-        )
+    why = why or (None if pieces else "nothing to save: no answer stands there yet, below a heading or in a row")
+    save, remove = _buttons(not faults and why is None and text != held, not new)
+    st.caption(f"{len(pieces)} answers. Placeholders such as {{order_number}} are filled when a reply is suggested.")
+    if text != held:
+        told = ":material/edit: Not saved yet; it waits here until this session ends."
+        st.caption(f"{told} It cannot be saved: {ui.escape(why)}." if why else told)
     if save:
-        if Path(name).suffix.lower() not in knowledge.SUFFIXES:
-            raise ConfigError(f"{name}: a page is a .md or .csv file; give it such a name")
         check_path(folder / name)
         (files.own("knowledge") / name).write_text(text, encoding="utf-8")
+        drafts.pop(key, None)
+        st.session_state["kb_saved"] = name
         _changed("Saved. Replies are suggested from it at the next turn.")
     if remove:
         if len(pages) == 1:
             raise ConfigError("this is the last page; without any there is nothing to suggest from")
         (files.own("knowledge") / name).unlink()
+        drafts.pop(key, None)
         _changed("Removed.")
+
+
+def _drafts() -> dict[str, str]:
+    """What was written and not saved, by the key of its field: a field that is not shown forgets its text."""
+    drafts: dict[str, str] = st.session_state.setdefault("kb_drafts", {})
+    return drafts
+
+
+def _name(pages: Sequence[str]) -> tuple[str, str | None]:
+    """The file name of a new page, and why it cannot be one."""
+    told = st.text_input("Its file name, ending in .md or .csv", "my-answers.md", key="kb_name").strip()
+    name = re.sub(r"[^\w.-]+", "-", told)
+    place = Path(name)
+    if not re.search(r"[^\W_]", place.stem) or place.suffix.lower() not in knowledge.SUFFIXES:
+        return name, "the file name needs a letter or digit, and .md or .csv at its end"
+    if name in pages:
+        return name, f"a page {name} is there already; choose it above, or give another name"
+    if name != told:
+        st.caption(f"It is saved as {ui.escape(name)}: a file name is made of letters, digits, dots and dashes.")
+    return name, None
+
+
+def _buttons(savable: bool, removable: bool) -> tuple[bool, bool]:
+    """Whether the page is to be saved, or removed."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        save = st.button("Save", type="primary", icon=":material/save:", key="kb_save", disabled=not savable)
+        remove = removable and st.button("Remove page", icon=":material/delete:", key="kb_remove")
+    return save, remove
 
 
 def _changed(words: str) -> None:
