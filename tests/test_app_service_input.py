@@ -199,3 +199,12 @@ def test_a_new_page_is_saved_under_the_name_that_is_told_and_opened() -> None:
         assert "Not saved yet" not in told(at)
     finally:
         files.forget("knowledge")
+
+
+@pytest.mark.parametrize("told", ["😀", "-5", "<b>90</b>"])
+def test_a_number_that_is_none_is_said_where_a_turn_is_tried(told: str) -> None:
+    at = page("routing")
+    at.text_input(key="try_waiting_seconds").set_value(told).run()
+    assert "is no number of 0 or more and is left out" in at.warning[0].value
+    at.text_input(key="try_waiting_seconds").set_value(" 900 ").run()
+    assert not at.warning

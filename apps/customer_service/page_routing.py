@@ -15,8 +15,9 @@ from apps.customer_service.pages import DISCLAIMER, PAGES
 from apps.customer_service.studio import STUDIO
 from core.answer import label
 from core.errors import FileError, TableError
+from core.numbers import number_or_none
 from domains.customer_service import recipe
-from domains.customer_service.routing import RoutingTable
+from domains.customer_service.routing import COMPARISON, RoutingTable
 
 _NAME = "routing.toml"
 _ANSWERS = ("intent", "urgency", "out_of_scope", "confidence")
@@ -121,11 +122,27 @@ def _try(table: RoutingTable) -> None:
     intent = st.selectbox("Intent", intents, format_func=label, key="try_intent")
     urgency = st.selectbox("Urgency", ["as the table says", *recipe.URGENCIES], key="try_urgency")
     sure = st.slider("How sure the model is", 0.0, 1.0, 0.8, 0.05, key="try_sure")
-    named = [c for n in (*table.lines, *table.urgencies) for c in n.where if c not in _ANSWERS]
-    behaviour = {c: st.text_input(label(c).capitalize(), key=f"try_{c}") for c in dict.fromkeys(named)}
     route = table.route(
         intent, confidence=sure, urgency=None if urgency not in recipe.URGENCIES else urgency,
-        out_of_scope=intent == recipe.OUT_OF_SCOPE, behaviour={k: v for k, v in behaviour.items() if v},
+        out_of_scope=intent == recipe.OUT_OF_SCOPE, behaviour=_behaviour(table),
     )  # fmt: skip
     st.success(f"{label(route.queue).capitalize()}, priority {route.priority}, urgency {route.urgency}")
     st.caption(ui.escape(label(route.why)))
+
+
+def _behaviour(table: RoutingTable) -> dict[str, str | float]:
+    """What is told of the customer; where a number is due, anything else is left out and said."""
+    conditions = [(c, told) for n in (*table.lines, *table.urgencies) for c, told in n.where.items()]
+    compared = {c for c, told in conditions if COMPARISON.fullmatch(told)} | {*recipe.NUMBERS}
+    behaviour = dict[str, str | float]()
+    for column in dict.fromkeys(c for c, _ in conditions if c not in _ANSWERS):
+        told = st.text_input(label(column).capitalize(), key=f"try_{column}").strip()
+        number = number_or_none(told) if column in compared else None
+        if told and column not in compared:
+            behaviour[column] = told
+        elif number is not None and (number >= 0 or column not in recipe.NUMBERS):
+            behaviour[column] = number
+        elif told:
+            least = " of 0 or more" if column in recipe.NUMBERS else ""
+            st.warning(f"{ui.escape(told[:40])} is no number{least} and is left out; write one such as 120.")
+    return behaviour
