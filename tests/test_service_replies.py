@@ -87,6 +87,26 @@ def test_the_desk_fills_in_the_first_order_number_and_leaves_the_placeholder_whe
     assert (reply.text, reply.missing) == ("Your order {order_number} is on its way.", ("order_number",))
 
 
+def test_what_the_agent_has_said_is_not_suggested_again_but_with_another_number() -> None:
+    found = ReplySuggester().fit(knowledge=KNOWLEDGE)
+    lines = ["customer: hello", "agent:  A refund arrives within  five days.", "customer: when is my refund there"]
+    assert "A refund arrives within five days." not in [s.text for s in found.suggest(lines)]
+    slots = {"number": "773", "name": "Ana"}
+    told = "Your card 773 is blocked now, Ana."
+    lines = [f"agent: {told}", "customer: I lost another card"]
+    assert told not in [s.text for s in found.suggest(lines, slots=slots)]
+    again = [s.text for s in found.suggest(lines, slots=slots | {"number": "774"})]
+    assert "Your card 774 is blocked now, Ana." in again
+
+
+def test_the_desk_says_where_all_was_said_already() -> None:
+    one = ReplySuggester().fit(knowledge=Knowledge(KNOWLEDGE.pieces[1:2]))
+    desk = Desk(steady_detector(Detection("turn", "refund", {"refund": 1.0})), suggester=one)
+    helped = desk.help(text="and my refund?", dialogue=["agent: A refund arrives within five days."])
+    assert helped.replies == ()
+    assert "was said already" in helped.lacking[-1]
+
+
 def test_answers_that_differ_in_a_placeholder_alone_are_both_kept_and_past_replies_join_the_one_that_fits() -> None:
     on, at = "The technician comes on {date}.", "The technician comes on {address}."
     pieces = Knowledge((Piece("When will somebody come?", on, "a.md"), Piece("Which door?", at, "b.md")))

@@ -146,7 +146,10 @@ class Desk:
             lines = [*dialogue, f"customer: {words}"]
             slots = {s.name: s.text for s in reversed(self.detector.slots(words))}  # of a name the first one counts
             intent = "|".join(found.labels) if found.labels else found.label
-            return tuple(self.suggester.suggest(lines, behaviour=turn["behaviour"], intent=intent, slots=slots, k=k))
+            replies = self.suggester.suggest(lines, behaviour=turn["behaviour"], intent=intent, slots=slots, k=k)
+            if not replies:
+                lacking.append("all that could be suggested was said already, so no reply is suggested")
+            return tuple(replies)
         return ()
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +19,7 @@ from safetensors.numpy import load_file, save_file
 
 from core.atomic import replace_folder
 from core.errors import BundleError, ConfigError
+from core.privacy.text import Masker
 from core.progress import Progress, silent
 from core.record import Record
 from core.sentences import sentence_vectors
@@ -27,7 +28,7 @@ from domains.customer_service.answers import FEATURES, Answer, Answers
 from domains.customer_service.knowledge import Knowledge, fill
 from domains.customer_service.reply_habit import Habit
 from domains.customer_service.reply_ranker import Ranker
-from domains.customer_service.turns import Turn, from_dialogue, from_record, from_table
+from domains.customer_service.turns import Turn, from_dialogue, from_record, from_table, words
 
 _FORMAT = 3
 _HABIT = "habit_"  # before the names of its arrays
@@ -100,7 +101,7 @@ class ReplySuggester:
         slots: Mapping[str, str] | None = None,
         k: int = 3,
     ) -> list[Suggestion]:
-        """The ``k`` best replies to the customer's last words, best first.
+        """The ``k`` best replies to the customer's last words, best first, without what the agent has said already.
 
         Args:
             dialogue: lines ``customer: …`` and ``agent: …``; the last ones of the customer are answered.
@@ -113,10 +114,14 @@ class ReplySuggester:
             ConfigError: before ``fit`` or ``load``, or if the customer said nothing.
         """
         turn = from_dialogue(dialogue, text, intent, behaviour)
+        said, filled = turn.all_said, _by_alias(slots or {})
+        masker = Masker()
+        turn = replace(turn, before=tuple(masker.mask(n).text for n in turn.before))  # as those learned from are
         kept, features = self.answers.features(turn)
         scores = self._ranker.scores(features)  # (N,)
-        order = self._distinct(kept, np.argsort(-scores, kind="stable"), k)
-        return [self._suggestion(int(kept[i]), float(scores[i]), features[i], slots or {}) for i in order]
+        new = [i for i in np.argsort(-scores, kind="stable") if words(self._filled(kept[i], filled)[0]) not in said]
+        order = self._distinct(kept, new, k)
+        return [self._suggestion(int(kept[i]), float(scores[i]), features[i], filled) for i in order]
 
     def evaluate(self, table: pd.DataFrame | Path | str) -> dict[str, float]:
         """How high the reply that was given stands among all, on the test rows: recall@1, recall@3, mrr, and rows.
@@ -224,7 +229,10 @@ class ReplySuggester:
                 found.append((features, right(t, kept)))
         return found
 
-    def _distinct(self, kept: np.ndarray, order: np.ndarray, k: int) -> list[int]:
+    def _filled(self, place: int, slots: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+        return fill(self.answers.answers[place].text, slots)
+
+    def _distinct(self, kept: np.ndarray, order: Sequence[int], k: int) -> list[int]:
         """The first ``k`` of an order without those that say what a better one says."""
         vectors = self.answers.said.vectors
         chosen = list[int]()
@@ -237,10 +245,15 @@ class ReplySuggester:
 
     def _suggestion(self, place: int, score: float, features: np.ndarray, slots: Mapping[str, str]) -> Suggestion:
         answer = self.answers.answers[place]
-        known = {name: slots[a] for name, others in _ALIASES.items() for a in reversed(others) if slots.get(a)}
-        text, missing = fill(answer.text, known | {k: v for k, v in slots.items() if v})
+        text, missing = self._filled(place, slots)
         parts = {name: round(float(v), 4) for name, v in zip(FEATURES, features)}
         return Suggestion(text, score, answer.source, parts, missing, answer.text)
+
+
+def _by_alias(slots: Mapping[str, str]) -> dict[str, str]:
+    """The slots that are given, under their other names too."""
+    known = {name: slots[a] for name, others in _ALIASES.items() for a in reversed(others) if slots.get(a)}
+    return known | {k: v for k, v in slots.items() if v}
 
 
 class _Right:

@@ -33,6 +33,11 @@ class Turn:
     group: str = ""
 
     @property
+    def all_said(self) -> set[str]:
+        """The ``words`` of every line of the agent."""
+        return {words(_SIDES.sub("", n)) for n in self.before if by_agent(n)}
+
+    @property
     def said(self) -> str:
         """The last line of the agent, without the word agent."""
         return next((_SIDES.sub("", n) for n in reversed(self.before) if by_agent(n)), "")
