@@ -162,7 +162,8 @@ def _answers(folder: CourseFolder) -> None:
         return
     files = ui.keep_uploads([f for f in (answers, questions) if f is not None], None)
     if answers is None:
-        found = Assignments(files[0].name, "questions", questions=dict(read_questions(files[0], encoding, None)))
+        found = Assignments(files[0].name, "questions")
+        found.questions = read_questions(files[0], encoding, None, found.aside)
     else:
         ui.try_reading(read_assignments, *files, encoding=encoding)
         called = quiz.strip() or re.sub(r"[\W_]*responses$", "", files[0].name.split(".")[0], flags=re.IGNORECASE)

@@ -158,7 +158,7 @@ def read_assignments(
     """
     columns, rows = open_csv(Path(source), encoding)
     found = Assignments(str(source), which(kind, columns, str(source)))
-    known = read_questions(Path(questions), encoding, dataset) if questions is not None else {}
+    known = read_questions(Path(questions), encoding, dataset, found.aside) if questions is not None else {}
     before = f"{quiz} " if quiz and found.kind == "moodle" else ""
     found.questions = {before + name: cells for name, cells in known.items()}
     if history is not None:

@@ -83,22 +83,28 @@ def lines_of(
     kind: str, columns: Sequence[str], rows: Iterator[tuple[int, list[str]]], aside: list[SetAside]
 ) -> Iterator[Line]:
     """Rows under the names of their kind, each with its line; rows of a wrong length go to ``aside``."""
-
-    def whole() -> Iterator[tuple[int, list[str]]]:
-        for line, row in rows:
-            if len(row) == len(columns):
-                yield line, row
-            else:
-                reason = f"{len(row)} cells, the header has {len(columns)}; quote cells that hold the separator"
-                aside.append(SetAside(line, reason, ",".join(row)[:60]))
-
     if kind in lms.KINDS:
-        return lms.read(kind, columns, whole(), aside)
-    return (Line(line, dict(zip(columns, row))) for line, row in whole())
+        return lms.read(kind, columns, whole(columns, rows, aside), aside)
+    return (Line(line, dict(zip(columns, row))) for line, row in whole(columns, rows, aside))
 
 
-def read_questions(path: Path, encoding: str, dataset: str | None) -> dict[str, Mapping[str, str]]:
-    """What a table of questions says of each, by its id.
+def whole(
+    columns: Sequence[str], rows: Iterator[tuple[int, list[str]]], aside: list[SetAside], of: str = ""
+) -> Iterator[tuple[int, list[str]]]:
+    """The rows that are as long as the header; all others go to ``aside``, with the file ``of`` which they are."""
+    for line, row in rows:
+        if len(row) == len(columns):
+            yield line, row
+        else:
+            reason = f"{of}{len(row)} cells, the header has {len(columns)}"
+            reason += "; quote cells that hold the separator, and close every quote"
+            aside.append(SetAside(line, reason, ",".join(row)[:60]))
+
+
+def read_questions(
+    path: Path, encoding: str, dataset: str | None, aside: list[SetAside]
+) -> dict[str, Mapping[str, str]]:
+    """What a table of questions says of each, by its id; rows of a wrong length or without an id go to ``aside``.
 
     Raises:
         FileError: without a column ``question_id``.
@@ -107,9 +113,11 @@ def read_questions(path: Path, encoding: str, dataset: str | None) -> dict[str, 
     if "question_id" not in columns:
         raise FileError(f"{path}: no column 'question_id' among {', '.join(columns[:12])}; it names each question")
     found: dict[str, Mapping[str, str]] = {}
-    for _, cells in rows:
+    for line, cells in whole(columns, rows, aside, "questions: "):
         row = dict(zip(columns, cells))
-        if dataset is None or row.get("dataset", dataset) == dataset:
+        if not row["question_id"].strip():
+            aside.append(SetAside(line, "questions: no question_id; every question needs one", ",".join(cells)[:60]))
+        elif dataset is None or row.get("dataset", dataset) == dataset:
             row = public_line(row)
             found[row["question_id"]] = {name: row.get(name, "") for name in QUESTION}
     return found
