@@ -37,6 +37,7 @@ _COLUMNS = {
     "min_percent": "lowest score %", "last_percent": "last score %", "weighted_percent": "weighted score %",
     "rank_percent": "rank by score", "registered_day": "day registered", "mean_lead_days": "days handed in early",
 }  # fmt: skip
+_RECKONED = ["week", "risk", "came"]  # beside what the records tell
 _ICONS = {"call": ":material/call:", "leave": ":material/schedule:"}
 _SURE = {
     ("1",): "Sure enough: at risk.", ("0",): "Sure enough: not at risk.",
@@ -70,7 +71,8 @@ def show() -> None:
     weeks = {name: _by_week(rows, model) for name, model in models.items()}
     listed, measured = st.columns([1.35, 1], gap="large")
     with listed, PAGES.boundary():
-        _call(models[kind], rows[rows["day"] == days[week - 1]], week, capacity, folder.queue().record)
+        now = weeks[kind]
+        _call(models[kind], now[now["day"] == days[week - 1]], week, capacity, folder.queue().record)
     with measured, PAGES.boundary():
         risk_measured.show(weeks, week, capacity, kind)
 
@@ -135,7 +137,7 @@ def _by_week(rows: pd.DataFrame, model: EarlyWarning) -> pd.DataFrame:
     """Week, risk and what came of it (NaN where not known) of every learner who was there."""
     risk = _risks(rows, model.bundle.fingerprint, model)
     came = pd.to_numeric(rows["at_risk"], errors="coerce") if "at_risk" in rows else np.nan
-    return rows.assign(week=(rows["day"] + 1) // 7, risk=risk, came=came)
+    return rows.assign(week=(rows["day"] + 1) // 7, risk=risk, came=came)  # _RECKONED
 
 
 def _call(model: EarlyWarning, rows: pd.DataFrame, week: int, capacity: int, record: Record) -> None:
@@ -143,7 +145,9 @@ def _call(model: EarlyWarning, rows: pd.DataFrame, week: int, capacity: int, rec
     if rows.empty:
         st.caption("Nobody of this group was there in that week.")
         return
-    found = _warned(rows.astype(str), capacity, model.bundle.fingerprint, str(record.path), who(), model, record)
+    listed = rows.sort_values("risk", ascending=False, kind="stable").head(capacity)
+    found = _warned(model, listed.drop(columns=_RECKONED).astype(str), record)
+    found["risk"] = listed["risk"].round(4).to_numpy()
     decided = {str(e.case[CASE]): DECISIONS[e.decision["decided"]] for e in record.rows(DECIDED)}
     shown = pd.DataFrame({
         "learner": [session.who(s) for s in found["student_id"]], "risk": found["risk"].round(2),
@@ -203,12 +207,23 @@ def _decide(model: EarlyWarning, found: Prediction, given: Row, case: str, recor
                 st.rerun()
 
 
-@st.cache_data(show_spinner="Looking for reasons …", max_entries=24)
-def _warned(
-    rows: pd.DataFrame, capacity: int, model: str, kept: str, asker: str, _model: EarlyWarning, _record: Record
-) -> pd.DataFrame:
-    """Asked anew by each person, as the record keeps who did."""
-    return _model.warn(rows, capacity, record=_record, who=asker)
+@st.cache_resource(show_spinner=False, max_entries=24)
+def _reasons_known(model: str, kept: str, asker: str) -> dict[tuple[str, ...], dict[Any, Any]]:
+    """What is said of each row so far; of each person who asks, as the record keeps who did."""
+    return {}
+
+
+def _warned(model: EarlyWarning, rows: pd.DataFrame, record: Record) -> pd.DataFrame:
+    """The rows with their reasons; each is explained, and kept in the record, once: a longer list adds what is new."""
+    known = _reasons_known(model.bundle.fingerprint, str(record.path), who())
+    keys = [tuple(cells) for cells in rows.to_numpy()]
+    new = [key not in known for key in keys]
+    if any(new):
+        with st.spinner("Looking for reasons …"):
+            found = model.warn(rows[new], sum(new), record=record, who=who())
+            said = {row[CASE]: row for row in found.to_dict("records")}
+            known |= {key: said[case] for key, case in zip(keys, rows[CASE]) if case in said}
+    return pd.DataFrame([known[key] for key in keys])
 
 
 def _reasons(strongest: str) -> str:
