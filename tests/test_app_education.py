@@ -183,14 +183,17 @@ def test_whom_a_teacher_calls_is_kept_and_shown(folder: CourseFolder) -> None:
     asked = [e for e in record.rows(PREDICTION) if "case_id" in e.case]
     assert len(asked) >= len(at.dataframe[0].value)
     button = next(b for b in at.button if b.key and b.key.startswith("call_"))
-    name = button.key.removeprefix("call_")
-    at.text_input(key=f"note_{name}").set_value("phone on Monday")
+    at.text_input[-1].set_value("phone on Monday")
     fine(button.click().run())
+    assert "Stored: Call" in at.toast[0].value
+    assert at.text_input[-1].value == ""
     kept = record.rows("at_risk")[-1]
-    assert (kept.case, kept.who) == ({"case_id": name}, "Ms Hall")
+    name = kept.case["case_id"]
+    assert kept.who == "Ms Hall"
     assert kept.decision == {"decided": "call", "note": "phone on Monday"}
     assert kept.input in {e.input for e in asked if e.case == kept.case}
     assert at.dataframe[0].value["decided"].iloc[0] == "Call"
+    assert list(at.dataframe[0].value) == ["learner", "risk", "decided", "why"]  # in sight without scrolling
     shown = fine(page("record")).dataframe[0].value
     assert set(shown.loc[shown["case"] == name, "answer"]) == {"at risk"}
 

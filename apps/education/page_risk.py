@@ -149,12 +149,10 @@ def _call(model: EarlyWarning, rows: pd.DataFrame, week: int, capacity: int, rec
     found = _warned(model, listed.drop(columns=_RECKONED).astype(str), record)
     found["risk"] = listed["risk"].round(4).to_numpy()
     decided = {str(e.case[CASE]): DECISIONS[e.decision["decided"]] for e in record.rows(DECIDED)}
-    shown = pd.DataFrame({
-        "learner": [session.who(s) for s in found["student_id"]], "risk": found["risk"].round(2),
-        "why": [_reasons(r) for r in found["strongest"]],
-    })  # fmt: skip
+    shown = pd.DataFrame({"learner": [session.who(s) for s in found["student_id"]], "risk": found["risk"].round(2)})
     if decided.keys() & {*found["case_id"]}:
         shown["decided"] = [decided.get(c, "") for c in found["case_id"]]
+    shown["why"] = [_reasons(r) for r in found["strongest"]]  # the widest comes last
     look = {
         "risk": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, width="small"),
         "learner": st.column_config.Column(width="medium"),
@@ -193,9 +191,10 @@ def _one(model: EarlyWarning, row: dict[str, str], learner: str, record: Record)
 
 def _decide(model: EarlyWarning, found: Prediction, given: Row, case: str, record: Record) -> None:
     """What the teacher does about the learner, kept for good; the last decision counts."""
+    before = sum(e.case[CASE] == case for e in record.rows(DECIDED))
     with st.container(horizontal=True, vertical_alignment="center"):
-        note = st.text_input(
-            "Note", key=f"note_{case}", placeholder="a note, if you like", label_visibility="collapsed"
+        note = st.text_input(  # a blank one after each decision
+            "Note", key=f"note_{before}_{case}", placeholder="a note, if you like", label_visibility="collapsed"
         )
         for how, words in DECISIONS.items():
             if st.button(words, key=f"{how}_{case}", icon=_ICONS[how]):
@@ -204,6 +203,7 @@ def _decide(model: EarlyWarning, found: Prediction, given: Row, case: str, recor
                 record.append(
                     DECIDED, {CASE: case}, told(vars(found)), decided, model.bundle.fingerprint, who(), hashed
                 )
+                st.toast(f"Stored: {words}. The page Record lists every decision.", icon=":material/check:")
                 st.rerun()
 
 
