@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from education_samples import prepare
@@ -39,3 +41,26 @@ def test_a_longer_list_and_a_decision_ask_again_of_nobody(folder: CourseFolder) 
     at.slider(key="capacity").set_value(2).run()
     assert len(fine(at).dataframe[0].value) == 2
     assert len(asked()) == 4
+
+
+# --- lecture
+
+
+def test_the_timeline_jumps_to_the_same_slide_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    import streamlit as st
+
+    drawn: list[str] = []
+    chosen: dict[str, float] = {}  # by chart, as a browser keeps it
+
+    def plotly_chart(*_: Any, key: str, **__: Any) -> Any:
+        drawn.append(key)
+        points = [{"customdata": [chosen[key]]}] if key in chosen else []
+        return SimpleNamespace(selection=SimpleNamespace(points=points))
+
+    monkeypatch.setattr(st, "plotly_chart", plotly_chart)
+    at = page("lecture")
+    for _ in range(2):
+        chosen[drawn[-1]] = 35.0
+        assert fine(at.run()).session_state["place"].second == 35.0
+        at.button(key="slide_0_lecture-3").click().run()
+        assert fine(at).session_state["place"].second == 0.0

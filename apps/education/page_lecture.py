@@ -78,18 +78,18 @@ def _stamp(seconds: float) -> str:
 
 def _timeline(course: Course, lecture: Lecture) -> None:
     """Slides, topics and the re-watch curve over time; a click on a slide or topic jumps there."""
+    at = session.place()
     curve = course.rewatch(lecture.name, max(lecture.duration / 120, 2.0))
-    figure = charts.timeline(lecture, curve, session.place().second)
+    figure = charts.timeline(lecture, curve, at.second)
     told = "; ".join(f"{clock(s.start)} {s.title}" for s in lecture.segments)
-    chosen: Any = st.plotly_chart(
-        figure, key=f"timeline_{lecture.name}", on_select="rerun", selection_mode="points",
+    chosen: Any = st.plotly_chart(  # a new one after each jump: what was chosen in the old one is done
+        figure, key=f"timeline_{lecture.name}_{at.jump}", on_select="rerun", selection_mode="points",
         config={"displayModeBar": False, "scrollZoom": False}, alt=f"Slides over time: {told}",
     )  # fmt: skip
     points = chosen.selection.points if chosen else []
     second = points[0].get("customdata") if points else None
     second = second[0] if isinstance(second, list) else second
-    if second is not None and (lecture.name, second) != st.session_state.get("timeline_done"):
-        st.session_state["timeline_done"] = (lecture.name, second)
+    if second is not None:
         session.jump(lecture.name, float(second))
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
