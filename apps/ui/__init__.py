@@ -132,23 +132,24 @@ def bars(
 
 
 def signed_bars(values: Mapping[str, float], notes: Mapping[str, str]) -> go.Figure:
-    """Shares for (to the right) and against (to the left), largest on top, with a note at the right edge."""
+    """Shares for (to the right) and against (to the left), largest on top; a note stands below its name, where no bar
+    or number reaches it.
+    """
     names = sorted(values, key=lambda n: abs(values[n]))
     reach = max([abs(v) for v in values.values()] + [0.1])
-    low = min(0.0, *values.values()) * 1.1 - 0.28 * reach
+    room = 0.75 * reach  # for the number at the end of a bar, also where the chart is narrow
+    low, high = min([0.0, *values.values()]) - room, max([0.0, *values.values()]) + room
+    places = [f"{n}<br><span style='font-size:12px'>{notes[n]}</span>" if n in notes else n for n in names]
     figure = go.Figure(
         go.Bar(
-            x=[values[n] for n in names], y=names, orientation="h", cliponaxis=False,
+            x=[values[n] for n in names], y=places, orientation="h", cliponaxis=False,
             marker_color=[GREEN if values[n] >= 0 else RED for n in names],
             text=[f"{values[n]:+.2f}".replace("-", "−") for n in names], textposition="outside", textfont_size=14,
             hoverinfo="skip",
         )
     )  # fmt: skip
-    for n in names:
-        place = {"x": 1, "xref": "paper", "xanchor": "right", "y": n, "showarrow": False}
-        figure.add_annotation(text=notes.get(n, ""), font_size=14, **place)
     figure.add_vline(x=0, line_width=1, line_color=GREY)
-    return _plain(figure, 31 * len(names) + 10, x_range=(low, low + (reach - low) * 1.75))
+    return _plain(figure, (44 if notes else 31) * len(names) + 10, x_range=(low, high))
 
 
 def _plain(figure: go.Figure, height: int, x_range: tuple[float, float]) -> go.Figure:
@@ -196,11 +197,12 @@ def growing(lines: Mapping[str, Sequence[tuple[float, float, float, float]]], me
 def matrix(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> go.Figure:
     """A confusion matrix: true classes down, answers across, coloured by the share of the true class."""
     share = [[n / max(sum(row), 1) for n in row] for row in confusion]
-    scale = [[0, "rgba(47,125,225,0.06)"], [1, BLUE]]
+    scale = [[0, "#e6effb"], [1, "#6ea8f0"]]  # not transparent: one dark colour of numbers suits every cell and theme
     figure = go.Figure(
         go.Heatmap(
             z=share, x=list(classes), y=list(classes), text=[list(r) for r in confusion], texttemplate="%{text}",
-            textfont_size=16, colorscale=scale, zmin=0, zmax=1, showscale=False, hoverinfo="skip", xgap=2, ygap=2,
+            textfont={"size": 16, "color": "#101820"}, colorscale=scale, zmin=0, zmax=1, showscale=False,
+            hoverinfo="skip", xgap=2, ygap=2,
         )
     )  # fmt: skip
     figure.update_xaxes(title="answer", tickfont_size=14, side="bottom", showgrid=False)
