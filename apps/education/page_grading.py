@@ -47,7 +47,7 @@ def show() -> None:
     with look, PAGES.boundary():
         _queue(grader, queue, waiting)
     with done, PAGES.boundary():
-        _decided(found, queue)
+        _decided(folder, found, queue)
     with again, PAGES.boundary():
         _train(folder, grader, len(decided))
 
@@ -163,7 +163,7 @@ def _decide(queue: ReviewQueue, wait: Waiting, graded: Graded) -> None:
             st.rerun()
 
 
-def _decided(found: pd.DataFrame | None, queue: ReviewQueue) -> None:
+def _decided(folder: CourseFolder, found: pd.DataFrame | None, queue: ReviewQueue) -> None:
     decided = queue.decisions()
     rows = [
         {name: e.case.get(name, "") for name in ("answer_id", "student_id", "question_id", "answer")}
@@ -173,15 +173,26 @@ def _decided(found: pd.DataFrame | None, queue: ReviewQueue) -> None:
     st.markdown(f"**Decided by a teacher** · {len(decided)} answers, every decision with its time")
     st.dataframe(_shown(rows), hide_index=True, height=160, alt="Decisions", placeholder="–")
     session.export("Decisions as CSV", rows, "decisions", "export_decisions")
-    other = {*decided, *(w.answer_id for w in queue.waiting())}
-    sure = [] if found is None else found[(found["queue"] == "") & ~found["answer_id"].isin(other)].to_dict("records")
+    sure = [] if found is None else _sure(folder, found, {*decided, *(w.answer_id for w in queue.waiting())})
     st.markdown(f"**Proposed, the model is sure** · {len(sure)} answers; look at some before you use them")
-    st.dataframe(session.shown(sure), hide_index=True, height=160, alt="Proposals")
+    st.dataframe(_shown(sure), hide_index=True, height=160, alt="Proposals")
     session.export("Proposals as CSV", sure, "proposals", "export_proposals")
 
 
+def _sure(folder: CourseFolder, found: pd.DataFrame, other: set[str]) -> list[dict[str, Any]]:
+    """What the model is sure of and no teacher looks at otherwise: who answered what to which question."""
+    sure = found[(found["queue"] == "") & ~found["answer_id"].isin(other)].drop(columns="queue")
+    answers = folder.table("answers")
+    if answers is None:
+        return []
+    told = answers[[c for c in ("answer_id", "student_id", "question_id", "question", "answer") if c in answers]]
+    rows = told.merge(sure, on="answer_id").to_dict("records")
+    return [{str(k): v for k, v in row.items()} for row in rows]
+
+
 def _shown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [r | {"student_id": session.who(r["student_id"])} for r in session.shown(rows)]
+    """Rows with their learners as this session may show them."""
+    return [{k: session.who(v) if k == "student_id" else v for k, v in r.items()} for r in session.shown(rows)]
 
 
 def _train(folder: CourseFolder, grader: Grader, decided: int) -> None:
