@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+from collections.abc import Iterable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 from education_samples import prepare
 from prepared import prepared
-from test_app_education import fine, page
+from test_app_education import GROUP, fine, page
 
 from core.record import PREDICTION
-from domains.education import starter
+from domains.education import course_marks, starter
 from domains.education.course_folder import CourseFolder
 
 
@@ -64,3 +66,46 @@ def test_the_timeline_jumps_to_the_same_slide_again(monkeypatch: pytest.MonkeyPa
         assert fine(at.run()).session_state["place"].second == 35.0
         at.button(key="slide_0_lecture-3").click().run()
         assert fine(at).session_state["place"].second == 0.0
+
+
+# --- what is exported
+
+
+@pytest.fixture
+def exported(monkeypatch: pytest.MonkeyPatch) -> dict[str, pd.DataFrame]:
+    """The files that pages offer, by their names."""
+    from apps.education import session
+
+    files: dict[str, pd.DataFrame] = {}
+
+    def export(label: str, rows: Iterable[dict[str, Any]], name: str, key: str) -> None:
+        files[name] = pd.read_csv(io.StringIO(session.to_csv(list(rows))), dtype=str, keep_default_na=False)
+
+    monkeypatch.setattr(session, "export", export)
+    return files
+
+
+def test_slides_count_from_one_in_files_as_on_pages(folder: CourseFolder, exported: dict[str, pd.DataFrame]) -> None:
+    for name in ("class", "learner", "lecture"):
+        fine(page(name, course=str(folder.folder), group=GROUP))
+    for name in ("advice", "recommendations", "lecture-3-segments"):
+        slides = exported[name].set_index("title")["slide"]
+        assert {*slides.get(["Base rates"], ["4"])} == {"4"}, name
+    assert list(exported["lecture-3-segments"]["slide"]) == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_sure_proposals_tell_who_answered_what(
+    folder: CourseFolder, exported: dict[str, pd.DataFrame], hidden: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = folder.table("answers")
+    assert answers is not None
+    sure = answers[answers["grade"] != ""][["answer_id"]].head(3).assign(proposed="correct", probability="1", queue="")
+    monkeypatch.setattr(course_marks, "proposals", lambda _: sure)
+    shown = fine(page("grading", hidden=hidden)).dataframe[2].value
+    for rows in (shown, exported["proposals"]):
+        assert len(rows) == 3
+        assert "queue" not in rows
+        assert (rows[["student_id", "question", "answer", "proposed"]] != "").all(None)
+        assert rows["student_id"].str.startswith("Learner").all() == hidden
+        assert ("answer_id" in rows) != hidden

@@ -43,7 +43,7 @@ def _advice(course: Course) -> None:
             for number, line in enumerate(lines[_FIRST:], _FIRST + 1):
                 _line(course, number, line)
     rows = [{k: v for k, v in asdict(line).items() if k not in ("rows", "watchers")} for line in lines]
-    session.export("Advice as CSV", rows, "advice", "export_advice")
+    session.export("Advice as CSV", session.from_one(rows), "advice", "export_advice")
 
 
 def _line(course: Course, number: int, line: Advice) -> None:

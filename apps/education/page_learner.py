@@ -92,7 +92,7 @@ def _recommended(course: Course, student: str) -> None:
     for number, line in enumerate(lines):
         _line(number, line)
     rows = [{k: v for k, v in asdict(line).items() if k != "rows"} for line in lines]
-    session.export("Recommendations as CSV", rows, "recommendations", "export_recommendations")
+    session.export("Recommendations as CSV", session.from_one(rows), "recommendations", "export_recommendations")
 
 
 def _line(number: int, line: Recommendation) -> None:

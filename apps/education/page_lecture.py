@@ -96,7 +96,7 @@ def _timeline(course: Course, lecture: Lecture) -> None:
         st.caption("Click to jump." + (" Curve: share who watched again." if len(course.stretches) else ""))
         rows = [{"start_s": s.start, "end_s": s.end, "slide": s.slide, "title": s.title, "keywords": s.keywords,
                  "topic": lecture.topics[s.topic].title, "text": s.text} for s in lecture.segments]  # fmt: skip
-        session.export("Segments", rows, f"{lecture.name}-segments", "export_segments")
+        session.export("Segments", session.from_one(rows), f"{lecture.name}-segments", "export_segments")
         session.export("Curve", curve.to_dict("records"), f"{lecture.name}-rewatched", "export_curve")
         with st.popover("How found", icon=":material/info:"):
             st.markdown(_found(lecture))

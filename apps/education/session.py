@@ -157,6 +157,11 @@ def shown(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{k: v for k, v in row.items() if k not in drop} for row in rows]
 
 
+def from_one(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows whose slides count from 1, as the pages count them; a moving picture has no number."""
+    return [{**row, "slide": None if row["slide"] is None else row["slide"] + 1} for row in rows]
+
+
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows as CSV that no spreadsheet takes for formulas; learners as this session may show them."""
     out, rows = io.StringIO(), shown(rows)
