@@ -109,3 +109,16 @@ def test_sure_proposals_tell_who_answered_what(
         assert (rows[["student_id", "question", "answer", "proposed"]] != "").all(None)
         assert rows["student_id"].str.startswith("Learner").all() == hidden
         assert ("answer_id" in rows) != hidden
+
+
+# --- import
+
+
+def test_a_course_is_called_as_it_is_told_or_refused() -> None:
+    at = page("import")
+    for told, name in (("../../etc", "etc"), ("<b>x</b>", "b-x-b")):
+        at.text_input(key="import_course").set_value(told).run()
+        assert any(f"It is called **{name}**" in c.value for c in fine(at).caption), told
+    for told in ("😀", " ", "../_"):
+        at.text_input(key="import_course").set_value(told).run()
+        assert "needs a letter or a digit" in at.error[0].value

@@ -56,7 +56,14 @@ def _course() -> tuple[CourseFolder, DeltaGenerator, DeltaGenerator]:
     """The course to import into, and the places of what it has so far and of the button that opens it."""
     left, middle, right = st.columns([1.2, 2.2, 0.8], vertical_alignment="bottom")
     told = left.text_input("Course to import into", "My course", key="import_course")
-    name = re.sub(r"[^\w .-]+", "-", told).strip(" .-") or "My course"
+    name = re.sub(r"[^\w .-]+", "-", told).strip(" .-")
+    if not re.search(r"[^\W_]", name):
+        raise ConfigError(
+            f"{told!r} is no name for a course; it needs a letter or a digit, beside which there may be blanks, "
+            "points, hyphens and underscores. Write one such as Statistics 1"
+        )
+    if name != told.strip():
+        left.caption(f":material/info: It is called **{ui.escape(name)}**: other signs cannot stand in its name.")
     if name == starter.SAMPLE_COURSE:
         raise ConfigError("the sample course stays as it is; give your course another name")
     folder = starter.home() / "courses" / name
