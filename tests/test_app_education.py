@@ -142,7 +142,7 @@ def test_a_decision_is_stored_counts_as_a_mark_and_is_trained_on(folder: CourseF
     first = waiting[0]
     assert str(first.case["question"])[:30] in words(at)
     other = next(g for g in ("correct", "incorrect") if g != first.proposed)
-    at.segmented_control(key=f"mark_{first.answer_id}").set_value(other).run()
+    at.segmented_control[0].set_value(other).run()
     at.button(key="store").click().run()
     fine(at)
     assert folder.queue().decisions()[first.answer_id] == other
@@ -168,7 +168,7 @@ def test_every_proposed_mark_and_every_decision_is_in_the_record_with_who_and_wh
     at = fine(page("grading", who="Ms Hall"))
     entry = record.rows(PREDICTION)[-1]
     assert (entry.case, entry.who) == ({"answer_id": first.answer_id}, "Ms Hall")
-    at.segmented_control(key=f"mark_{first.answer_id}").set_value("partly").run()
+    at.segmented_control[0].set_value("partly").run()
     fine(at.button(key="store").click().run())
     assert record.rows("grade")[-1].who == "Ms Hall"
     shown = fine(page("record")).dataframe[0].value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -122,3 +123,12 @@ def test_a_course_is_called_as_it_is_told_or_refused() -> None:
     for told in ("😀", " ", "../_"):
         at.text_input(key="import_course").set_value(told).run()
         assert "needs a letter or a digit" in at.error[0].value
+
+
+def test_no_key_in_the_page_holds_a_learners_id(folder: CourseFolder) -> None:
+    for name in ("class", "learner", "grading", "risk"):
+        at = fine(page(name, hidden=True))
+        keys = re.findall(r"\$\$ID-[^\"\\]+", "".join(str(node.proto) for node in at.main if hasattr(node, "proto")))
+        assert len(keys) > 3
+        for student in folder.names():
+            assert not [k for k in keys if student in k], name

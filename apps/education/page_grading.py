@@ -155,7 +155,7 @@ def _decide(queue: ReviewQueue, wait: Waiting, graded: Graded) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         grade = st.segmented_control(
             "Your mark", list(SHARES), default=str(wait.proposed) if str(wait.proposed) in SHARES else None,
-            key=f"mark_{wait.answer_id}",
+            key=session.key("mark", wait.answer_id),
         )  # fmt: skip
         if st.button("Store mark", type="primary", key="store", disabled=grade is None) and grade is not None:
             queue.decide(wait.answer_id, grade, by=who())

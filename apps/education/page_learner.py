@@ -62,7 +62,7 @@ def _mastery(course: Course, student: str) -> None:
         st.caption("No graded answer yet.")
         return
     told = ", ".join(f"{c} {p:.0%}" for c, p in zip(rows["concept"], rows["probability"]))
-    ui.chart(charts.mastery_bars(rows, WEAK), f"Mastery: {told}", f"mastery_{student}")
+    ui.chart(charts.mastery_bars(rows, WEAK), f"Mastery: {told}", "mastery")
     st.caption(f"Red: below {WEAK:.0%}. Pale: thin evidence, too few answers or answers that disagree.")
 
 

@@ -194,10 +194,11 @@ def _decide(model: EarlyWarning, found: Prediction, given: Row, case: str, recor
     before = sum(e.case[CASE] == case for e in record.rows(DECIDED))
     with st.container(horizontal=True, vertical_alignment="center"):
         note = st.text_input(  # a blank one after each decision
-            "Note", key=f"note_{before}_{case}", placeholder="a note, if you like", label_visibility="collapsed"
-        )
+            "Note", key=session.key(f"note_{before}", case), placeholder="a note, if you like",
+            label_visibility="collapsed",
+        )  # fmt: skip
         for how, words in DECISIONS.items():
-            if st.button(words, key=f"{how}_{case}", icon=_ICONS[how]):
+            if st.button(words, key=session.key(how, case), icon=_ICONS[how]):
                 decided = {"decided": how} | ({"note": note.strip()} if note.strip() else {})
                 hashed = input_hash(given.values)
                 record.append(

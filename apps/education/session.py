@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -149,6 +151,12 @@ def who(student: str) -> str:
     path = Path(st.session_state["course"]) / "enrolments.csv"
     names = _names(str(path.parent), path.stat().st_mtime_ns) if path.is_file() else {}
     return f"{names[student]} ({student})" if student in names else student
+
+
+def key(what: str, name: str) -> str:
+    """The key of a widget about a learner: the browser can read it, so that no id stands in it."""
+    salt = st.session_state.setdefault("salt", secrets.token_hex(8))
+    return f"{what}_{hashlib.sha256((salt + name).encode(errors='backslashreplace')).hexdigest()[:12]}"
 
 
 def shown(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
