@@ -132,3 +132,31 @@ def test_no_key_in_the_page_holds_a_learners_id(folder: CourseFolder) -> None:
         assert len(keys) > 3
         for student in folder.names():
             assert not [k for k in keys if student in k], name
+
+
+@pytest.mark.parametrize(
+    ("tab", "name", "content"),
+    [
+        ("answers", "a.csv", "student_id,question_id,answer\ns1\n"),
+        ("records", "x.json", "[]"),
+        ("records", "x.json", '"a text"'),
+        ("records", "s.csv", "student_id,assessment,time,score,max_score\ns1,q,never,1,2\n"),
+    ],
+)
+def test_an_import_of_nothing_warns(tab: str, name: str, content: str) -> None:
+    at = page("import")
+    at.file_uploader(key=tab).upload(name, content.encode()).run()
+    at.button(key=f"import_{tab}").click().run()
+    assert not fine(at).success
+    assert "Nothing was imported" in at.warning[0].value
+
+
+def test_a_refused_video_is_named_as_it_was_uploaded_and_leaves_nothing() -> None:
+    at = page("import")
+    at.file_uploader(key="video").upload("talk.mp4", b"no video").run()
+    at.button(key="index").click().run()
+    assert not at.exception
+    assert "talk.mp4" in at.error[0].value
+    assert str(starter.home()) not in at.error[0].value.replace("\\", "")
+    course = starter.home() / "courses" / "My course"
+    assert [f for f in course.rglob("*") if f.name in ("talk", "work", "talk.mp4")] == []

@@ -16,7 +16,7 @@ from apps import ui
 from apps.education import session
 from apps.education.pages import PAGES
 from core import recognition
-from core.errors import ConfigError, PolyfuseError
+from core.errors import ConfigError, FileError, PolyfuseError, TableError
 from core.paths import check_path, typed_path
 from core.preprocess.decode import decode_videos
 from domains.education import course_import, starter
@@ -25,7 +25,7 @@ from domains.education.assignments_read import read_questions
 from domains.education.captions import read_captions
 from domains.education.course_folder import CourseFolder
 from domains.education.lecture import Lecture
-from domains.education.records import KINDS, import_records, try_import
+from domains.education.records import ASIDE, KINDS, import_records, try_import
 
 _VIDEOS = ["mp4", "webm", "mkv", "m4v", "mov"]
 _RECORDS = ["csv", "json", "jsonl", "ndjson", "zip", "gz"]
@@ -114,9 +114,12 @@ def _lecture(folder: CourseFolder) -> None:
         check_path(out)
         try:
             found = Lecture.index(source, beside, heard, out, steps, encoding=encoding, rejected=rejected)
-        except PolyfuseError:
+        except PolyfuseError as error:
             folder.drop_video(source.resolve())
-            raise
+            folder.drop_unbegun(name)
+            if path or isinstance(error, TableError):
+                raise
+            raise FileError(str(error).replace(f"{source.absolute().parent}/", "")) from error  # as it was uploaded
     method = found.found["slides"]["method"]
     told = f"{name}: {len(found.segments)} segments in {len(found.topics)} topics; slides by {method!r}."
     st.success(ui.escape(told), icon=":material/check_circle:")
@@ -176,7 +179,7 @@ def _answers(folder: CourseFolder) -> None:
         called = quiz.strip() or re.sub(r"[\W_]*responses$", "", files[0].name.split(".")[0], flags=re.IGNORECASE)
         found = read_assignments(files[0], *files[1:], encoding=encoding, quiz=called)
     told = [ui.without_folder(found.text()), course_import.add_answers(folder, found)]
-    st.success(ui.escape("\n".join(told)), icon=":material/check_circle:")
+    _done(told, bool(found.rows or found.questions))
     _aside(pd.DataFrame(found.aside, columns=["line", "reason", "content"]))
 
 
@@ -195,16 +198,30 @@ def _records(folder: CourseFolder) -> None:
     kept = ui.keep_uploads(files, try_import)
     calendars = [f for f in kept if course_import.is_calendar(f)]
     others, told, aside = [f for f in kept if f not in calendars], list[str](), pd.DataFrame()
+    read = len(calendars)
     if others:
         with tempfile.TemporaryDirectory() as scratch:
             found = import_records(others, Path(scratch) / "records", kind=kind)
             told += [f"{Path(source).name}: read as {read_as}" for source, read_as in found.kinds.items()]
+            read += sum(count for name, count in found.rows.items() if name != ASIDE)
             told += [f"{count} new {name}" for name, count in course_import.add_records(folder, found).items()]
-            if (file := found.folder / "set_aside.csv").is_file():
+            if (file := found.folder / ASIDE).is_file():
                 aside = pd.read_csv(file, dtype=str)
     told += [f"{f.name}: a calendar of {course_import.add_calendar(folder, f)} pieces of work" for f in calendars]
-    st.success(ui.escape("\n".join(told)), icon=":material/check_circle:")
+    _done(told, read > 0)
     _aside(aside)
+
+
+def _done(told: Sequence[str], anything: bool) -> None:
+    """What an import did; a warning where nothing could be used."""
+    said = ui.escape("\n".join(told))
+    if anything:
+        st.success(said, icon=":material/check_circle:")
+    else:
+        st.warning(
+            f"Nothing was imported: no line could be used. Look at the files, or at what was set aside.  \n{said}",
+            icon=":material/warning:",
+        )
 
 
 def _aside(aside: pd.DataFrame) -> None:

@@ -58,6 +58,12 @@ class CourseFolder:
         if video.parent == (self.folder / "videos").resolve() and not played:
             video.unlink(missing_ok=True)
 
+    def drop_unbegun(self, name: str) -> None:
+        """Delete the folder of a lecture of which nothing was indexed; one that was interrupted stays, to go on."""
+        place = self.folder / "lectures" / name
+        if not any(f.is_file() for f in place.rglob("*")):
+            shutil.rmtree(place, ignore_errors=True)
+
     def table(self, name: str) -> pd.DataFrame | None:
         """A table, every cell as text; None where the course has none."""
         path = self.folder / f"{name}.csv"
