@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -160,3 +162,15 @@ def test_a_refused_video_is_named_as_it_was_uploaded_and_leaves_nothing() -> Non
     assert str(starter.home()) not in at.error[0].value.replace("\\", "")
     course = starter.home() / "courses" / "My course"
     assert [f for f in course.rglob("*") if f.name in ("talk", "work", "talk.mp4")] == []
+
+
+def test_faults_of_a_file_name_it_and_no_option_of_a_command() -> None:
+    at = page("import")
+    at.file_uploader(key="records").upload("x.csv", b"a,b\n1,2\n").run()
+    at.button(key="import_records").click().run()
+    assert "say how it is to be read" in at.error[0].value
+    assert "--kind" not in at.error[0].value.replace("\\", "")
+    at.text_input(key="video_path").set_value(str(Path(os.environ["POLYFUSE_SAMPLES"]) / "lectures/lecture-3.mp4"))
+    at.file_uploader(key="captions").upload("talk.vtt", b"WEBVTT\n\n00:09.000 --> 00:01.000\nbackwards\n").run()
+    at.button(key="index").click().run()
+    assert at.error[0].value.replace("\\", "").startswith("talk.vtt: 1 fault, listed below")

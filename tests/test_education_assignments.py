@@ -81,7 +81,7 @@ def test_all_faults_are_set_aside_at_once_with_line_and_reason(tmp_path: Path) -
 def test_a_wrong_encoding_names_the_line_and_the_way_out(tmp_path: Path) -> None:
     text = "student_id,question_id,question,answer\ns1,q1,Warum?,weil\ns2,q1,Warum?,Größe\n"
     (tmp_path / "a.csv").write_bytes(text.encode("cp1252"))
-    with pytest.raises(FileError, match="is not utf-8-sig at line 3; save it as 'CSV UTF-8', or name its encoding"):
+    with pytest.raises(FileError, match="is not UTF-8 at line 3; save it as 'CSV UTF-8', or name its encoding"):
         read_assignments(tmp_path / "a.csv", now=NOW)
     assert read_assignments(tmp_path / "a.csv", encoding="cp1252", now=NOW).rows[1]["answer"] == "Größe"
     with pytest.raises(ConfigError, match="unknown encoding 'cp1253x'"):

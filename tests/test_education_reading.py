@@ -23,3 +23,8 @@ def test_rows_of_a_table_of_questions_that_are_cut_short_or_nameless_are_set_asi
     (tmp_path / "q.csv").write_text("question_id,question\nq1,Why?\nq2\n", encoding="utf-8")
     found = read_assignments(tmp_path / "a.csv", tmp_path / "q.csv")
     assert [(a.line, a.reason[:20]) for a in found.aside] == [(3, "questions: 1 cells, ")]
+
+
+def test_utf_16_that_says_so_is_read_whatever_is_chosen(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("student_id;question_id;question;answer\ns1;q1;Warum?;Größe\n", encoding="utf-16")
+    assert read_assignments(tmp_path / "a.csv").rows[0]["answer"] == "Größe"

@@ -308,7 +308,7 @@ def test_what_cannot_be_read_at_all_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="not UTF-8"):
         import_records([tmp_path / "latin.csv"], tmp_path / "out", now=NOW)
     (tmp_path / "other.csv").write_text("a,b\n1,2\n", encoding="utf-8")
-    with pytest.raises(FileError, match="unknown kind; name it with --kind"):
+    with pytest.raises(FileError, match="unknown kind; say how it is to be read: log, clicks"):
         import_records([tmp_path / "other.csv"], tmp_path / "out", now=NOW)
     with pytest.raises(FileError, match="no column for student_id"):
         import_records([tmp_path / "other.csv"], tmp_path / "out", kind="log", now=NOW)

@@ -67,7 +67,9 @@ def errors(log: Path) -> Iterator[None]:
 def show_error(error: PolyfuseError) -> None:
     """An error in words; all faults of a table stand in a table."""
     if isinstance(error, TableError):
-        st.error(f"The table has {len(error.faults)} fault(s):", icon=":material/error:")
+        source, count = str(error).partition("\n")[0].rpartition(": ")[0], len(error.faults)
+        told = f"{without_folder(source)}: {count} fault{'s' * (count != 1)}, listed below; correct the file."
+        st.error(escape(told), icon=":material/error:")
         st.dataframe([f.to_json() for f in error.faults], hide_index=True)
         return
     st.error(escape(without_folder(str(error))), icon=":material/error:")

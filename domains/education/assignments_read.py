@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from domains.education.records_types import SetAside, open_text, unpacking
 
 KINDS = ("plain", "public", *lms.KINDS)
 MOST_BYTES = 512 << 20  # of a file, unpacked; it is read as a whole
+_CALLED = {"utf-8-sig": "UTF-8"}  # encodings, in words
 QUESTION = ("question", "reference", "concept", "module")
 
 
@@ -52,20 +54,22 @@ def open_csv(path: Path, encoding: str) -> tuple[list[str], Iterator[tuple[int, 
     try:
         with unpacking(path), open_text(path) as file:
             content = _read(path, file.buffer)
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            encoding = "utf-16"  # it says so itself
         text = content.decode(encoding)
     except LookupError:
         raise unknown("encoding", encoding, ("utf-8-sig", "cp1252", "latin-1", "utf-16")) from None
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise FileError(
-            f"{path}: is not {encoding} at line {line}; save it as 'CSV UTF-8', or name its encoding, such as "
-            "encoding='cp1252' for files of older spreadsheet programs"
+            f"{path}: is not {_CALLED.get(encoding, encoding)} at line {line}; save it as 'CSV UTF-8', or name its "
+            "encoding, such as cp1252 for files of older spreadsheet programs"
         ) from error
     reader = csv_reader(io.StringIO(text, newline=""))
     rows = csv_rows(reader, str(path))
     columns = [c.strip() for c in next(rows, [])]
     if not columns:
-        raise FileError(f"{path}: is empty; it needs a header and a row an answer")
+        raise FileError(f"{path}: is empty; it needs a header that names its columns, and rows below it")
     return columns, ((reader.line_num, row) for row in rows if any(cell.strip() for cell in row))
 
 

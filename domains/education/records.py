@@ -126,7 +126,7 @@ def kind_of(source: Path) -> str:
         return "log"
     if columns >= {"student_id", "group"}:
         return "enrolments"
-    raise FileError(f"{source}: records of an unknown kind; name it with --kind, one of {', '.join(KINDS)}")
+    raise FileError(f"{source}: records of an unknown kind; say how it is to be read: {', '.join(KINDS)}")
 
 
 def _records(source: Path, kind: str, now: datetime) -> Iterator[tuple[str, Record]]:
