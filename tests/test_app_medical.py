@@ -90,7 +90,7 @@ def test_a_case_without_any_file_is_typed_in() -> None:
     ("text", "told"),
     [
         ("a,b\n1,2\n", r"has no column that this model reads \\\(ct, report, history, age"),
-        ("case_id,report\n", "cells.csv: 1 fault, listed below"),
+        ("case_id,report\n", r"cells.csv\\: 1 fault, listed below"),
         ("", "cells.csv"),
     ],
     ids=["other columns", "no rows", "nothing"],
