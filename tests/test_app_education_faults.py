@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from education_samples import prepare
 from prepared import prepared
-from test_app_education import GROUP, fine, page
+from test_app_education import GROUP, fine, page, words
 
 from core.record import PREDICTION
 from domains.education import course_marks, starter
@@ -174,3 +174,27 @@ def test_faults_of_a_file_name_it_and_no_option_of_a_command() -> None:
     at.file_uploader(key="captions").upload("talk.vtt", b"WEBVTT\n\n00:09.000 --> 00:01.000\nbackwards\n").run()
     at.button(key="index").click().run()
     assert at.error[0].value.replace("\\", "").startswith("talk.vtt: 1 fault, listed below")
+
+
+# --- train and model
+
+
+def test_an_uploaded_table_names_its_model_and_its_faults_tell_one_way_out() -> None:
+    at = page("train", kind_of_model="Grading", source="Upload a CSV")
+    rows = "".join(f"q{i % 3},Why?,because,text {i},{'correct' if i % 2 else 'incorrect'}\n" for i in range(40))
+    header = "question_id,question,reference,answer,grade\n"
+    at.file_uploader(key="train_upload").upload("spring.csv", (header + rows).encode()).run()
+    assert at.text_input(key="model_name").value == "spring-grade"
+    used = next(c.value for c in at.caption if c.value.startswith("Used: "))
+    assert "agreement" in used
+    assert "match" not in used
+    untrained = (header + rows).replace("grade\n", "grade,split\n").replace("correct\n", "correct,test\n")
+    at.file_uploader(key="train_upload").upload("untrained.csv", untrained.encode()).run()
+    assert "by leaving rows out" in at.error[0].value
+    assert "go on without" not in at.error[0].value
+
+
+def test_the_tables_of_a_model_call_kinds_of_data_as_the_charts_do() -> None:
+    said = words(fine(page("model", kind_of_model="Grading")))
+    assert "agreement" in said
+    assert not re.search(r"^\d+,[^,]*\bmatch\b", said, re.MULTILINE)

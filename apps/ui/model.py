@@ -165,14 +165,14 @@ def _measure(studio: Studio, estimator: Estimator, table: Path | None, split: st
         for n in named
     ]
     st.caption(f"{figures.cases} cases: {'; '.join(told)}.")
-    trusted.patterns(figures)
+    trusted.patterns(figures, studio.name)
     one, two = st.columns(2, gap="large")
     with one:
         trusted.referral(figures)
     with two:
         if figures.by_pattern:
             st.markdown("**As the cases came** · by the kinds of data that they have")
-            rows = [{"modalities present": k} | v for k, v in figures.by_pattern.items()]
+            rows = [{"kinds of data": trusted.called(k, studio.name)} | v for k, v in figures.by_pattern.items()]
             st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Figures by which modalities are present")
 
 

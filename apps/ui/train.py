@@ -113,7 +113,8 @@ def _what(studio: Studio, source: Source) -> ExperimentConfig | None:
     )  # fmt: skip
     config = dataclasses.replace(config.only(*kept), keep_cases=keep)
     used = ", ".join(
-        f"{m.name} ({', '.join(m.columns)})" if m.kind is Modality.TABULAR else m.name for m in config.modalities
+        studio.name(m.name) + (f" ({', '.join(m.columns)})" if m.kind is Modality.TABULAR else "")
+        for m in config.modalities
     )
     st.caption(f"Used: {ui.escape(used)}.")
     return config
@@ -176,13 +177,17 @@ def _faults(manifest: Manifest) -> tuple[list[int], bool]:
     if not manifest.faults:
         st.success(f"No faults in {len(manifest)} cases.", icon=":material/check_circle:")
         return [], True
-    st.error(f"{len(manifest.faults)} fault(s). Correct them, or go on without these rows.", icon=":material/error:")
-    st.dataframe([f.to_json() for f in manifest.faults], hide_index=True, height=200, alt="Faults by row and column")
-    rejected = ui.folder() / "rejected.csv"
+    rejected: Path | None = ui.folder() / "rejected.csv"
     try:
         manifest.without_faulty(rejected)
+        way_out = "Correct them, or go on without these rows."
     except PolyfuseError:
-        st.caption("These faults concern the whole table, so it cannot be used without correcting them.")
+        way_out = "Correct them: the table can be used neither as it is nor by leaving rows out."
+        rejected = None
+    count = len(manifest.faults)
+    st.error(f"{count} fault{'s' * (count != 1)}. {way_out}", icon=":material/error:")
+    st.dataframe([f.to_json() for f in manifest.faults], hide_index=True, height=200, alt="Faults by row and column")
+    if rejected is None:
         return [], False
     left, right = st.columns([1, 3], vertical_alignment="center")
     left.download_button(
@@ -196,7 +201,9 @@ def _faults(manifest: Manifest) -> tuple[list[int], bool]:
 def _train(studio: Studio, source: Source, config: ExperimentConfig, table: pd.DataFrame | Path, ready: bool) -> None:
     st.subheader("4 · Train and compare", anchor=False)
     left, middle, right, more = st.columns([2, 1, 1, 1], vertical_alignment="bottom")
-    name = left.text_input("Name of the model", f"{source.path.parent.name}-{config.target.column}", key="model_name")
+    uploaded = source.path.is_relative_to(ui.folder())  # whose own folder is but a number
+    about = source.path.stem if uploaded else source.path.parent.name
+    name = left.text_input("Name of the model", f"{about}-{config.target.column}", key="model_name")
     name = re.sub(r"[^\w.-]+", "-", name).strip(".-") or "model"
     start = middle.button("Train", type="primary", disabled=not ready, key="train", width="stretch")
     measure = right.button("Compare", disabled=not ready, key="compare", width="stretch", help=_COMPARE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -51,20 +51,23 @@ def reliability(bins: Sequence[Sequence[float]]) -> go.Figure:
     return figure
 
 
-def patterns(figures: Figures) -> None:
+def called(pattern: str, name: Callable[[str], str]) -> str:
+    """Kinds of data as people of the field call them, from a pattern's key."""
+    return " + ".join(name(m) for m in pattern.split(" + "))
+
+
+def patterns(figures: Figures, name: Callable[[str], str]) -> None:
     """Each pattern of modalities, asked with all others switched off."""
     if not figures.patterns:
         return
     st.markdown("**With these kinds of data alone** · every other one switched off; ranges are 95 % intervals")
-    rows = [_pattern(name, found) for name, found in figures.patterns.items()]
+    rows = [_pattern(called(key, name), found) for key, found in figures.patterns.items()]
     st.dataframe(rows, hide_index=True, alt="Calibration, coverage and referral for each pattern of modalities")
 
 
 def _pattern(name: str, found: dict[str, Any]) -> dict[str, Any]:
     told = plain(found, list(_PATTERN))
-    return {"kinds of data": name.replace("_", " "), "cases": found["cases"]} | {
-        _PATTERN[k]: v for k, v in told.items()
-    }
+    return {"kinds of data": name, "cases": found["cases"]} | {_PATTERN[k]: v for k, v in told.items()}
 
 
 def referral(figures: Figures) -> None:
