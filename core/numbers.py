@@ -55,3 +55,12 @@ def plain(data: Any) -> Any:
     if isinstance(data, list | tuple):
         return [plain(v) for v in data]
     return None if isinstance(data, float) and not math.isfinite(data) else data
+
+
+def counted(count: int, what: str) -> str:
+    """A number of things in words.
+
+    >>> counted(1, "answer"), counted(0, "answer")
+    ('1 answer', '0 answers')
+    """
+    return f"{count} {what}{'s' * (count != 1)}"

@@ -14,11 +14,13 @@ import pandas as pd
 import pytest
 from education_samples import prepare
 from prepared import prepared
+from streamlit.testing.v1 import AppTest
 from test_app_education import GROUP, fine, page, words
 
 from core.record import PREDICTION
 from domains.education import course_marks, starter
 from domains.education.course_folder import CourseFolder
+from domains.education.review_queue import ReviewQueue
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -198,3 +200,27 @@ def test_the_tables_of_a_model_call_kinds_of_data_as_the_charts_do() -> None:
     said = words(fine(page("model", kind_of_model="Grading")))
     assert "agreement" in said
     assert not re.search(r"^\d+,[^,]*\bmatch\b", said, re.MULTILINE)
+
+
+# --- grading
+
+
+def test_a_stored_mark_is_no_longer_counted_as_missing(folder: CourseFolder) -> None:
+    def without(at: AppTest) -> int:
+        return int(next(m.value for m in fine(at).metric if m.label == "Answers without a mark"))
+
+    at = page("grading")
+    before = without(at)
+    at.button(key="store").click().run()
+    assert without(at) == before - 1
+    assert before == starter.UNMARKED
+
+
+def test_answers_that_no_model_has_graded_are_no_reason_to_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(course_marks, "proposals", lambda _: None)
+    monkeypatch.setattr(ReviewQueue, "waiting", lambda _: [])
+    at = fine(page("grading"))
+    assert "not graded yet" in at.info[0].value
+    assert not at.success
+    monkeypatch.setattr(course_marks, "without_mark", lambda _: pd.DataFrame(columns=["answer_id"]))
+    assert "No answer waits" in fine(page("grading")).success[0].value

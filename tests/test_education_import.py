@@ -43,7 +43,7 @@ def add(course: CourseFolder, file: Path, quiz: str, questions: Path | None = No
 
 def test_a_second_quiz_is_added_and_one_exported_again_is_not_doubled(course: CourseFolder, tmp_path: Path) -> None:
     first = moodle(tmp_path, "a.csv", attempt("s1", "2.00", "right"), attempt("s2", "0.50", "partly so"))
-    assert add(course, first, "quiz 1") == "Added 2 answers. The course has 1 questions on 1 concepts."
+    assert add(course, first, "quiz 1") == "Added 2 answers. The course has 1 question on 1 concept."
     assert "3 answers" in add(
         course, moodle(tmp_path, "b.csv", *[attempt(f"s{i}", "1", "x") for i in (1, 2, 3)]), "quiz 2"
     )

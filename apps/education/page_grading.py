@@ -13,6 +13,7 @@ from apps.education.pages import PAGES
 from apps.ui import parts, why
 from apps.ui.record import who
 from core.answer import headline, how_sure
+from core.numbers import counted
 from core.record_asked import keep_asked
 from domains.education import course_marks
 from domains.education.assignments_history import HISTORY
@@ -42,10 +43,13 @@ def show() -> None:
             "one on answers that have a mark (Train again), or open another on the page Model.",
             icon=":material/science:",
         )
-    _counts(folder, grader, found, waiting, decided)
+    unmarked = course_marks.without_mark(folder)["answer_id"]
+    new = unmarked[~unmarked.isin(decided)]
+    seen = {*(w.answer_id for w in waiting), *(() if found is None else found["answer_id"])}
+    _counts(folder, grader, found, waiting, decided, len(new))
     look, done, again = st.tabs(["Waiting for you", "Proposed and decided", "Train again"])
     with look, PAGES.boundary():
-        _queue(grader, queue, waiting)
+        _queue(grader, queue, waiting, int((~new.isin(seen)).sum()))
     with done, PAGES.boundary():
         _decided(folder, found, queue)
     with again, PAGES.boundary():
@@ -53,9 +57,13 @@ def show() -> None:
 
 
 def _counts(
-    folder: CourseFolder, grader: Grader, found: pd.DataFrame | None, waiting: list[Waiting], decided: dict[str, Any]
+    folder: CourseFolder,
+    grader: Grader,
+    found: pd.DataFrame | None,
+    waiting: list[Waiting],
+    decided: dict[str, Any],
+    new: int,
 ) -> None:
-    new = len(course_marks.without_mark(folder))
     cells = st.columns([1, 1, 1, 1, 1.6], vertical_alignment="center")
     wait = {w.answer_id for w in waiting}  # also what an earlier model was unsure of
     sure = 0 if found is None else int(((found["queue"] == "") & ~found["answer_id"].isin(wait)).sum())
@@ -76,7 +84,14 @@ def _counts(
         st.caption("Answers with a blank column grade are graded here; import them on the page Import.")
 
 
-def _queue(grader: Grader, queue: ReviewQueue, waiting: list[Waiting]) -> None:
+def _queue(grader: Grader, queue: ReviewQueue, waiting: list[Waiting], ungraded: int) -> None:
+    if not waiting and ungraded:
+        st.info(
+            f"{counted(ungraded, 'answer')} not graded yet: use the button above. What the model is unsure of will "
+            "wait here.",
+            icon=":material/grading:",
+        )
+        return
     if not waiting:
         st.success("No answer waits for you.", icon=":material/check_circle:")
         return
@@ -170,11 +185,11 @@ def _decided(folder: CourseFolder, found: pd.DataFrame | None, queue: ReviewQueu
         | {"proposed": e.answer["grade"], "decided": e.decision[queue.target], "time": e.time}
         for e in queue.record.rows("grade")
     ]
-    st.markdown(f"**Decided by a teacher** · {len(decided)} answers, every decision with its time")
+    st.markdown(f"**Decided by a teacher** · {counted(len(decided), 'answer')}, every decision with its time")
     st.dataframe(_shown(rows), hide_index=True, height=160, alt="Decisions", placeholder="–")
     session.export("Decisions as CSV", rows, "decisions", "export_decisions")
     sure = [] if found is None else _sure(folder, found, {*decided, *(w.answer_id for w in queue.waiting())})
-    st.markdown(f"**Proposed, the model is sure** · {len(sure)} answers; look at some before you use them")
+    st.markdown(f"**Proposed, the model is sure** · {counted(len(sure), 'answer')}; look at some before use")
     st.dataframe(_shown(sure), hide_index=True, height=160, alt="Proposals")
     session.export("Proposals as CSV", sure, "proposals", "export_proposals")
 
@@ -198,8 +213,8 @@ def _shown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _train(folder: CourseFolder, grader: Grader, decided: int) -> None:
     marks = course_marks.training_table(folder)
     st.markdown(
-        f"A new model learns from all {len(marks)} marks of this course, your **{decided}** "
-        f"decision{'s' * (decided != 1)} among them. The open model stays as it is; compare both on the page Model."
+        f"A new model learns from all marks of this course ({len(marks)}), **{counted(decided, 'decision')}** "
+        "of yours among them. The open model stays as it is; compare both on the page Model."
     )
     out = studios.own_folder(studios.GRADING, folder, marks.to_csv())
     ready = (out / "bundle" / "bundle.json").is_file()

@@ -17,6 +17,7 @@ from apps.education import session
 from apps.education.pages import PAGES
 from core import recognition
 from core.errors import ConfigError, FileError, PolyfuseError, TableError
+from core.numbers import counted
 from core.paths import check_path, typed_path
 from core.preprocess.decode import decode_videos
 from domains.education import course_import, starter
@@ -121,7 +122,8 @@ def _lecture(folder: CourseFolder) -> None:
                 raise
             raise FileError(str(error).replace(f"{source.absolute().parent}/", "")) from error  # as it was uploaded
     method = found.found["slides"]["method"]
-    told = f"{name}: {len(found.segments)} segments in {len(found.topics)} topics; slides by {method!r}."
+    many = f"{counted(len(found.segments), 'segment')} in {counted(len(found.topics), 'topic')}"
+    told = f"{name}: {many}; slides by {method!r}."
     st.success(ui.escape(told), icon=":material/check_circle:")
     for note in found.notes:
         st.caption(f":material/info: {ui.escape(note)}")
@@ -229,7 +231,7 @@ def _aside(aside: pd.DataFrame) -> None:
     if aside.empty:
         st.caption("No line was set aside.")
         return
-    st.warning(f"{len(aside)} line{'s' * (len(aside) != 1)} set aside:", icon=":material/rule:")
+    st.warning(f"{counted(len(aside), 'line')} set aside:", icon=":material/rule:")
     st.dataframe(aside, hide_index=True, height=220, alt="Lines set aside with their reasons")
     rows: Sequence[dict[str, Any]] = [{str(k): v for k, v in r.items()} for r in aside.to_dict("records")]
     session.export("Set aside as CSV", rows, "set-aside", "export_aside")

@@ -10,6 +10,7 @@ from apps import ui
 from apps.education import charts, session
 from apps.education.pages import PAGES
 from core.errors import ConfigError
+from core.numbers import counted
 from domains.education.advice import Recommendation, clock
 from domains.education.course import Course
 from domains.education.engagement import watch_time
@@ -118,7 +119,7 @@ def _answers(course: Course, student: str) -> None:
     own = course.graded[course.graded["student_id"] == student]
     if own.empty:
         return
-    with st.expander(f"The {len(own)} graded answers behind it"):
+    with st.expander(f"Behind it: {counted(len(own), 'graded answer')}"):
         columns = [c for c in ("question_id", "concept", "attempt", "time", "grade", "answer") if c in own]
         st.dataframe(own[columns], hide_index=True, alt="Graded answers of the learner")
         session.export("Answers as CSV", own[columns].to_dict("records"), "answers", "export_answers")

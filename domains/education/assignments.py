@@ -40,6 +40,7 @@ from pathlib import Path
 import pandas as pd
 
 from core.errors import FileError, PolyfuseError, unknown
+from core.numbers import counted
 from domains.education.assignments_check import MARKS, Checker
 from domains.education.assignments_history import HISTORY, history_told, is_test, with_history
 from domains.education.assignments_public import public_line
@@ -121,7 +122,10 @@ class Assignments:
     def text(self, unseen: str | None = None) -> str:
         """What was read, and what of it is set aside, for people."""
         texts = sum(bool(row.get("answer")) for row in self.rows)
-        lines = [f"{self.source}: read as {self.kind}, {texts} answers, {len(self.rows) - texts} scores without text"]
+        lines = [
+            f"{self.source}: read as {self.kind}, {counted(texts, 'answer')}, "
+            f"{counted(len(self.rows) - texts, 'score')} without text"
+        ]
         left_out = self.not_new(unseen)
         reasons = Counter(a.reason for a in (*self.aside, *left_out))
         lines += [f"  set aside {count} × {reason}" for reason, count in reasons.most_common(20)]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from core.errors import Fault, TableError
+from core.numbers import counted
 from core.table import StringTable
 from domains.education.assignments import Assignments
 from domains.education.assignments_history import HISTORY, with_history
@@ -40,10 +41,13 @@ def add_answers(course: CourseFolder, found: Assignments) -> str:
         course.store("answers", table if "grade" in table else table.assign(grade=""))  # a blank one waits for a mark
         (course.folder / "mastery.csv").unlink(missing_ok=True)
         replaced = 0 if old is None else len(old) + len(new) - len(merged)
-        told = f"{len(new)} answers" + (f", {replaced} of them in place of older ones" if replaced else "")
+        told = counted(len(new), "answer") + (f", {replaced} of them in place of older ones" if replaced else "")
     asked = questions_of(course.table("questions"), found.questions, new)
     course.store("questions", asked)
-    return f"Added {told}. The course has {len(asked)} questions on {asked['concept'].nunique()} concepts."
+    return (
+        f"Added {told}. The course has {counted(len(asked), 'question')} on "
+        f"{counted(asked['concept'].nunique(), 'concept')}."
+    )
 
 
 def questions_of(
