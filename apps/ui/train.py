@@ -177,17 +177,16 @@ def _faults(manifest: Manifest) -> tuple[list[int], bool]:
     if not manifest.faults:
         st.success(f"No faults in {len(manifest)} cases.", icon=":material/check_circle:")
         return [], True
-    rejected: Path | None = ui.folder() / "rejected.csv"
+    rejected = ui.folder() / "rejected.csv"
     try:
         manifest.without_faulty(rejected)
-        way_out = "Correct them, or go on without these rows."
+        usable, way_out = True, "Correct them, or go on without these rows."
     except PolyfuseError:
-        way_out = "Correct them: the table can be used neither as it is nor by leaving rows out."
-        rejected = None
+        usable, way_out = False, "Correct them: the table can be used neither as it is nor by leaving rows out."
     count = len(manifest.faults)
     st.error(f"{count} fault{'s' * (count != 1)}. {way_out}", icon=":material/error:")
     st.dataframe([f.to_json() for f in manifest.faults], hide_index=True, height=200, alt="Faults by row and column")
-    if rejected is None:
+    if not usable:
         return [], False
     left, right = st.columns([1, 3], vertical_alignment="center")
     left.download_button(
