@@ -193,7 +193,9 @@ def real(encoded: Encoded) -> list[Tensor]:
 def close(a: list[Tensor], b: list[Tensor]) -> None:
     assert len(a) == len(b)
     for x, y in zip(a, b):
-        torch.testing.assert_close(x, y, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(
+            x, y, atol=5e-5, rtol=1e-4
+        )  # processors add up convolutions of other sizes otherwise
 
 
 @pytest.mark.parametrize("name", encoders.names())

@@ -57,7 +57,9 @@ def test_all_intents_occur_in_every_split_and_groups_stay_together(table: pd.Dat
 
 
 def test_the_table_is_read_without_a_fault_by_the_documented_columns(table: pd.DataFrame, tmp_path: Path) -> None:
-    for target in recipe.TARGETS:
+    targets = [t for t in recipe.TARGETS if t in table]
+    assert targets == ["intent", "urgency", "queue", "action"]
+    for target in targets:
         config = recipe.build(list(table.columns), target=target)
         used = {c for m in config.modalities for c in m.columns}
         assert not used & {*sample.NEVER_INPUTS, "reply"}

@@ -254,7 +254,7 @@ def test_the_model_page_draws_these_figures(trained: tuple[Bundle, Manifest]) ->
     found = evaluate(*trained, "all")
     drawn = AppTest.from_string(
         "import streamlit as st\nfrom apps.ui import trusted\nfigures = st.session_state['figures']\n"
-        "trusted.calibration(figures); trusted.patterns(figures); trusted.referral(figures)",
+        "trusted.calibration(figures); trusted.patterns(figures, str); trusted.referral(figures)",
         default_timeout=60,
     )
     drawn.session_state["figures"] = found
