@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from apps import cli_spec
+from apps import cli_open
 from apps.cli_spec import Done
 from core.numbers import plain
 from core.schema import TargetKind
@@ -39,7 +39,7 @@ def evaluate(options: argparse.Namespace, progress: Progress) -> Done:
     from core.evaluation.subgroups import parse_by
 
     outside = [label for label in map(str.strip, options.outside.split(",")) if label]
-    predictor, manifest = cli_spec.open_with_bundle(options, need_target=True, outside=outside)
+    predictor, manifest = cli_open.open_with_bundle(options, need_target=True, outside=outside)
     by = parse_by(options.by, manifest.table.columns)
     figures = measure(predictor.bundle, manifest, options.split, by=by, decide=options.decide, outside=outside)
     if options.card:
@@ -76,7 +76,7 @@ def stress(options: argparse.Namespace, progress: Progress) -> Done:
     from core.evaluation.remember import remember
     from core.evaluation.robustness import stress as measure
 
-    predictor, manifest = cli_spec.open_with_bundle(options, need_target=True)
+    predictor, manifest = cli_open.open_with_bundle(options, need_target=True)
     found = measure(
         predictor.bundle,
         manifest,

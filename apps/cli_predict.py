@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from apps import cli_spec
+from apps import cli_open, cli_spec
 from core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -69,10 +69,10 @@ def _open(options: argparse.Namespace, progress: Progress) -> tuple[Predictor, W
     is_folder = options.table.is_dir()
     table = folder_table(options.table, predictor.bundle.config) if is_folder else StringTable.open(options.table)
     if not is_folder:
-        cli_spec.point_elsewhere(predictor.bundle.config, table.columns)
+        cli_open.point_elsewhere(predictor.bundle.config, table.columns)
     if is_folder and options.root:
         raise ConfigError(f"{options.table}: a folder of files is where their paths start from; leave --root out")
-    root = options.table.absolute().resolve() if is_folder else cli_spec.root_of(options)
+    root = options.table.absolute().resolve() if is_folder else cli_open.root_of(options)
     if options.on_defect:
         predictor.treat_defects(options.on_defect)
     look = partial(file_faults, progress=progress, on_defect=options.on_defect) if options.open_files else None

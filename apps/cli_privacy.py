@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from apps import cli_spec
+from apps import cli_open, cli_spec
 from core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def deidentify(options: argparse.Namespace, progress: Progress) -> cli_spec.Done
         options.table,
         options.out,
         lambda columns: roles_of(columns, cli_spec.described(options, columns), options.person),
-        root=cli_spec.root_of(options),
+        root=cli_open.root_of(options),
         key=keep_key(options.key) if options.key else None,
         pixels=not options.skip_pixels,
         hear=listener() if options.listen else None,

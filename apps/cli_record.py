@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from apps import cli_spec
+from apps import cli_open
 from apps.cli_spec import Done
 from core.errors import ConfigError, FileError
 
@@ -85,7 +85,7 @@ def document(options: argparse.Namespace, progress: Progress) -> Done:
     from domains.medical.documents import document as make
     from domains.medical.documents.sources import dicom_headers
 
-    predictor, manifest = cli_spec.open_with_bundle(options, need_target=False)
+    predictor, manifest = cli_open.open_with_bundle(options, need_target=False)
     kinds = [k.strip() for k in options.kind.split(",") if k.strip()]
     scans = [m for m in predictor.ensemble.modalities if isinstance(predictor.view(m).preprocessor, VolumePreprocessor)]
     written: list[Path] = []

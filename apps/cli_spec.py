@@ -10,7 +10,6 @@ import inspect
 import json
 import os
 import pkgutil
-import sys
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -80,13 +79,6 @@ def add_cases(parser: argparse.ArgumentParser, what: str = "CSV or Parquet") -> 
     parser.add_argument("--rejected", type=Path, help=_REJECTED)
 
 
-def root_of(options: argparse.Namespace) -> Path:
-    """The folder that paths in the table start from; a ``ConfigError`` where it is not there."""
-    if options.root is not None and not options.root.is_dir():
-        raise ConfigError(f"--root {options.root}: no such folder; name the one that paths in the table start from")
-    return Path(options.root or options.table.parent).absolute().resolve()
-
-
 def is_first() -> bool:
     """Whether this is the one of the processes that torchrun started that writes and prints."""
     return os.environ.get("RANK", "0") == "0"
@@ -95,43 +87,6 @@ def is_first() -> bool:
 def domain_names() -> list[str]:
     """Names of all domains."""
     return sorted(m.name for m in pkgutil.iter_modules(domains.__path__))
-
-
-def open_table(options: argparse.Namespace) -> tuple[Any, ExperimentConfig]:
-    """The table as it is, faults and all, and its experiment."""
-    from core.manifest import Manifest
-    from core.table import StringTable
-
-    columns = StringTable.open(options.table).columns
-    config = _config(options, columns)
-    manifest = Manifest.open(options.table, config, root_of(options))
-    if options.domain and (accept := of_domain(options.domain, "accept")):
-        accept(manifest)  # the domain refuses a table that is none of its own
-    return manifest, config
-
-
-def open_checked(options: argparse.Namespace) -> tuple[Any, ExperimentConfig]:
-    """The table without faults: refused, or with ``--rejected`` without its faulty rows.
-
-    Raises:
-        TableError: with all faults.
-    """
-    manifest, config = open_table(options)
-    return _without_faults(manifest, options), config
-
-
-def open_with_bundle(options: argparse.Namespace, need_target: bool, outside: Sequence[str] = ()) -> tuple[Any, Any]:
-    """A saved model and a checked table of the columns that it was trained on; ``outside``: labels of no class."""
-    from core.evaluation.evaluate import unknown_classes
-    from core.manifest import Manifest
-    from core.predict import Predictor
-
-    predictor, root = Predictor.load(options.bundle), root_of(options)
-    manifest = Manifest.open(options.table, predictor.bundle.config, root, need_target, for_training=False)
-    point_elsewhere(predictor.bundle.config, manifest.table.columns)
-    if need_target and (options.rejected or manifest.faults):  # told and set aside together with the other faults
-        manifest.faults += unknown_classes(predictor.bundle, manifest, range(len(manifest)), outside)
-    return predictor, _without_faults(manifest, options)
 
 
 def described(options: argparse.Namespace, columns: Sequence[str]) -> ExperimentConfig | None:
@@ -145,32 +100,8 @@ def described(options: argparse.Namespace, columns: Sequence[str]) -> Experiment
     return _plain(options, columns, TargetConfig("")) if named else None
 
 
-def point_elsewhere(config: ExperimentConfig, columns: Sequence[str]) -> None:
-    """Refuse a table that lacks what a model reads and that a domain has a command for, by naming the command.
-
-    Raises:
-        ConfigError: with the command.
-    """
-    lacking = {c for m in config.modalities for c in m.columns} - {*columns}
-    for name in domain_names() if lacking else ():
-        point = getattr(importlib.import_module(f"domains.{name}.recipe"), "pointer", None)
-        if point is not None and (words := point(columns, lacking)):
-            raise ConfigError(words)
-
-
-def _without_faults(manifest: Any, options: argparse.Namespace) -> Any:
-    from core.missing_files import telling_once
-
-    with telling_once(manifest.table, manifest.config, manifest.root):
-        if manifest.faults and options.rejected:
-            kept = manifest.without_faulty(options.rejected)
-            print(f"{len(manifest) - len(kept)} faulty case(s) set aside in {options.rejected}", file=sys.stderr)
-            return kept
-        manifest.raise_faults()
-    return manifest
-
-
-def _config(options: argparse.Namespace, columns: Sequence[str]) -> ExperimentConfig:
+def config_of(options: argparse.Namespace, columns: Sequence[str]) -> ExperimentConfig:
+    """The experiment that the options describe, on a table with these columns."""
     if options.config:
         _refuse("--config", options, (*_COLUMNS, "domain", "target", "classes", "preset"))
         return _changed(read_config(options.config), options)

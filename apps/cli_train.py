@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from apps import cli_spec
+from apps import cli_open, cli_spec
 from apps.cli_spec import Done
 from core.errors import ConfigError
 from core.numbers import plain
@@ -35,7 +35,7 @@ def check(options: argparse.Namespace, progress: Progress) -> Done:
     from core.check import describe, file_faults
     from core.missing_files import telling_once, told_once
 
-    manifest, config = cli_spec.open_table(options)
+    manifest, config = cli_open.open_table(options)
     facts = describe(manifest, config)
     if options.open_files:
         manifest.faults += file_faults(manifest, progress)
@@ -70,7 +70,7 @@ def advise(options: argparse.Namespace, progress: Progress) -> Done:
     """What each kind of data carries."""
     from core.advise import advise as measure
 
-    advice = measure(*cli_spec.open_checked(options), progress=progress)
+    advice = measure(*cli_open.open_checked(options), progress=progress)
     return advice.to_json(), advice.text(), True
 
 
@@ -90,7 +90,7 @@ def train(options: argparse.Namespace, progress: Progress) -> Done:
     """A trained model and its card."""
     from core.experiment import train as fit
 
-    manifest, config = cli_spec.open_checked(options)
+    manifest, config = cli_open.open_checked(options)
     _warn_of_outsiders(manifest, config)
     more = cli_spec.beside(options, config)
     by = _groups(options, manifest)
@@ -150,7 +150,7 @@ def tune(options: argparse.Namespace, progress: Progress) -> Done:
     from core.tune import DEFAULT_SPACE
     from core.tune import tune as search
 
-    manifest, config = cli_spec.open_checked(options)
+    manifest, config = cli_open.open_checked(options)
     space = tuple(options.space.split(",")) if options.space else DEFAULT_SPACE
     experiment = Experiment(manifest, config, progress=progress)
     found = search(experiment, options.trials, options.out, space=space, storage=options.storage, progress=progress)
@@ -175,7 +175,7 @@ def compare_options(compare: argparse.ArgumentParser) -> None:
 
 def compare(options: argparse.Namespace, progress: Progress) -> Done:
     """Fused against each kind alone and the floor, or how they grow with the training rows."""
-    manifest, config = cli_spec.open_checked(options)
+    manifest, config = cli_open.open_checked(options)
     if options.curve:
         from core.learning_curve import learning_curve
 
