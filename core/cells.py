@@ -12,6 +12,8 @@ from core.errors import FileError
 from core.excerpt import excerpt
 from core.schema import Modality
 
+GONE = "no such file: "  # how a fault of a file that is not there begins
+
 
 def split_files(cell: str) -> list[str]:
     """The paths of one cell: several are separated by '|'.
@@ -57,7 +59,7 @@ def check_file(name: str, root: Path, kind: Modality, allow_outside: bool = Fals
             if not any(path.iterdir()):
                 raise FileError(f"an empty folder: {path}")
     except FileNotFoundError:
-        raise FileError(f"no such file: {path}") from None
+        raise FileError(f"{GONE}{path}") from None
     except (OSError, ValueError) as error:
         raise FileError(f"cannot be opened: {path} ({error})") from None
     if found.st_size == 0 and not path.is_dir():

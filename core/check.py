@@ -124,5 +124,6 @@ def likely_outside(classes: Iterable[str], config: ExperimentConfig) -> str:
         return ""
     return (
         f"{found[0]!r} is learned as a class like the others; if it means that a case belongs to none of them, name it "
-        f"with --set outside={found[0]}, so that such cases are told by a threshold and measured apart"
+        f"as what lies outside (--set outside={found[0]} on the command line), so that such cases are told by a "
+        "threshold and measured apart"
     )

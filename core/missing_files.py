@@ -6,12 +6,11 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from core.cells import check_file, split_files
+from core.cells import GONE, check_file, split_files
 from core.config import ExperimentConfig, ModalityConfig
 from core.errors import Fault, FileError, TableError
 from core.table import StringTable
 
-_GONE = "no such file: "  # as core.cells says it
 _TRIED = 3  # files that a folder must hold to be named
 
 
@@ -23,7 +22,7 @@ def told_once(faults: Sequence[Fault], table: StringTable, config: ExperimentCon
     told = list(faults)
     for m in (m for m in config.modalities if m.kind.is_file and m.columns[0] in table.columns):
         column = m.columns[0]
-        gone = [f for f in told if f.row and f.column == column and f.reason.startswith(_GONE)]
+        gone = [f for f in told if f.row and f.column == column and f.reason.startswith(GONE)]
         if len(gone) < 2 or len(gone) != sum(len(split_files(c)) for part in table.column(column) for c in part):
             continue
         found = _holder([f.value for f in gone[:_TRIED]], root, m)

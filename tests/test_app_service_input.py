@@ -25,6 +25,10 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
         yield found
 
 
+def _real_words(at: AppTest) -> None:
+    next(t for t in at.toggle if t.key and t.key.startswith("real_")).set_value(True).run()
+
+
 def test_the_real_words_of_a_reply_are_offered_to_copy_and_kept_masked() -> None:
     at = app()
     at.button(key="new").click().run()
@@ -34,11 +38,14 @@ def test_the_real_words_of_a_reply_are_offered_to_copy_and_kept_masked() -> None
     area.set_value("[NAME_1], your 773 is late. I will call you at 0171 5551234, Mr John Miller").run()
     at.button(key=key(at, "approve_")).click().run()
     assert not at.exception
+    assert at.code[0].value.startswith("[NAME_1], your [NUMBER_1] is late. I will call you at [NUMBER_2]")
+    _real_words(at)  # shown only where they are asked for
     assert at.code[0].value == "Carla Hughes, your 773 is late. I will call you at 0171 5551234, Mr John Miller"
     at.chat_input(key="typed").set_value("thank you, when will that be").run()
     own = next(a for a in at.text_area if a.key and a.key.startswith("own_"))
     own.set_value("Today, [NAME_1], at 0171 5551234.").run()
     at.button(key=key(at, "keep_own_")).click().run()
+    _real_words(at)
     assert at.code[0].value == "Today, Carla Hughes, at 0171 5551234."
     kept = entries("reply")[-2:]
     assert kept[0].decision["reply"].startswith("[NAME_1], your [NUMBER_1] is late. I will call you at [NUMBER_2]")

@@ -95,7 +95,7 @@ def test_parts_of_a_test_table_may_have_names_of_their_own(
 def test_a_class_that_seems_to_mean_none_of_these_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     turns(0, 10, outside=10, called="oos").to_csv(tmp_path / "turns.csv", index=False)
     plain = ("--domain", "customer_service", "--preset", "fast")
-    warning = "name it with --set outside=oos"
+    warning = "name it as what lies outside (--set outside=oos"
     assert warning in _said(capsys, "check", tmp_path / "turns.csv", *plain)
     assert warning not in _said(capsys, "check", tmp_path / "turns.csv", *plain, "--set", "outside=oos")
     few = ("--set", "epochs=1", "--set", "floor=false", "--out", tmp_path / "run")

@@ -12,6 +12,7 @@ from apps.customer_service.session import Conversation
 from core.answer import label
 from domains.customer_service.desk import Help
 
+_REAL = "Shown until another reply is decided; what is kept on disk is masked."
 _PRIORITIES = {1: ":red-badge[priority 1 · first]", 2: ":orange-badge[priority 2]"}
 
 
@@ -69,8 +70,9 @@ def _reply(found: Conversation, helped: Help, place: int) -> None:
                 does, type="primary", icon=":material/check:", key=f"approve_{key}", disabled=not text.strip()
             ):
                 was = "edited" if text != shown else "approved"
-                number = assist.keep_reply(found, helped, place, was, found.masked(text))
-                _answer(found, number, was, given.text if text == shown else found.unmasked(text, given.text))
+                hidden = found.masked(text)
+                number = assist.keep_reply(found, helped, place, was, hidden)
+                _answer(found, number, was, hidden, given.text if text == shown else found.unmasked(text, given.text))
             if not edits and st.button("Edit", icon=":material/edit:", key=f"change_{key}"):
                 st.session_state[f"edit_{key}"] = True
                 st.rerun()
@@ -80,10 +82,10 @@ def _reply(found: Conversation, helped: Help, place: int) -> None:
                 st.rerun()
 
 
-def _answer(found: Conversation, number: int, decision: str, words: str) -> None:
-    """Go on after a reply. Its real words are what is sent; they stay in the memory of the session."""
+def _answer(found: Conversation, number: int, decision: str, hidden: str, words: str) -> None:
+    """Go on after a reply, kept as ``hidden``. Its real words are what is sent; they stay in the session's memory."""
     session.answered(words)
-    st.session_state["last_answer"] = (found.number, number, decision, words)
+    st.session_state["last_answer"] = (found.number, number, decision, hidden, words)
     st.rerun()
 
 
@@ -99,8 +101,9 @@ def _own(found: Conversation, helped: Help) -> None:
             st.caption(f":orange[:material/warning:] Drafted by {ui.escape(drafted)}: check every fact.")
         text = st.text_area("Your reply", key=f"own_{found.turn}", height=80, label_visibility="collapsed")
         if st.button("Keep this reply", disabled=not text.strip(), key=f"keep_own_{found.turn}"):
-            number = assist.keep_own_reply(found, helped, found.masked(text), st.session_state.get(key))
-            _answer(found, number, "written", found.unmasked(text))
+            hidden = found.masked(text)
+            number = assist.keep_own_reply(found, helped, hidden, st.session_state.get(key))
+            _answer(found, number, "written", hidden, found.unmasked(text))
 
 
 def _draft_button(found: Conversation) -> bool:
@@ -112,11 +115,10 @@ def show_kept(found: Conversation) -> None:
     last = st.session_state.get("last_answer")
     if last is None or last[0] != found.number:
         return
-    _, number, decision, words = last
+    _, number, decision, hidden, words = last
     st.success(
         f"Reply {decision}, kept as entry {number}. Nothing was sent: copy it to your channel.",
         icon=":material/inventory:",
     )
-    st.code(words, language=None, wrap_lines=True)
-    if found.masked(words) != words:
-        st.caption("These are the real words, until another reply is decided. What is kept on disk is masked.")
+    real = hidden != words and st.toggle("With the real words, to send", key=f"real_{number}", help=_REAL)
+    st.code(words if real else hidden, language=None, wrap_lines=True)

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from apps.ui import BLUE, GREEN, GREY, ORANGE, RED
+from core.numbers import counted
 from domains.education.advice import clock
 from domains.education.lecture import Lecture
 
@@ -79,7 +80,7 @@ def mastery_bars(rows: pd.DataFrame, limit: float) -> go.Figure:
     rows = rows.sort_values("probability", ascending=False)
     colours = [RED if p < limit else GREEN for p in rows["probability"]]
     told = [
-        f"{p:.0%} · {n} answer{'s' * (n != 1)}" + (", thin evidence" if thin else "")
+        f"{p:.0%} · {counted(n, 'answer')}" + (", thin evidence" if thin else "")
         for p, n, thin in zip(rows["probability"], rows["evidence"], rows["thin"])
     ]
     figure = go.Figure(

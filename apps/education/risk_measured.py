@@ -10,6 +10,7 @@ import streamlit as st
 
 from apps import ui
 from apps.education import charts, session
+from core.numbers import counted
 from domains.education.advice import SMALLEST_GROUP
 from domains.education.risk_report import SMALLEST, at_capacity, by_group
 
@@ -58,7 +59,7 @@ def _groups(rows: pd.DataFrame, capacity: int) -> None:
     st.dataframe(shown, hide_index=True, column_config=config, height=240, alt="Risk and calls by group")
     few = f"figures need {SMALLEST} learners"
     if left_out := len(table) - len(shown):
-        few += f"; {left_out} group{'s' * (left_out != 1)} of fewer than {SMALLEST_GROUP} not shown"
+        few += f"; {counted(left_out, 'group')} of fewer than {SMALLEST_GROUP} not shown"
     st.caption(f"{few[0].upper()}{few[1:]}.")
     session.export("Groups as CSV", shown.to_dict("records"), "risk-by-group", "export_groups")
 

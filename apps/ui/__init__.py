@@ -24,6 +24,7 @@ from apps.ui.uploads import keep_uploads as keep_uploads
 from apps.ui.uploads import try_reading as try_reading
 from apps.ui.uploads import without_folder
 from core.errors import PolyfuseError, TableError
+from core.numbers import counted
 
 BLUE, ORANGE, GREY, GREEN, RED = "#2f7de1", "#e0812f", "#8b95a5", "#2c9c6a", "#d1495b"  # legible on white and black
 _STYLE = """<style>
@@ -67,8 +68,8 @@ def errors(log: Path) -> Iterator[None]:
 def show_error(error: PolyfuseError) -> None:
     """An error in words; all faults of a table stand in a table."""
     if isinstance(error, TableError):
-        source, count = str(error).partition("\n")[0].rpartition(": ")[0], len(error.faults)
-        told = f"{without_folder(source)}: {count} fault{'s' * (count != 1)}, listed below; correct the file."
+        source = str(error).partition("\n")[0].rpartition(": ")[0]
+        told = f"{without_folder(source)}: {counted(len(error.faults), 'fault')}, listed below; correct the file."
         st.error(escape(told), icon=":material/error:")
         st.dataframe([f.to_json() for f in error.faults], hide_index=True)
         return

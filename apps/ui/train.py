@@ -20,6 +20,7 @@ from core.check import describe, file_faults
 from core.config import KEPT, ExperimentConfig
 from core.errors import ConfigError, Fault, FileError, PolyfuseError
 from core.manifest import Manifest
+from core.numbers import counted
 from core.paths import check_path, typed_path
 from core.recipes import PRESETS
 from core.schema import Modality, TargetKind
@@ -183,8 +184,7 @@ def _faults(manifest: Manifest) -> tuple[list[int], bool]:
         usable, way_out = True, "Correct them, or go on without these rows."
     except PolyfuseError:
         usable, way_out = False, "Correct them: the table can be used neither as it is nor by leaving rows out."
-    count = len(manifest.faults)
-    st.error(f"{count} fault{'s' * (count != 1)}. {way_out}", icon=":material/error:")
+    st.error(f"{counted(len(manifest.faults), 'fault')}. {way_out}", icon=":material/error:")
     st.dataframe([f.to_json() for f in manifest.faults], hide_index=True, height=200, alt="Faults by row and column")
     if not usable:
         return [], False

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from core.numbers import counted
 from domains.education.advice import FEW_LEARNERS, SMALLEST_GROUP, Recommendation, WeakPoint, where
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def _recommendation(course: Course, learner: str, weak: WeakPoint, here: pd.Data
 def _told(weak: WeakPoint, here: pd.DataFrame) -> str:
     wrong = int((here["share"] < WRONG).sum())
     if wrong:
-        return f"wrong in {wrong} of {len(here)} answer{'s' * (len(here) != 1)} on {weak.concept!r}"
+        return f"wrong in {wrong} of {counted(len(here), 'answer')} on {weak.concept!r}"
     return f"mastery of {weak.concept!r} at {weak.probability:.0%}"
 
 
