@@ -115,7 +115,7 @@ def most_telling(found: Prediction, name: Name = label) -> str:
     what = "the predicted value" if found.value is not None else "the probability of this answer"
     scale = "the target's unit" if found.value is not None else "log-odds"
     return (
-        f"Bars: share of each kind of data, in {scale}. At the right: {what} without it → with it. "
+        f"Bars: share of each kind of data, in {scale}. Below each name: {what} without it → with it. "
         f"Without the {name(m)}: {both[m][0]:.2f}; with it: {both[m][1]:.2f}."
     )
 
