@@ -107,13 +107,15 @@ def _trial(experiment: Experiment, trial: Any, space: tuple[str, ...]) -> float:
     candidate = copy.copy(experiment)  # preprocessing is fitted once and shared
     candidate.folder = None
     candidate.config = _with(experiment.config, {name: SPACE[name](trial) for name in space})
-    kind, metric = experiment.target.kind, experiment.config.training.metric
+    kind = experiment.target.kind
+    metric = experiment.config.training.metric or DEFAULT[kind]
     first: list[str] = []
 
     def watch(stage: str, done: int, total: int, figures: Mapping[str, float] | None = None) -> None:
         first[:] = first or [stage]
         if figures and stage == first[0]:  # the first of several seeds or folds decides
-            trial.report(figures[f"val_{metric or DEFAULT[kind]}"], done)
+            value = figures[f"val_{metric}"]
+            trial.report(-figures["val_loss"] if np.isnan(value) else value, done)
             if trial.should_prune():
                 raise optuna.TrialPruned
 
@@ -124,7 +126,12 @@ def _trial(experiment: Experiment, trial: Any, space: tuple[str, ...]) -> float:
         if "lower learning_rate" in str(error):
             raise optuna.TrialPruned from error
         raise
-    return score(kind, metric, experiment.held_y, held.answers)
+    if np.isnan(found := score(kind, metric, experiment.held_y, held.answers)):
+        raise ConfigError(
+            f"metric {metric!r} is not defined on the {len(experiment.held_y)} held-out rows, so settings cannot be "
+            "compared; hold out more rows, or set metric to another"
+        )
+    return found
 
 
 def _best(study: Any) -> float:

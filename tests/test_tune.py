@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import optuna
+import pandas as pd
 import pytest
 from small import change, config, experiment, table
 
-from core.config import ExperimentConfig
+from core.config import ExperimentConfig, TableConfig, TargetConfig
 from core.errors import ConfigError
 from core.experiment import Experiment
+from core.schema import TargetKind
 from core.tune import tune
 
 SETTINGS = config("tabular", training={"epochs": 2})
@@ -82,3 +85,30 @@ def test_one_database_serves_several_searches(folder: Path) -> None:
     assert len(other.trials) == 1
     assert both.trials[:1] == one.trials
     assert len(both.trials) == 2
+
+
+NUMBERS = dataclasses.replace(
+    SETTINGS, target=TargetConfig("sum", TargetKind.NUMBER), table=TableConfig(id="id", split="split")
+)
+
+
+def _split(folder: Path, name: str, split: list[str]) -> Path:
+    """The first rows of the table, their parts said in words."""
+    rows = pd.read_csv(folder / "table-tabular" / "table.csv").head(len(split))
+    rows.assign(split=split, sum=rows["number_0"] + rows["number_1"]).to_csv(
+        path := folder / "table-tabular" / name, index=False
+    )
+    return path
+
+
+def test_a_metric_that_held_out_rows_do_not_define_is_told(folder: Path) -> None:
+    path = _split(folder, "one.csv", ["val", *["train"] * 20])
+    with pytest.raises(ConfigError, match="'r2' is not defined on the 1 held-out rows"):
+        tune(experiment(folder, NUMBERS, path), 1, folder / "one", space=("learning_rate",))
+
+
+def test_folds_of_one_row_are_searched_by_their_loss(folder: Path) -> None:
+    path = _split(folder, "few.csv", ["train"] * 6)
+    settings = change(dataclasses.replace(NUMBERS, folds=6), epochs=7, patience=7)
+    found = tune(experiment(folder, settings, path), 7, folder / "few", space=("learning_rate",))
+    assert len(found.trials) > 5  # the first five are never given up; without a figure all later ones would be
