@@ -5,7 +5,7 @@ Multiple Features (UCI). Views are removed at random with the given share, at le
     python -m benchmarks.missing_views default           # the preset
     python -m benchmarks.missing_views best 0.8/0.8      # five members instead of three; one pair of shares
     python -m benchmarks.missing_views network           # three seeds of the network alone
-    python -m benchmarks.missing_views svm               # a support-vector machine a view: log-probabilities added; the best view alone
+    python -m benchmarks.missing_views svm               # support-vector machines: views added; the best view
 """
 
 import dataclasses
