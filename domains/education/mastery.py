@@ -199,7 +199,7 @@ def _aucs(y: np.ndarray, each: np.ndarray) -> dict[str, float]:
 def _tell(progress: Progress, fold: int, options: NetOptions) -> Any:
     def tell(epoch: int, loss: float) -> None:
         figures: Mapping[str, float] = {"loss": loss}
-        progress(f"network {fold}", epoch + 1, options.epochs, figures)
+        progress(f"network {fold + 1}, epoch", epoch + 1, options.epochs, figures)
 
     return tell
 
