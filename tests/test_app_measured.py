@@ -60,11 +60,12 @@ def test_decisions_name_what_is_acted_on(at: AppTest) -> None:
 
 def test_robustness_is_measured_on_request_and_kept_beside_the_model(at: AppTest) -> None:
     assert any("Not measured yet" in c.value for c in at.tabs[2].caption)
+    at.selectbox(key="measure_split").set_value("test").run()
     at.button(key="stress").click().run()
     assert not at.exception
     folder = starter.ensure().parent / "stress"
     found = json.loads((folder / "stress.json").read_text())
-    assert found["cases"] == 30
+    assert found["cases"] == 7
     assert {c["damage"] for c in found["curves"]} >= {"rings", "streaks", "typing errors", "wrong numbers"}
     assert (folder / "stress.csv").read_text().startswith("modality,damage,")
     assert "CT: rings" in at.selectbox(key="damage").options
