@@ -152,7 +152,8 @@ def suggested(table: pd.DataFrame) -> dict:
         suggester = ReplySuggester(most_turns=4000).fit(asked, progress=progress)
     with timed(seconds, "seconds_to_answer"):
         found = suggester.evaluate(asked)
-    return found | {"about": suggester.about} | seconds
+    plain = actions_floor(table, np.concatenate([parts["train"], parts["val"]]), np.asarray(parts["test"]))
+    return found | {"plain_floor": plain, "about": suggester.about} | seconds
 
 
 def ranking(scores: np.ndarray, truth: np.ndarray) -> dict:
