@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,15 +25,13 @@ from core.evaluation.novelty import Novelty, fit_all
 from core.evaluation.patterns import cut_down, each_alone
 from core.floor.fit import fit_floor, floor_views
 from core.manifest import Manifest
+from core.members import Member, train_member
 from core.metrics import known_metric, score
-from core.model import FusionModel
 from core.processes import processes
 from core.progress import Progress, silent
 from core.splits import folds, split
 from core.table_answers import table_answers
 from core.targets import Target
-from core.training.fit import Job, Trainer
-from core.training.optimizer import initialise
 from core.training.private import check_private, uncovered
 from core.view import View, build_views
 
@@ -47,9 +43,9 @@ class Held:
     """An expert group's answers on rows that it was not trained on, in the order of ``Experiment.held``."""
 
     name: str
-    experts: list[Expert]
+    experts: Sequence[Expert]
     answers: np.ndarray  # (N, classes) or (N, 1)
-    by: list[tuple[Expert, np.ndarray, float]]  # who gave them: positions among those rows, and weight
+    by: Sequence[tuple[Expert, np.ndarray, float]]  # who gave them: positions among those rows, and weight
     by_seed: list[float] = field(default_factory=list)  # each seed's score on those rows, networks only
 
 
@@ -190,21 +186,29 @@ class Experiment:
         if lacks := self.lacks:
             raise ConfigError(lacks)
         config, place = self.config, {row: i for i, row in enumerate(self.held)}
-        by: list[tuple[Expert, np.ndarray, float]] = []
+        networks: list[Network] = []
+        by: list[tuple[Network, np.ndarray, float]] = []
         each = []  # of every seed (1 + M, N, outputs)
         for seed in range(config.seed, config.seed + config.seeds):
-            trained = []
-            for f, rows in enumerate(self.members):
-                trained.append((self._network(seed, f, *rows), np.array([place[r] for r in rows[1]])))
-            each.append(self._answers_with_and_alone(trained))
-            by += [(network, at, 1 / config.seeds) for network, at in trained]
+            members = [train_member(self, seed, f, *rows) for f, rows in enumerate(self.members)]
+            networks += [m.network for m in members]
+            told = [(network, np.array([place[r] for r in rows], dtype=int)) for m in members for network, rows in m.by]
+            each.append(self._answers_with_and_alone(told))
+            by += [(network, at, 1 / config.seeds) for network, at in told]
+            self._note_privacy(members)
         trust = self._trust(np.mean(each, axis=0))
-        for network, _, _ in by:
-            assert isinstance(network, Network)
+        for network in (*networks, *(network for network, _, _ in by)):
             network.model.trust.copy_(torch.from_numpy(trust))
         joint = np.stack([np.tensordot(trust, one, axes=1) for one in each])  # (S, N, outputs)
         by_seed = [score(self.target.kind, config.training.metric, self.held_y, one) for one in joint]
-        return Held("network", [network for network, _, _ in by], joint.mean(axis=0), by, by_seed)
+        return Held("network", networks, joint.mean(axis=0), by, by_seed)
+
+    def _note_privacy(self, members: Sequence[Member]) -> None:
+        for spent in (m.privacy for m in members if m.privacy is not None):
+            self.privacy = spent | {
+                "grouped": self.config.table.group is not None,
+                "not_covered": uncovered(self.config),
+            }
 
     def _answers_with_and_alone(self, members: Sequence[tuple[Network, np.ndarray]]) -> np.ndarray:
         """(1 + M, N, outputs) of held-out rows: with everything, and with each modality alone where it is present."""
@@ -229,33 +233,6 @@ class Experiment:
         groups = [self.manifest.groups[i] for i in self.held]
         towards = [0.8, *[0.2 / many] * many]
         return learn_weights(self.target.kind, self.held_y, list(answers), groups, towards).astype(np.float32)
-
-    def _network(self, seed: int, fold: int, train: Rows, val: Rows) -> Network:
-        config, views = self.config, self.cases.views
-        torch.manual_seed(seed)
-        model = FusionModel(config, {n: v.signature for n, v in views.items()}, self.target.outputs)
-        initialise(model, config.training.initialisation)
-        name = f"seed-{seed}-fold-{fold}" if config.folds > 1 else f"seed-{seed}"
-        learned, judged = ([r for r in rows if self.has[r]] for rows in (train, val))
-        identity = json.dumps([config.to_json(), self.manifest.fingerprint, learned, judged, seed], sort_keys=True)
-        job = Job(
-            self.cases.augmented(seed) if config.training.augment else self.cases,
-            self.cases,
-            learned,
-            judged,
-            seed,
-            self.folder / "checkpoints" / name if self.folder else None,
-            self.folder / "logs" / name if self.folder else None,
-            hashlib.sha256(identity.encode()).hexdigest(),
-            self.progress,
-            name,
-        )
-        trainer = Trainer(model, self.target, config.training, job)
-        fitted = trainer.fit()
-        if fitted.privacy is not None:
-            grouped = config.table.group is not None
-            self.privacy = fitted.privacy | {"grouped": grouped, "not_covered": uncovered(config)}
-        return Network(fitted.model, self.target)
 
     def combine(self, used: Sequence[Held] = (), measured: Sequence[Held] = (), command: str = "") -> Bundle:
         """One calibrated ensemble of the ``used`` expert groups.

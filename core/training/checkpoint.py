@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,19 @@ STATE, TENSORS = "state.json", "tensors.safetensors"
 
 
 def save(
-    folder: Path, model: nn.Module, best: dict[str, Tensor], optimizer: torch.optim.Optimizer, facts: dict[str, Any]
+    folder: Path,
+    model: nn.Module,
+    kept: Mapping[int, Mapping[str, Tensor]],
+    optimizer: torch.optim.Optimizer,
+    facts: dict[str, Any],
 ) -> None:
-    """Replace the checkpoint in ``folder`` as a whole: a kill leaves the old one or the new one."""
+    """Replace the checkpoint in ``folder`` as a whole: a kill leaves the old one or the new one.
+
+    ``kept``: weights by epoch.
+    """
     moments = optimizer.state_dict()
-    tensors = {f"model/{k}": v for k, v in model.state_dict().items()} | {f"best/{k}": v for k, v in best.items()}
+    tensors = {f"model/{k}": v for k, v in model.state_dict().items()}
+    tensors |= {f"epoch/{epoch}/{k}": v for epoch, weights in kept.items() for k, v in weights.items()}
     tensors |= {f"moment/{i}/{k}": v for i, kept in moments["state"].items() for k, v in kept.items() if v is not None}
     with replace_folder(folder) as new:
         save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, new / TENSORS)
@@ -31,8 +40,11 @@ def save(
 
 def load(
     folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, identity: str
-) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
-    """Put the checkpoint of ``folder`` into model and optimiser; returns its facts and best weights, None without one.
+) -> tuple[dict[str, Any], dict[int, dict[str, Tensor]]] | None:
+    """Put the checkpoint of ``folder`` into model and optimiser.
+
+    Returns:
+        Its facts and the weights by epoch; None without a checkpoint.
 
     Raises:
         ConfigError: if its identity is not this run's.
@@ -55,7 +67,11 @@ def load(
         index, name = key.split("/")
         moments.setdefault(int(index), {})[name] = tensor
     optimizer.load_state_dict({"state": moments, "param_groups": facts["groups"]})
-    return facts, _under(tensors, "best/")
+    weights: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in _under(tensors, "epoch/").items():
+        epoch, _, name = key.partition("/")
+        weights.setdefault(int(epoch), {})[name] = tensor
+    return facts, weights
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

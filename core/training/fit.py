@@ -32,6 +32,7 @@ from core.schema import Batch, TargetKind
 from core.targets import Target
 from core.training import checkpoint
 from core.training.curves import Curves
+from core.training.judges import Best
 from core.training.loss import Loss
 from core.training.modality import alone_losses, balance_gradients, drop_modalities
 from core.training.optimizer import build_optimizer, build_schedule
@@ -40,11 +41,15 @@ from core.training.private import Poisson, PrivateSteps
 
 @dataclass
 class Fitted:
-    """A trained model (its best epoch) and its curve: one entry an epoch."""
+    """A trained model (its best epoch) and its curve: one entry an epoch.
+
+    ``by_part``: of each part of the rows that judged, the model of the epoch that the other parts chose.
+    """
 
     model: FusionModel
     history: list[dict[str, float]] = field(default_factory=list)
     privacy: dict[str, Any] | None = None  # what a private run has spent
+    by_part: list[FusionModel] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ class Job:
     identity: str = ""  # what a checkpoint must agree with: config and data
     progress: Progress = silent
     stage: str = "training"
+    parts: Sequence[Sequence[int]] = ()  # positions among the val rows, see ``core.training.judges``
 
 
 def make_accelerator(config: TrainingConfig) -> Accelerator:
@@ -113,16 +119,17 @@ class Trainer:
         with Curves(self.job.logs if self.accelerator.is_main_process else None) as curves:
             while len(history) < self.epochs and not self._stalled(history):
                 epoch = len(history)
-                facts = {"epoch": epoch + 1.0} | self.fit_epoch(epoch) | self.validate(epoch)
-                if self._worth(facts) > max(map(self._worth, history), default=-np.inf):
-                    best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+                learned = self.fit_epoch(epoch)
+                figures, *without = self._judged(epoch, best.rest(len(self.job.val_rows)))
+                facts = {"epoch": epoch + 1.0} | learned | figures
+                best.see(epoch + 1, list(map(self._worth, (figures, *without))), self.model)
                 history.append(facts)
                 self._save(history, best)
                 curves.write(history)
                 self.job.progress(self.job.stage, len(history), self.epochs, facts)
-        self.model.load_state_dict(best)
+        model, *by_part = best.models(self.model)
         spent = self.private.spent(self.schedule.last_epoch) if self.private is not None else None
-        return Fitted(self.model.eval(), history, spent)
+        return Fitted(model, history, spent, by_part)
 
     def fit_epoch(self, epoch: int) -> dict[str, float]:
         """One pass over the training rows; returns its mean loss and metrics, as met while training."""
@@ -174,6 +181,10 @@ class Trainer:
         Raises:
             ConfigError: if the loss is no number any more, or a metric that was asked for is not defined on these rows.
         """
+        return self._judged(epoch, ())[0]
+
+    def _judged(self, epoch: int, some: Sequence[Sequence[int]]) -> list[dict[str, float]]:
+        """The figures of all validation rows, then those of ``some`` positions among them, each."""
         logits, targets = self.predict(self.job.val_rows)
         each = self.loss(logits.to(self.device), targets.to(self.device))
         figures = {"val_loss": self._finite(float(each.mean()), epoch)} | self._figures("val", logits, targets)
@@ -183,7 +194,8 @@ class Trainer:
                 f"metric {self.metric!r} is not defined on the {len(targets)} validation rows; "
                 f"choose another: {', '.join(others)}"
             )
-        return figures
+        parts = ({"val_loss": float(each[at].mean())} | self._figures("val", logits[at], targets[at]) for at in some)
+        return [figures, *parts]
 
     def _worth(self, facts: dict[str, float]) -> float:
         """The metric by which an epoch is chosen; where it is undefined, such as R² of one row, less loss is more."""
@@ -248,29 +260,33 @@ class Trainer:
         """A seed that depends on the run's seed and ``parts``, the same in every process and on every machine."""
         return int.from_bytes(hashlib.sha256(repr((self.job.seed, *parts)).encode()).digest()[:7], "big")
 
-    def _resume(self) -> tuple[list[dict[str, float]], dict[str, Tensor]]:
-        found = None
+    def _resume(self) -> tuple[list[dict[str, float]], Best]:
+        found, best = None, Best.start(self.job.parts, self.model)
         if self.job.checkpoint is not None:
             if self.accelerator.is_main_process:
                 recover(self.job.checkpoint)
             self.accelerator.wait_for_everyone()
             found = checkpoint.load(self.job.checkpoint, self.model, self.optimizer, self.job.identity)
         if found is None:
-            return [], {k: v.detach().clone() for k, v in self.model.state_dict().items()}
-        facts, best = found
+            return [], best
+        facts, weights = found
         self.schedule.load_state_dict(facts["schedule"])
         self.batches.seed = facts.get("batches", self.batches.seed)
-        return facts["history"], {k: v.to(self.device) for k, v in best.items()}
+        best.worth, best.epochs = facts["worth"], facts["epochs"]
+        best.weights = {e: {k: v.to(self.device) for k, v in kept.items()} for e, kept in weights.items()}
+        return facts["history"], best
 
-    def _save(self, history: list[dict[str, float]], best: dict[str, Tensor]) -> None:
+    def _save(self, history: list[dict[str, float]], best: Best) -> None:
         if self.job.checkpoint is not None and self.accelerator.is_main_process:
             facts = {
                 "identity": self.job.identity,
                 "history": history,
                 "schedule": self.schedule.state_dict(),
                 "batches": self.batches.seed,
+                "worth": best.worth,
+                "epochs": best.epochs,
             }
-            checkpoint.save(self.job.checkpoint, self.model, best, self.optimizer, facts)
+            checkpoint.save(self.job.checkpoint, self.model, best.weights, self.optimizer, facts)
 
 
 class _Step(nn.Module):
