@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from apps import cli_open, cli_spec
 from apps.cli_spec import Done
 from core.errors import ConfigError
-from core.numbers import plain
+from core.numbers import counted, plain
 
 if TYPE_CHECKING:
     from core.bundle import Bundle
@@ -32,7 +32,7 @@ def check_options(check: argparse.ArgumentParser) -> None:
 
 def check(options: argparse.Namespace, progress: Progress) -> Done:
     """All faults of a table, and what it holds."""
-    from core.check import describe, file_faults
+    from core.check import describe, file_faults, label_faults
     from core.missing_files import telling_once, told_once
 
     manifest, config = cli_open.open_table(options)
@@ -43,12 +43,12 @@ def check(options: argparse.Namespace, progress: Progress) -> Done:
     if manifest.faults and options.rejected:
         with telling_once(*place):
             manifest.without_faulty(options.rejected)
-    found_wrong = told_once(manifest.faults, *place)
+    found_wrong = told_once([*manifest.faults, *label_faults(manifest)], *place)
     faults = [str(f) for f in found_wrong]
     found = _leaks(manifest, config, progress) if options.leaks and not faults else []
     more, said = _screened(options.domain, manifest)
     lines = [*faults, *facts.lines(), *said, *(f"like cases in {d}" for d in found)]
-    lines.append(f"{len(faults)} fault(s)" if faults else "no faults")
+    lines.append(counted(len(faults), "fault") if faults else "no faults")
     told = {"faults": [f.to_json() for f in found_wrong], "leaks": [dataclasses.asdict(d) for d in found]}
     return facts.to_json() | told | more, "\n".join(lines), not faults
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -41,9 +42,10 @@ def replace_folder(folder: Path) -> Iterator[Path]:
         recover(folder)
         shutil.rmtree(new, ignore_errors=True)
         kept = " What was there before is unchanged." if folder.exists() else ""
-        raise BundleError(
-            f"{folder}: cannot be written ({getattr(error, 'strerror', 0) or error}).{kept} Free space and try again."
-        ) from error
+        full = isinstance(error, SafetensorError) or error.errno in (errno.ENOSPC, errno.EDQUOT)
+        todo = "Free space and try again." if full else "Choose another folder, or one that you may write into."
+        why = getattr(error, "strerror", 0) or error
+        raise BundleError(f"{folder}: cannot be written ({why}).{kept} {todo}") from error
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
         raise

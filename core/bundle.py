@@ -177,7 +177,10 @@ def _read(folder: Path) -> dict[str, Any]:
         recover(folder)
     file = folder / "bundle.json"
     if not file.is_file():
-        raise BundleError(f"{folder}: no bundle here (bundle.json is missing); name the folder that `train` wrote")
+        if (folder / "bundle" / "bundle.json").is_file():
+            raise BundleError(f"{folder}: the bundle is the folder in it, {folder / 'bundle'}; name that one")
+        what = "a file, not the folder of a bundle" if folder.is_file() else "no bundle here (bundle.json is missing)"
+        raise BundleError(f"{folder}: {what}; name the folder that `train` wrote, RUN/bundle")
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         newer = content["format"] > FORMAT

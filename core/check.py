@@ -14,6 +14,7 @@ import numpy as np
 from core.config import ExperimentConfig, ModalityConfig
 from core.errors import Fault, FileError
 from core.manifest import Manifest
+from core.numbers import counted
 from core.preprocess.decode import DECODERS, check_scan
 from core.preprocess.volume import VolumePreprocessor, scans
 from core.progress import Progress, silent
@@ -40,10 +41,10 @@ class Description:
 
     def lines(self) -> list[str]:
         """The facts for people."""
-        groups = f", {self.groups} groups" if self.groups else ""
+        groups = f", {counted(self.groups, 'group')}" if self.groups else ""
         classes = ", ".join(f"{c} {n}" for c, n in self.classes.items())
         return [
-            f"{self.cases} cases{groups}" + (f"; {classes}" if classes else ""),
+            f"{counted(self.cases, 'case')}{groups}" + (f"; {classes}" if classes else ""),
             *(f"{name}: present in {share:.1%}" for name, share in self.present.items()),
             *(f"note: {w}" for w in self.warnings),
         ]
@@ -63,6 +64,19 @@ def describe(manifest: Manifest, config: ExperimentConfig) -> Description:
     return Description(
         len(manifest), groups, dict(classes.most_common()), share, dict(patterns.most_common()), warnings
     )
+
+
+def label_faults(manifest: Manifest) -> list[Fault]:
+    """A fault where the rows to train on are all of one label: there is nothing to tell apart."""
+    config = manifest.config
+    if config.target.kind not in (TargetKind.LABEL, TargetKind.GRADE):
+        return []
+    learned = (None, "train", "val") if config.folds > 1 else (None, "train")
+    labels = {t for t, part in zip(manifest.targets, manifest.splits) if t is not None and part in learned}
+    if len(labels) != 1:
+        return []
+    reason = "the only label of the rows to train on; a model needs two to tell apart: add cases of another one"
+    return [Fault(0, config.target.column, labels.pop(), reason)]
 
 
 def file_faults(manifest: Manifest, progress: Progress = silent, on_defect: str | None = None) -> list[Fault]:
@@ -103,7 +117,7 @@ def _warnings(
     found = []
     if cases < 200:
         also = "" if config.folds > 1 else ", and use --preset default (cross-validation)"
-        found.append(f"{cases} cases are few: expect wide intervals{also}")
+        found.append(f"few cases ({cases}): expect wide intervals{also}")
     if not config.table.group:
         found.append("no group column is named: several cases of one person then inflate the figures")
     if classes and (rare := [c for c, n in classes.items() if n < 10]):

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 
+from core.numbers import counted
+
 
 class PolyfuseError(Exception):
     """Base of all errors that a user can act on; the message is written for that user."""
@@ -63,7 +65,7 @@ class TableError(PolyfuseError):
         self.faults = list(faults)
         shown = "\n".join(f"  {fault}" for fault in self.faults[:20])
         more = f"\n  … and {len(self.faults) - 20} more" if len(self.faults) > 20 else ""
-        super().__init__(f"{source}: {len(self.faults)} fault(s)\n{shown}{more}")
+        super().__init__(f"{source}: {counted(len(self.faults), 'fault')}\n{shown}{more}")
 
 
 def unknown(what: str, name: object, choices: Iterable[str]) -> ConfigError:

@@ -61,6 +61,7 @@ def column_faults(
     """
     faults = []
     spare = {c for m in config.modalities if m.first and set(m.columns) & set(columns) for c in m.columns}
+    read = {c for m in config.modalities for c in m.columns}
     named = {*named_columns(config, True), config.target.column}  # which are not another one under a wrong name
     for name in named_columns(config, need_target, for_training):
         if name in unread:
@@ -69,7 +70,7 @@ def column_faults(
             others = [c for c in columns if c not in named]
             close = get_close_matches(name, others, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"the table has {', '.join(map(repr, columns[:30]))}"
-            blank = "" if for_training else "; where nothing of it is known, add it without values"
+            blank = "" if for_training or name not in read else "; where nothing of it is known, add it without values"
             faults.append(Fault(0, name, "", f"no such column; {hint}{blank}"))
     return faults
 

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from core.csv_rows import delimiter_of
 from core.errors import Fault, FileError, TableError
+from core.numbers import counted
 from core.paths import check_path
 
 MAX_COLUMNS = 10_000
@@ -113,7 +114,9 @@ def _ragged(path: Path, delimiter: str, expected: int) -> list[Fault]:
             rows = (row for row in csv.reader(lines, delimiter=delimiter) if row)
             for number, row in enumerate(rows):
                 if len(row) != expected and len(faults) < _MOST_FAULTS:
-                    reason = f"{len(row)} cells, the header has {expected}; quote cells that hold {delimiter!r}"
+                    reason = (
+                        f"{counted(len(row), 'cell')}, the header has {expected}; quote cells that hold {delimiter!r}"
+                    )
                     faults.append(Fault(number, "table", delimiter.join(row)[:60], reason))
     finally:
         csv.field_size_limit(usual)

@@ -55,8 +55,9 @@ class Target:
         classes = config.classes or tuple(sorted({*flat, *others}, key=_natural))
         if len(set(flat)) < (1 if several else 2):
             least = "one label" if several else "two classes"
+            found = ", ".join(sorted(set(flat))) or "none"
             raise ConfigError(
-                f"target {config.column!r}: needs at least {least} in training, found {sorted(set(flat))}"
+                f"target {config.column!r}: needs at least {least} in training, found {found}; add cases of another one"
             )
         count, rows = Counter(flat), len(values) + (2 if several else len(classes))
         prior = tuple((count[c] + 1) / rows for c in classes)

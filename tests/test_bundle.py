@@ -180,6 +180,21 @@ def test_refuses(mine: Path, how: str, message: str) -> None:
         Bundle.load(mine)
 
 
+def test_the_folder_of_a_run_leads_to_its_bundle(mine: Path, tmp_path: Path) -> None:
+    mine.rename(tmp_path / "bundle")
+    with pytest.raises(BundleError, match=r"the bundle is the folder in it, .*bundle; name that one"):
+        Predictor.load(tmp_path)
+    (tmp_path / "table.csv").write_text("a,b\n")
+    with pytest.raises(BundleError, match=r"table.csv: a file, not the folder of a bundle"):
+        Predictor.load(tmp_path / "table.csv")
+
+
+def test_a_place_that_cannot_be_written_asks_for_another(mine: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("")
+    with pytest.raises(BundleError, match=r"Not a directory.*Choose another folder"):
+        Bundle.load(mine).save(tmp_path / "notes.txt" / "bundle")
+
+
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="no bundle here"):
         Predictor.load(tmp_path / "none")

@@ -80,6 +80,15 @@ def test_it_runs_as_a_program(source: str) -> None:
     assert "no such column; did you mean 'label'?" in done.stdout + done.stderr
 
 
+def test_check_tells_rows_of_one_label(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = tmp_path / "same.csv"
+    table.write_text("text,label,split\na,yes,train\nb,yes,train\nc,no,test\nd,no,test\n")
+    assert main(["check", str(table), "--target", "label", "--text", "text", "--split", "split"]) == 1
+    said = capsys.readouterr().out
+    assert "column 'label': the only label of the rows to train on; a model needs two to tell apart" in said
+    assert "1 fault\n" in said
+
+
 def test_check(source: str, capsys: pytest.CaptureFixture[str]) -> None:
     found = _json(capsys, "check", source, "--target", "label", "--id", "id", "--text", "text", *ROWS)
     assert found["cases"] == 60

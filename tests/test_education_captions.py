@@ -107,7 +107,7 @@ def test_all_faulty_captions_are_told_at_once(tmp_path: Path) -> None:
         read_captions(path, 30.0)
     assert [f.row for f in caught.value.faults] == [6, 9, 12, 18]
     for part in (
-        "a.vtt: 4 fault(s)",
+        "a.vtt: 4 faults",
         "row 6, column 'times': out of order: a caption above it begins at 5.000 s; sort the captions by time",
         "row 9, column 'times': ends before it begins",
         "row 12, column 'times': not of the form hh:mm:ss.mmm --> hh:mm:ss.mmm",

@@ -321,9 +321,7 @@ def test_the_command_line_tells_faults_in_words(tmp_path: Path) -> None:
         main(["table", str(tmp_path), str(tmp_path / "nodir" / "out.csv"), "--day", "30"])
     (tmp_path / "answers.csv").write_text("student_id,grade\ns1,correct\n", encoding="utf-8")
     command = ["train", str(tmp_path / "answers.csv"), "--out", str(tmp_path / "run")]
-    with pytest.raises(
-        SystemExit, match=r"(?s)2 fault\(s\).*'at_risk': no such column; `python -m .*risk table`.*'start'"
-    ):
+    with pytest.raises(SystemExit, match=r"(?s)2 faults.*'at_risk': no such column; `python -m .*risk table`.*'start'"):
         main(command)
     with pytest.raises(SystemExit, match=r"1 fault\(s\)\n.*'at_risk'"):
         main([*command, "--all"])

@@ -70,7 +70,7 @@ def test_a_missing_slice_is_always_a_gap(spacing: float, count: int, axes: Any, 
     found = inspect(series[:lost] + series[lost + 1 :])
     assert kinds(found) == ["gap"]
     assert found[0].slices == (str(lost - 1), str(lost + 1))
-    assert "1 slice(s) seem to be missing" in found[0].sentence
+    assert "missing, it seems: 1 slice" in found[0].sentence
 
 
 @settings(max_examples=100, deadline=None)
@@ -90,7 +90,7 @@ def test_each_fault_is_named_with_slices_and_millimetres() -> None:
     clean = slices(np.arange(10) * 2.0)
     other = slices([5.0], CORONAL)
     cases: dict[str, tuple[list[Slice], str]] = {
-        "gap": (clean[:4] + clean[6:], "6.00 mm between 3 and 6 where 2.00 mm is usual; 2 slice"),
+        "gap": (clean[:4] + clean[6:], "6.00 mm between 3 and 6 where 2.00 mm is usual; missing, it seems: 2 slices"),
         "duplicate position": ([*clean, replace(clean[3], name="again")], "3 and again at"),
         "mixed orientation": (clean + other, "1 of 11 slices lie in another direction"),
         "localiser": ([*clean, replace(other[0], localizer=True, name="scout")], r"scout views\): scout"),
@@ -142,7 +142,7 @@ def test_resample_fills_a_gap_by_interpolation_and_tells_it(tmp_path: Path) -> N
     assert volume.array.shape == VOXELS.shape
     assert np.allclose(volume.array[4], (VOXELS[3] + VOXELS[5]) / 2)
     assert np.array_equal(np.delete(volume.array, 4, 0), np.delete(VOXELS, 4, 0))
-    assert volume.actions == ("interpolated 1 slice(s) so that all are 2.000 mm apart",)
+    assert volume.actions == ("interpolated 1 slice so that all are 2.000 mm apart",)
     assert volume.defects[0].startswith("gap: 4.00 mm")
 
 
@@ -173,7 +173,7 @@ def test_resample_drops_a_repeated_slice_but_refuses_two_that_differ(tmp_path: P
     write_slice(tmp_path / "again.dcm", VOXELS[4], **tags)
     volume = read_volume(tmp_path, on_defect="resample")
     assert np.array_equal(volume.array, VOXELS)
-    assert "dropped 1 slice(s)" in volume.actions[0]
+    assert "dropped 1 slice" in volume.actions[0]
     write_slice(tmp_path / "again.dcm", VOXELS[4] + 50, **tags)
     with pytest.raises(GeometryError, match=r"show different things.*\n.*remove one of each pair"):
         read_volume(tmp_path, on_defect="resample")

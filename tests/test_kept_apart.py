@@ -57,7 +57,7 @@ def test_labels_that_the_model_does_not_know_are_set_aside_with_the_other_faulty
     table.loc[0, "intent"] = ""
     table.to_csv(tmp_path / "test.csv", index=False)
     refused = _said(capsys, "evaluate", bundle, tmp_path / "test.csv", code=1)
-    assert "5 fault(s)" in refused  # the blank one too, all at once
+    assert "5 faults" in refused  # the blank one too, all at once
     assert "does not know this class" in refused
     assert "say --outside" in refused
     kept = _said(capsys, "evaluate", bundle, tmp_path / "test.csv", "--rejected", tmp_path / "rejected.csv")

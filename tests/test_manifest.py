@@ -470,8 +470,8 @@ def test_a_file_that_is_no_table_is_refused(tmp_path: Path, name: str, content: 
         ("a,a\n1,2\n", "column 'a': two columns have this name"),
         (",".join(f"c{i}" for i in range(10_001)) + "\n" + "," * 10_000 + "\n", "more than 10,000 columns"),
         ("a,b\n1," + "x" * (4 * 2**20 + 1) + "\n", "row 1, column 'b': a cell of 4,194,305 bytes; at most 4,194,304"),
-        ('a,b\n1,2,3\n1,2\n"p\nq",2\n1\n', r"row 1.*3 cells, the header has 2[\s\S]*row 4.*1 cells"),
-        ("a,b\n" + "1,2345678\n" * 10**6 + "1\n", "row 1000001.*1 cells, the header has 2"),
+        ('a,b\n1,2,3\n1,2\n"p\nq",2\n1\n', r"row 1.*3 cells, the header has 2[\s\S]*row 4.*1 cell"),
+        ("a,b\n" + "1,2345678\n" * 10**6 + "1\n", "row 1000001.*1 cell, the header has 2"),
     ],
 )
 def test_a_table_of_a_wrong_form_is_refused(tmp_path: Path, content: str, said: str) -> None:

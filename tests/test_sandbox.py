@@ -134,7 +134,7 @@ def test_check_tells_a_scan_whose_geometry_the_experiment_refuses(
     (tmp_path / "cases.csv").write_text("\n".join(rows), encoding="utf-8")
     assert main(["check", str(tmp_path / "cases.csv"), "--domain", "medical", "--open-files"]) == 1
     told = capsys.readouterr().out
-    assert told.count("1 fault(s) of geometry") == 2
+    assert told.count("1 fault of geometry") == 2
     assert "row 2, column 'ct'" in told
     assert "row 3" not in told
     check_scan(tmp_path / "gap", on_defect="resample", allow_modality=["CT"])

@@ -62,7 +62,7 @@ def test_further_behaviour_columns_and_fewer_modalities():
 @pytest.mark.parametrize(
     ("columns", "options", "message"),
     [
-        (("text",), {}, "no target column is found; looked for intent, urgency"),
+        (("text",), {}, "no target column is found; looked for intent, urgency.*The first line of the table names"),
         (("intent", "comment"), {}, "no customer-service column is found; name one of audio, text"),
         (COLUMNS, {"target": "intnt"}, "Did you mean 'intent'"),
         (COLUMNS, {"target": "intent:lable"}, "Did you mean 'label'"),

@@ -15,7 +15,7 @@ from apps.customer_service.pages import DISCLAIMER, PAGES
 from apps.customer_service.studio import STUDIO
 from core.answer import label
 from core.errors import FileError, TableError
-from core.numbers import number_or_none
+from core.numbers import counted, number_or_none
 from domains.customer_service import recipe
 from domains.customer_service.routing import COMPARISON, RoutingTable
 
@@ -104,7 +104,7 @@ def _text(place: Path) -> None:
 
 
 def _faults(error: TableError, where: str) -> None:
-    st.error(f"Not saved: {len(error.faults)} fault(s).", icon=":material/error:")
+    st.error(f"Not saved: {counted(len(error.faults), 'fault')}.", icon=":material/error:")
     rows = [{where: f.row or "table", "column": f.column, "found": f.value, "reason": f.reason} for f in error.faults]
     st.dataframe(rows, hide_index=True, alt="Faults of the routing table")
 

@@ -23,7 +23,7 @@ from apps.ui.uploads import keep_read as keep_read
 from apps.ui.uploads import keep_uploads as keep_uploads
 from apps.ui.uploads import try_reading as try_reading
 from apps.ui.uploads import without_folder
-from core.errors import PolyfuseError, TableError
+from core.errors import Fault, PolyfuseError, TableError
 from core.numbers import counted
 
 BLUE, ORANGE, GREY, GREEN, RED = "#2f7de1", "#e0812f", "#8b95a5", "#2c9c6a", "#d1495b"  # legible on white and black
@@ -71,9 +71,14 @@ def show_error(error: PolyfuseError) -> None:
         source = str(error).partition("\n")[0].rpartition(": ")[0]
         told = f"{without_folder(source)}: {counted(len(error.faults), 'fault')}, listed below; correct the file."
         st.error(escape(told), icon=":material/error:")
-        st.dataframe([f.to_json() for f in error.faults], hide_index=True)
+        st.dataframe(fault_rows(error.faults), hide_index=True)
         return
     st.error(escape(without_folder(str(error))), icon=":material/error:")
+
+
+def fault_rows(faults: Sequence[Fault]) -> list[dict[str, str | int]]:
+    """Faults for a table on the page."""
+    return [f.to_json() | {"reason": without_folder(f.reason)} for f in faults]
 
 
 def escape(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import re
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,9 @@ from apps import ui
 from apps.ui import compared
 from apps.ui.studio import Source, Studio
 from core import starter
-from core.check import describe, file_faults
+from core.check import describe, file_faults, label_faults
 from core.config import KEPT, ExperimentConfig
-from core.errors import ConfigError, Fault, FileError, PolyfuseError
+from core.errors import ConfigError, Fault, FileError, PolyfuseError, TableError
 from core.manifest import Manifest
 from core.numbers import counted
 from core.paths import check_path, typed_path
@@ -141,7 +142,11 @@ def _check(
         cell.metric(name, value)
     for warning in facts.warnings:
         st.caption(f":material/info: {ui.escape(warning.replace('--preset default', 'the preset default'))}")
-    manifest = _with_files(manifest, str(config.to_json()), changed)
+    manifest = _with_files(_with(manifest, label_faults(manifest)), str(config.to_json()), changed)
+    if manifest.faults and source.root == source.path.parent and source.path.is_relative_to(ui.folder()):
+        files = {c for m in config.modalities if m.kind.is_file for c in m.columns}
+        if any(f.column in files for f in manifest.faults):
+            st.info("The table was uploaded alone: name above the folder that its file paths start from.")
     drop, ready = _faults(manifest)
     change = studio.screen(source, config)
     config = studio.refine(manifest, config)
@@ -168,8 +173,12 @@ def _with_files(manifest: Manifest, config: str, changed: int) -> Manifest:
             kept[key] = file_faults(manifest, steps)
     if not kept[key]:
         st.caption(":material/check: Every file opens.")
+    return _with(manifest, kept[key])
+
+
+def _with(manifest: Manifest, faults: Sequence[Fault]) -> Manifest:
     manifest = copy.copy(manifest)
-    manifest.faults = [*manifest.faults, *kept[key]]
+    manifest.faults = [*manifest.faults, *faults]
     return manifest
 
 
@@ -180,12 +189,13 @@ def _faults(manifest: Manifest) -> tuple[list[int], bool]:
         return [], True
     rejected = ui.folder() / "rejected.csv"
     try:
-        manifest.without_faulty(rejected)
+        if label_faults(manifest.without_faulty(rejected)):
+            raise TableError(str(manifest.table.source), manifest.faults)
         usable, way_out = True, "Correct them, or go on without these rows."
     except PolyfuseError:
         usable, way_out = False, "Correct them: the table can be used neither as it is nor by leaving rows out."
     st.error(f"{counted(len(manifest.faults), 'fault')}. {way_out}", icon=":material/error:")
-    st.dataframe([f.to_json() for f in manifest.faults], hide_index=True, height=200, alt="Faults by row and column")
+    st.dataframe(ui.fault_rows(manifest.faults), hide_index=True, height=200, alt="Faults by row and column")
     if not usable:
         return [], False
     left, right = st.columns([1, 3], vertical_alignment="center")

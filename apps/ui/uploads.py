@@ -22,7 +22,9 @@ _EVERY = 2.0  # seconds between looks at whether a session is still there
 
 def without_folder(text: str) -> str:
     """A message that names uploads as the user did, without the session's folder."""
-    return re.sub(re.escape(str(folder())) + r"/(?:\d+/)?", "", text)
+    home = re.escape(str(folder()))
+    text = re.sub(home + r"(?:/\d+)?(?![/\w])", "the upload", text)
+    return re.sub(home + r"/(?:\d+/)?", "", text)
 
 
 def folder() -> Path:

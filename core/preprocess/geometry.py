@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.errors import FileError
+from core.numbers import counted
 
 DUPLICATE = 0.02  # mm
 UNEVEN = (0.01, 0.01)  # tolerance of a step between slices: share of the usual step, and mm; the larger one counts
@@ -59,7 +60,9 @@ class GeometryError(FileError):
         self.defects = tuple(defects)
         listed = "\n".join(f"  {defect}" for defect in defects)
         advice = advice or "set on_defect to 'resample' to repair what can be repaired, or 'accept' to go on as it is"
-        super().__init__(f"{source}: {len(self.defects)} fault(s) of geometry\n{listed}\n  To go on, {advice}.")
+        super().__init__(
+            f"{source}: {counted(len(self.defects), 'fault')} of geometry\n{listed}\n  To go on, {advice}."
+        )
 
 
 def inspect(slices: Sequence[Slice]) -> list[Defect]:
@@ -181,7 +184,9 @@ def _duplicates(ordered: list[Slice]) -> list[Defect]:
         return []
     pairs = [f"{ordered[i - 1].name} and {ordered[i].name} at {heights[i]:.2f} mm" for i in again]
     names = tuple(ordered[i].name for i in again)
-    return [Defect("duplicate position", f"{len(again)} slice(s) lie where another lies: {some(pairs)}", names)]
+    return [
+        Defect("duplicate position", f"{counted(len(again), 'slice')} at the place of another: {some(pairs)}", names)
+    ]
 
 
 def _steps(ordered: list[Slice]) -> list[Defect]:
@@ -201,7 +206,7 @@ def _steps(ordered: list[Slice]) -> list[Defect]:
 def _gap(before: Slice, after: Slice, step: float, usual: float) -> Defect:
     missing = max(1, round(step / usual) - 1)
     found = f"{step:.2f} mm between {before.name} and {after.name} where {usual:.2f} mm is usual"
-    return Defect("gap", f"{found}; {missing} slice(s) seem to be missing", (before.name, after.name))
+    return Defect("gap", f"{found}; missing, it seems: {counted(missing, 'slice')}", (before.name, after.name))
 
 
 def _tilt(ordered: list[Slice]) -> list[Defect]:
@@ -217,6 +222,6 @@ def _tilt(ordered: list[Slice]) -> list[Defect]:
     allowed = max(SHIFT, 0.1 * min(ordered[0].spacing or (0.0,)))
     if len(moved_ones := np.flatnonzero(off > allowed)):
         names = tuple(ordered[i].name for i in moved_ones)
-        found = f"{len(names)} slice(s) are up to {off.max():.1f} mm beside the stack: {some(names)}"
+        found = f"{counted(len(names), 'slice')} up to {off.max():.1f} mm beside the stack: {some(names)}"
         defects.append(Defect("shift", found, names))
     return defects

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from core.numbers import counted
 from core.preprocess.geometry import (
     Defect,
     GeometryError,
@@ -44,7 +45,7 @@ def plan(
     if 2 * len(kept) <= len(located):
         raise GeometryError(where, defects, "split the series: no direction, size and spacing is that of most slices")
     left_out = [d for d in defects if d.slices and not chosen.intersection(_ids(slices, d))]
-    actions = [f"left out {len(d.slices)} slice(s) for {d.kind}: {some(d.slices)}" for d in left_out]
+    actions = [f"left out {counted(len(d.slices), 'slice')} for {d.kind}: {some(d.slices)}" for d in left_out]
     heights = along(kept)
     return [kept[i] for i in np.argsort(heights, kind="stable")], actions
 
@@ -104,7 +105,7 @@ def _repair(
     actions: list[str] = []
     if "duplicate position" in kinds:
         slices, voxels, dropped = _without_duplicates(slices, voxels, where)
-        actions.append(f"dropped {len(dropped)} slice(s) that repeat the one before: {some(dropped)}")
+        actions.append(f"dropped {counted(len(dropped), 'slice')} repeating the one before: {some(dropped)}")
         kinds = {d.kind for d in inspect(slices)}
     shift = np.zeros(2)
     if kinds & {"tilt", "shift"}:
@@ -117,7 +118,7 @@ def _repair(
     if kinds & {"gap", "non-uniform spacing"}:
         _check_share(slices, heights, step, where)
         voxels, new = fill_gaps(voxels, heights, step)  # (n', h', w')
-        actions.append(f"interpolated {new} slice(s) so that all are {step:.3f} mm apart")
+        actions.append(f"interpolated {counted(new, 'slice')} so that all are {step:.3f} mm apart")
     elif len(slices) > 1:
         step = float(heights[-1] - heights[0]) / (len(slices) - 1)
     return voxels, affine_of(slices[0], step, list(shift)), actions
