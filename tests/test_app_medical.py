@@ -165,6 +165,18 @@ def test_what_the_answer_rests_on_is_marked_in_the_words_and_the_values() -> Non
     assert not any("How it was found" in c.value for c in at.caption)
 
 
+def test_a_report_too_long_to_weigh_its_words_is_shown_and_told() -> None:
+    at = app().run()
+    at.button(key="open_bare").click().run()
+    number = at.session_state["case"].number
+    at.toggle(key=f"edit_{number}_report").set_value(True).run()
+    at.text_area(key=f"area_{number}_report").set_value("The lungs are clear. " * 2000).run()
+    assert not at.exception
+    assert not at.error
+    told = [c.value for c in at.caption if "Nothing is marked" in c.value]
+    assert told == ["Nothing is marked: the text has 41,999 characters, words are weighed up to 30,000."]
+
+
 def test_words_are_marked_within_their_sections() -> None:
     at = AppTest.from_string(
         "from apps.medical import case_why\nfrom core.explanation.explain import Explanation\n"

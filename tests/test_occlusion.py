@@ -11,6 +11,7 @@ import pytest
 import soundfile
 from small import change, config, table
 
+from apps.ui.parts import method as marked_by
 from core.config import ExperimentConfig
 from core.errors import ConfigError
 from core.experiment import Experiment
@@ -115,3 +116,14 @@ def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
         explain_parts(predictor, row, "tabular")
     with pytest.raises(ConfigError, match=r"unknown label 'od'. Did you mean 'odd'"):
         explain_parts(predictor, row, "text", label="od")
+
+
+def test_the_words_of_a_very_long_text_are_not_weighed_which_is_told(tmp_path: Path) -> None:
+    predictor, manifest, _ = trained(table(tmp_path, "text", cases=60), config("text"))
+    row = dataclasses.replace(manifest.row(0), values={"text": "a " * 600_000})
+    for method in (None, "integrated gradients"):
+        found = explain(predictor, row, "text", method=method)
+        assert not found.parts
+        assert marked_by(found) == (
+            "Nothing is marked: the text has 1,200,000 characters, words are weighed up to 30,000."
+        )

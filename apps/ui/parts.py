@@ -56,6 +56,8 @@ def listed(parts: Sequence[Part], most: int = 4) -> str:
 
 def method(found: Explanation) -> str:
     """How the parts were weighed, in words, and why not otherwise."""
+    if not found.method:
+        return f"Nothing is marked: {found.note}."
     told = f"How it was found: {_HOW[found.method]}."
     return f"{told} Gradients do not reach here: {found.note}." if found.note else told
 

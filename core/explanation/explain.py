@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from core.errors import unknown
 from core.explanation import gradients, occlusion
-from core.explanation.parts import Part, check
+from core.explanation.parts import Part, check, letters_read
 from core.predict import Predictor
 from core.progress import Progress, silent
 from core.schema import Modality, Row
 
+MOST_LETTERS = 30_000  # of a text; it is read again without each part, which takes minutes for a very long one
 METHODS = ("integrated gradients", "Grad-CAM", "occlusion")
 DEFAULTS = dict.fromkeys(Modality, "occlusion") | dict.fromkeys(
     (Modality.IMAGE, Modality.VOLUME, Modality.VIDEO), "integrated gradients"
@@ -19,7 +20,10 @@ DEFAULTS = dict.fromkeys(Modality, "occlusion") | dict.fromkeys(
 
 @dataclass(frozen=True)
 class Explanation:
-    """The parts of one modality in order of place, the method that weighed them, and why not the one asked for."""
+    """The parts of one modality in order of place, the method that weighed them, and why not the one asked for.
+
+    No parts and the method "" where nothing was weighed; ``note`` says why.
+    """
 
     parts: list[Part]
     method: str
@@ -37,7 +41,8 @@ def explain(
 ) -> Explanation:
     """What each part of one modality gives to the answer ``label`` (None: the most probable one).
 
-    Where the gradients of a method do not reach, parts are taken out instead, and ``note`` says why.
+    Where the gradients of a method do not reach, parts are taken out instead, and ``note`` says why. The words of a
+    text of more than ``MOST_LETTERS`` are not weighed.
 
     Raises:
         ConfigError: for an unknown method, a modality that the case does not have, or a label that the model does not
@@ -47,6 +52,8 @@ def explain(
     chosen = method or DEFAULTS[predictor.view(modality).modality.kind]
     if chosen not in METHODS:
         raise unknown("method of explanation", chosen, METHODS)
+    if (letters := letters_read(predictor, row, modality)) > MOST_LETTERS:
+        return Explanation([], "", f"the text has {letters:,} characters, words are weighed up to {MOST_LETTERS:,}")
     reason = "" if chosen == "occlusion" else gradients.unreachable(predictor, modality, cam=chosen == "Grad-CAM")
     if chosen == "occlusion" or reason:
         parts = occlusion.explain_parts(predictor, row, modality, label=label, progress=progress)

@@ -73,6 +73,14 @@ def sharing(predictor: Predictor, row: Row, modality: str) -> tuple[str, ...]:
     )
 
 
+def letters_read(predictor: Predictor, row: Row, modality: str) -> int:
+    """Letters that are read again for each part taken out of a text, alone or in a comparison; 0 for other kinds."""
+    if predictor.view(modality).modality.kind not in (Modality.TEXT, Modality.PAIR):
+        return 0
+    cells = [row.values[name] for name in sharing(predictor, row, modality)]
+    return max(sum(map(len, c.values())) if isinstance(c, dict) else len(str(c)) for c in cells)
+
+
 def places_of(view: View, cell: Any, ready: Any) -> list[Place]:
     """The parts of a cell in order; ``ready``: what the preprocessor of a view prepared of it."""
     match view.modality.kind:
