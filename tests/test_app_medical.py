@@ -19,7 +19,8 @@ from streamlit.testing.v1 import AppTest
 
 from apps import ui
 from apps.cli import main
-from apps.medical import case_record
+from apps.medical import case_documents, case_record
+from apps.medical.session import Case, Pending
 from core.errors import ConfigError, FileError
 from core.preprocess.volume_io import Volume
 from core.record_rows import training_rows
@@ -276,6 +277,16 @@ def test_the_train_page_trains_and_the_model_can_be_used(monkeypatch: pytest.Mon
     assert report.excerpt is not None
     assert report.excerpt.sections == ("findings",)
     assert report.excerpt.hidden == tuple(sorted(FINDINGS))
+
+
+def test_words_of_a_header_are_no_markdown_where_a_series_is_chosen() -> None:
+    at = app()
+    words = "<b>x</b> [link](http://evil)"
+    at.session_state["pending"] = Pending(Case("*a*", 1), Path("a.zip"), (("1", words), ("2", "lung")))
+    at.run()
+    assert not at.exception
+    assert at.radio(key="series").options == [ui.escape(words), "lung"]
+    assert at.warning[0].value == r"\*a\*: 2 series stand together. Choose one."
 
 
 # --- what a person decides, and documents

@@ -153,17 +153,13 @@ def _kept(files: Sequence[UploadedFile]) -> tuple[Path, ...]:
 
 def _choose(waiting: session.Pending) -> None:
     """Ask which series, or what to do about faults of geometry."""
-    chosen, policy = waiting.chosen, "refuse"
+    chosen, policy, name = waiting.chosen, "refuse", ui.escape(waiting.case.name)
     if waiting.series:
-        st.warning(
-            f"{waiting.case.name}: {len(waiting.series)} series stand together. Choose one.", icon=":material/stacks:"
-        )
-        told = dict(waiting.series)
+        st.warning(f"{name}: {len(waiting.series)} series stand together. Choose one.", icon=":material/stacks:")
+        told = {uid: ui.escape(words) for uid, words in waiting.series}  # from the header of a stranger's file
         chosen = st.radio("Series", list(told), format_func=told.__getitem__, key="series")
     else:
-        st.warning(
-            f"{waiting.case.name}: the slices do not form an even, upright volume.", icon=":material/straighten:"
-        )
+        st.warning(f"{name}: the slices do not form an even, upright volume.", icon=":material/straighten:")
         for defect in waiting.defects:
             st.markdown(f"- {ui.escape(ui.without_folder(defect))}")
         options = {
