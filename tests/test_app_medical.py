@@ -320,6 +320,16 @@ def test_a_decision_is_kept_and_comes_back_as_a_training_row() -> None:
     assert at.get("download_button")[-1].proto.label == "Rows to train on (1)"
 
 
+def test_data_files_of_a_result_carry_the_name_of_the_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    files: dict[str, str] = {}
+    monkeypatch.setattr(case_documents, "_button", lambda words, data, name, *rest: files.update({name: data}))
+    diagnosis = Diagnosis.load(starter.ensure())
+    found = diagnosis.diagnose(report="FINDINGS: The lungs are clear.", age="40")
+    case_documents.show(diagnosis, found, Case("case-9", 1), frozenset())
+    assert json.loads(files["case-9.json"])["id"] == "case-9"
+    assert "id,case-9" in files["case-9.csv"]
+
+
 def test_another_answer_has_to_be_named() -> None:
     at = case(2).run()
     number = at.session_state["case"].number

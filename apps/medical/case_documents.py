@@ -19,7 +19,8 @@ _NAMES = {"pdf": "PDF", "fhir": "FHIR report", "sr": "DICOM SR"}
 def show(diagnosis: Diagnosis, found: Prediction, case: Case, off: frozenset[str]) -> None:
     """A button a file; documents are made when they are asked for."""
     scan = None if case.scan is None else _scan_facts(case.scan)
-    result = Result.of(replace(found, id=case.name), diagnosis.bundle, sorted(off))
+    found = replace(found, id=case.name)
+    result = Result.of(found, diagnosis.bundle, sorted(off))
     with st.container(horizontal=True):
         for make, kind in ((answer.to_json, "json"), (answer.to_csv, "csv")):
             text = make(found, diagnosis.bundle, scan, sorted(off))
