@@ -161,6 +161,14 @@ def test_single_slice_and_slices_given_one_by_one(tmp_path: Path) -> None:
     assert scans((*named, nifti)) == [list(named), nifti]
 
 
+def test_whole_scans_are_given_one_at_a_time(tmp_path: Path) -> None:
+    cut = sorted(Phantom(VOXELS).write(tmp_path / "s").iterdir())[0]
+    one, other = (write_nifti(tmp_path / f"{n}.nii.gz", Phantom(VOXELS)) for n in "ab")
+    for places in ([one, other], [cut, one], [write_itk(tmp_path / "c.mha", Phantom(VOXELS)), one]):
+        with pytest.raises(FileError, match=r"slices of one DICOM series may come as .*one NIfTI, MHA, NRRD or zip at"):
+            read_volume(places)
+
+
 def test_a_multi_frame_ct_reads_like_its_slices(tmp_path: Path) -> None:
     from pydicom.dataset import Dataset
 

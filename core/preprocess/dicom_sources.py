@@ -11,6 +11,7 @@ from core.errors import FileError
 from core.preprocess.dicom_file import is_dicom
 from core.preprocess.geometry import some
 
+_WHOLE = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".zip")  # one such file is a whole scan
 _IGNORED = {".ds_store", "thumbs.db", "dicomdir"}  # left by systems and DICOM media, never slices
 
 
@@ -32,7 +33,7 @@ def sources(place: Path | Sequence[Path]) -> tuple[list[Source], list[str]]:
         FileError: nothing there, not DICOM, too many files, or a zip with anything unsafe or foreign in it.
     """
     if not isinstance(place, Path):
-        return [_file(path) for path in place], []
+        return [_file(path, several=len(place) > 1) for path in place], []
     if not place.exists():
         raise FileError(f"{place}: does not exist; check the path in the table")
     if place.is_dir():
@@ -40,11 +41,16 @@ def sources(place: Path | Sequence[Path]) -> tuple[list[Source], list[str]]:
     return (_zip(place) if place.suffix.lower() == ".zip" else [_file(place)]), []
 
 
-def _file(path: Path) -> Source:
+def _file(path: Path, several: bool = False) -> Source:
     try:
         marked = is_dicom(path)
     except OSError as error:
         raise FileError(f"{path}: cannot be opened ({error.strerror}); check the path in the table") from error
+    if not marked and several and path.name.lower().endswith(_WHOLE):
+        raise FileError(
+            f"{path}: only the slices of one DICOM series may come as several files; "
+            "give one NIfTI, MHA, NRRD or zip at a time"
+        )
     if not marked:
         raise FileError(f"{path}: is not DICOM (the DICM mark is missing); name the right file or export it again")
     return Source(str(path), path)
