@@ -352,6 +352,17 @@ def test_a_nifti_of_time_or_without_a_place(tmp_path: Path) -> None:
     assert "gone on as it is" in read_volume(tmp_path / "lost.nii", on_defect="accept").actions[0]
 
 
+def test_colours_and_complex_numbers_are_refused(tmp_path: Path) -> None:
+    import SimpleITK as sitk  # noqa: N813
+
+    colours = np.zeros((4, 4, 4), dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
+    for name, voxels in {"colours": colours, "complex numbers": np.full((4, 4, 4), 1 + 1j, np.complex64)}.items():
+        nibabel.save(nibabel.Nifti1Image(voxels, np.eye(4)), tmp_path / "scan.nii.gz")
+        refused(tmp_path / "scan.nii.gz", f"holds {name}; export the original CT in Hounsfield units")
+    sitk.WriteImage(sitk.GetImageFromArray(np.zeros((4, 4, 4, 3), np.uint8), isVector=True), str(tmp_path / "rgb.mha"))
+    refused(tmp_path / "rgb.mha", "3 values a voxel, as of colours; export the original CT")
+
+
 def test_a_leaning_nifti_is_named_and_straightened_like_dicom(tmp_path: Path) -> None:
     offsets = np.arange(9)[:, None] * np.array([[0.0, 0.4, 0.0]])
     phantom = Phantom(VOXELS, offsets=offsets)

@@ -23,6 +23,7 @@ POLICIES = ("refuse", "resample", "accept")
 MAX_SLICES, MAX_VOXELS = 4096, 1 << 30
 _PLAIN = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 _ITK = {".mha": "MetaImageIO", ".mhd": "MetaImageIO", ".nrrd": "NrrdImageIO"}
+_EXPORT = "export the original CT in Hounsfield units"
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # from NIfTI's RAS
 
 
@@ -107,8 +108,11 @@ def _read_nifti(path: Path, on_defect: str) -> Volume:
         shape = tuple(int(n) for n in image.shape)
         while len(shape) > 3 and shape[-1] == 1:
             shape = shape[:-1]
-        if len(shape) not in (2, 3) or image.get_data_dtype().fields:
-            held = "colours" if image.get_data_dtype().fields else f"{len(shape)} dimensions {shape}"
+        stored = image.get_data_dtype()
+        if stored.fields or stored.kind == "c":
+            raise FileError(f"{path}: holds {'colours' if stored.fields else 'complex numbers'}; {_EXPORT}")
+        if len(shape) not in (2, 3):
+            held = f"{len(shape)} dimensions {shape}"
             raise FileError(f"{path}: holds {held}; one scan of 3 dimensions is read, split the file")
         shape = (*shape, 1)[:3]
         _check_size(path, shape)
@@ -163,8 +167,10 @@ def _read_itk(path: Path) -> Volume:
     try:
         reader.ReadImageInformation()
         size, parts = reader.GetSize(), reader.GetNumberOfComponents()
-        if len(size) not in (2, 3) or parts != 1:
-            raise FileError(f"{path}: {len(size)} dimensions, {parts} values a voxel; one scan of 3 dimensions is read")
+        if parts != 1:
+            raise FileError(f"{path}: {parts} values a voxel, as of colours; {_EXPORT}")
+        if len(size) not in (2, 3):
+            raise FileError(f"{path}: {len(size)} dimensions; one scan of 3 dimensions is read, split the file")
         _check_size(path, size)
         image = reader.Execute()
     except RuntimeError as error:
