@@ -20,7 +20,8 @@ from domains.medical import DISCLAIMER, Diagnosis, starter
 from domains.medical.denial import NOTHING
 
 _SHOWN = 500  # rows of a table to pick from
-_TYPES = ["zip", "dcm", "dicom", "ima", "nii", "gz", "mha", "mhd", "nrrd", "png", "jpg", "jpeg"]
+# No mhd: its voxels are in a second file.
+_TYPES = ["zip", "dcm", "dicom", "ima", "nii", "gz", "mha", "nrrd", "png", "jpg", "jpeg"]
 _READERS = {session.PICTURES: decode_images, session.SOUNDS: decode_sounds}
 
 

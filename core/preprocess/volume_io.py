@@ -175,7 +175,8 @@ def _read_itk(path: Path) -> Volume:
         image = reader.Execute()
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]
-        raise FileError(f"{path}: not a readable {path.suffix} file, or cut off ({reason}); export it again") from error
+        told = "" if reason.startswith("Reason:") else f" ({reason})"  # what the system last said, mostly "Success"
+        raise FileError(f"{path}: not a readable {path.suffix} file, or cut off{told}; export it again") from error
     voxels = sitk.GetArrayFromImage(image).astype(np.float32)
     voxels = voxels.reshape((1, *voxels.shape)[-3:])  # (k, j, i)
     affine = _itk_affine(image)
@@ -196,10 +197,12 @@ def _itk_affine(image: Any) -> np.ndarray:
 
 
 def _check_data_file(path: Path) -> None:
-    """Refuse a header that takes its voxels from another folder: such a file could read anything on the machine."""
+    """Refuse a header whose voxels are not there, or in another folder: it could read anything on the machine."""
     with path.open("rb") as file:
         head = file.read(1 << 16).split(b"\n\n")[0].decode("latin-1")
     found = re.search(r"^(?:ElementDataFile\s*=|data ?file\s*:)\s*(.+?)\s*$", head, re.MULTILINE | re.IGNORECASE)
     name = found.group(1) if found else "LOCAL"
     if not re.fullmatch(r"[^/\\%:\s]+( [^/\\%:\s]+)*", name) or name in ("..", "LIST"):
         raise FileError(f"{path}: takes its voxels from {name!r}; only a single file in the same folder is read")
+    if name.upper() != "LOCAL" and not (path.parent / name).is_file():
+        raise FileError(f"{path}: needs {name} beside it; put it there, or save the scan as one file (.mha)")
