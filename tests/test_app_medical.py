@@ -198,7 +198,16 @@ def test_an_edited_value_changes_the_answer() -> None:
     assert len(at.session_state["answers"]) == 2
     at.text_input(key=f"cell_{number}_crp").set_value("high").run()
     assert not at.exception
+    assert at.error[0].value.startswith("column 'crp'\\: text where a number is due")
     assert "write a number" in at.error[0].value
+
+
+def test_a_value_of_one_blank_is_none() -> None:
+    at = app().run()
+    at.button(key="open_bare").click().run()
+    at.text_input(key=f"cell_{at.session_state['case'].number}_age").set_value(" ").run()
+    assert not at.error
+    assert "Nothing is known of this case yet" in at.info[-1].value
 
 
 def test_a_case_without_a_scan_or_report_says_what_is_missing() -> None:

@@ -13,7 +13,7 @@ from apps.medical.studio import STUDIO
 from core.cells import check_file, locate, split_files
 from core.config import ModalityConfig
 from core.endings import ENDINGS
-from core.errors import ConfigError
+from core.errors import ConfigError, FileError, TableError
 from core.preprocess.volume_io import is_series
 from core.schema import Modality, Prediction
 from domains.medical import viewer
@@ -164,11 +164,20 @@ def _paths(m: ModalityConfig, cells: Mapping[str, str], root: Path) -> tuple[Pat
 def answer(
     diagnosis: Diagnosis, found: Case, cells: Mapping[str, str], off: frozenset[str] = frozenset()
 ) -> Prediction:
-    """The model's answer for a case with these texts and values, without the modalities in ``off``; asked once."""
+    """The model's answer for a case with these texts and values, without the modalities in ``off``; asked once.
+
+    Raises:
+        FileError: if a file cannot be read, or a value is not what its column holds.
+    """
     key = (tuple(sorted(cells.items())), off)
     kept: dict[Any, Prediction] = st.session_state.setdefault("answers", {})
     if key not in kept:
-        kept[key] = diagnosis.diagnose(**given(diagnosis, found, cells, off))
+        try:
+            kept[key] = diagnosis.diagnose(**given(diagnosis, found, cells, off))
+        except FileError as error:
+            if isinstance(error.__cause__, TableError):  # values typed in: the user knows of no table and no row
+                raise FileError("\n".join(map(str, error.__cause__.faults))) from error
+            raise
     return kept[key]
 
 
@@ -183,7 +192,7 @@ def given(
         elif m.kind.is_file:
             values[m.name] = list(found.files.get(m.name, ()))
         elif m.kind is Modality.TABULAR:
-            values[m.name] = {c: cells[c] for c in m.columns if cells.get(c)}
+            values[m.name] = {c: cells[c] for c in m.columns if cells.get(c, "").strip()}
         else:
             values[m.name] = "\n".join(cells[c] for c in m.columns if cells.get(c, "").strip())
     return {k: v for k, v in values.items() if k not in off and (v is not None and v != {} and v != [] and v != "")}
