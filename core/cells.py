@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,8 @@ def check_file(name: str, root: Path, kind: Modality, allow_outside: bool = Fals
     Raises:
         FileError: with the reason in words.
     """
+    if re.match(r"[a-z]+://", name, re.IGNORECASE):
+        raise FileError("a web address; nothing is fetched: save the file on this machine and name its path")
     path = locate(name, root)
     if not allow_outside and not path.is_relative_to(root):
         raise FileError(f"leads out of the folder {root}; move the file there, or allow files outside")

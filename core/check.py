@@ -124,6 +124,11 @@ def _warnings(
         found.append(f"fewer than 10 cases each of {', '.join(rare[:10])}")
     if classes and classes.most_common(1)[0][1] > 0.9 * cases:
         found.append("one class holds over 90 % of the cases: judge by recall and F1, not accuracy")
+    written: dict[str, list[str]] = {}
+    for name in classes:
+        written.setdefault(name.casefold(), []).append(name)
+    for alike in (names for names in written.values() if len(names) > 1):
+        found.append(f"different classes by upper and lower case alone: {', '.join(map(repr, sorted(alike)))}")
     if likely := likely_outside(classes, config):
         found.append(likely)
     found += [f"{n} is missing in {1 - s:.0%} of the cases" for n, s in share.items() if s < 0.5]

@@ -42,7 +42,10 @@ class MissingExtraError(PolyfuseError):
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault of one cell: ``row`` counts from 1 below the header, 0 means the whole column or table."""
+    """One fault of one cell: ``row`` counts from 1 below the header, 0 means the whole column.
+
+    A fault of a whole row or table has the column "".
+    """
 
     row: int
     column: str
@@ -50,8 +53,9 @@ class Fault:
     reason: str
 
     def __str__(self) -> str:
-        where = f"row {self.row}, column {self.column!r}" if self.row else f"column {self.column!r}"
-        return f"{where}: {self.reason}" + (f" (found {self.value!r})" if self.value else "")
+        where = [f"row {self.row}"] * bool(self.row) + [f"column {self.column!r}"] * bool(self.column)
+        told = f"{', '.join(where)}: {self.reason}" if where else self.reason
+        return told + (f" (found {self.value!r})" if self.value else "")
 
     def to_json(self) -> dict[str, str | int]:
         """The fault as a JSON object."""

@@ -114,7 +114,7 @@ def _write(path: Path, source: str, batches: Iterator[pa.RecordBatch]) -> tuple[
     """Write all batches, checked; their fingerprint, and by column why it holds no text."""
     first = next(batches, None)
     if first is None:
-        raise TableError(source, [Fault(0, "table", "", "no rows below the header; a table needs at least one case")])
+        raise TableError(source, [Fault(0, "", "", "no rows below the header; a table needs at least one case")])
     _check_columns(source, first.schema.names)
     digest, unread, rows = _Digest(first.schema.names), dict[str, str](), 0
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, first.schema) as writer:

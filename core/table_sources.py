@@ -51,6 +51,8 @@ def read_source(source: Path | str | pd.DataFrame) -> tuple[str, Iterator[pa.Rec
         return "table", _from_frame(source)
     path = Path(source)
     check_path(path)
+    if path.is_dir():
+        raise FileError(f"{path}: a folder; name the CSV, TSV or Parquet table in it")
     if not path.is_file():
         raise FileError(f"{path}: no such file; give the path of a CSV, TSV or Parquet table")
     kinds = [s.lower() for s in path.suffixes[-2:]]
@@ -117,7 +119,7 @@ def _ragged(path: Path, delimiter: str, expected: int) -> list[Fault]:
                     reason = (
                         f"{counted(len(row), 'cell')}, the header has {expected}; quote cells that hold {delimiter!r}"
                     )
-                    faults.append(Fault(number, "table", delimiter.join(row)[:60], reason))
+                    faults.append(Fault(number, "", delimiter.join(row)[:60], reason))
     finally:
         csv.field_size_limit(usual)
     return faults
@@ -151,7 +153,7 @@ def _check_width(path: Path, head: bytes, delimiter: str) -> None:
 
 def too_wide(source: str, columns: int) -> TableError:
     """The error for a table of too many columns."""
-    return TableError(source, [Fault(0, "table", str(columns), f"more than {MAX_COLUMNS:,} columns")])
+    return TableError(source, [Fault(0, "", str(columns), f"more than {MAX_COLUMNS:,} columns")])
 
 
 @cache
@@ -173,6 +175,9 @@ def _without_header(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatc
 
 def _csv_error(path: Path, found: str) -> FileError:
     if "UTF8" in found:
+        with path.open("rb") as file:
+            if file.read(4) == b"PK\x03\x04":
+                return FileError(f"{path}: not CSV but a zip, as Excel saves its tables; save it as CSV (UTF-8)")
         return FileError(f"{path}: not UTF-8 {_where_not_utf8(path)}; save the table as UTF-8")
     if "straddl" in found:
         limit = f"{_BLOCK // 2**20} MiB"

@@ -89,6 +89,13 @@ def test_check_tells_rows_of_one_label(tmp_path: Path, capsys: pytest.CaptureFix
     assert "1 fault\n" in said
 
 
+def test_check_notes_labels_that_differ_in_case_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = tmp_path / "cases.csv"
+    table.write_text("text,label\n" + "".join(f"t{i},{label}\n" for i, label in enumerate(["Yes", "yes", "no"] * 2)))
+    assert main(["check", str(table), "--target", "label", "--text", "text"]) == 0
+    assert "different classes by upper and lower case alone: 'Yes', 'yes'" in capsys.readouterr().out
+
+
 def test_check(source: str, capsys: pytest.CaptureFixture[str]) -> None:
     found = _json(capsys, "check", source, "--target", "label", "--id", "id", "--text", "text", *ROWS)
     assert found["cases"] == 60

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import pickle
+import zipfile
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -478,6 +479,27 @@ def test_a_table_of_a_wrong_form_is_refused(tmp_path: Path, content: str, said: 
     (tmp_path / "t.csv").write_text(content)
     with pytest.raises(TableError, match=said):
         StringTable.open(tmp_path / "t.csv")
+
+
+def test_a_fault_of_the_whole_table_names_no_column(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n")
+    with pytest.raises(TableError, match="1 fault\n  no rows below the header"):
+        StringTable.open(tmp_path / "t.csv")
+
+
+def test_a_web_address_is_not_fetched(tmp_path: Path) -> None:
+    rows = ["p1,https://example.org/a.png,a,,5,F,yes", "p2,,a,,5,F,yes"]
+    found = Manifest.open(write(tmp_path, *rows), config(id="id"))
+    assert "row 1, column 'image': a web address; nothing is fetched: save the file on this machine" in reasons(found)
+
+
+def test_what_is_no_table_is_told_by_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="a folder; name the CSV, TSV or Parquet table in it"):
+        StringTable.open(tmp_path)
+    with zipfile.ZipFile(tmp_path / "excel.csv", "w") as book:
+        book.writestr("xl/workbook.xml", bytes(range(128, 256)) * 20)
+    with pytest.raises(FileError, match="not CSV but a zip, as Excel saves its tables; save it as CSV"):
+        StringTable.open(tmp_path / "excel.csv")
 
 
 CELL = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)

@@ -86,7 +86,8 @@ def build(
         modalities["clinical"] = clinical
     if not modalities:
         raise ConfigError(
-            f"no medical column is found; name one of ct, image, {', '.join(TEXTS + NUMBERS + CATEGORIES)}"
+            f"no medical column is found; name one of ct, image, {', '.join(TEXTS + NUMBERS + CATEGORIES)}: "
+            f"the first line of the table names {', '.join(map(repr, columns[:30]))}"
         )
     table = TableConfig(
         id=next((c for c in ("case_id",) if c in columns), None),
