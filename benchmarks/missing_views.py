@@ -20,7 +20,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from benchmarks.report import public_data, save, timed
+from core.bundle import Bundle
 from core.config import TableConfig, TargetConfig
+from core.dataset import CaseDataset
+from core.evaluation.patterns import cut_down, each_alone
 from core.experiment import Experiment
 from core.manifest import Manifest
 from core.recipes import Columns, build_config
@@ -60,9 +63,30 @@ def measure(plain: pd.DataFrame, shares: tuple[float, float], seed: int, how: st
     if how == "network":
         config = dataclasses.replace(config, seeds=3, folds=1, floor=False, stack=False)
     seconds: dict[str, float] = {}
+    experiment = Experiment(Manifest.open(table, config), config)
     with timed(seconds, "seconds"):
-        bundle = Experiment(Manifest.open(table, config), config).combine()
-    return {"accuracy": bundle.facts["test"]["accuracy"], "experts": bundle.facts["expert_weights"]} | seconds
+        bundle = experiment.combine()
+    return {
+        "accuracy": bundle.facts["test"]["accuracy"],
+        "best_present_view": best_view(experiment, bundle),
+        "experts": bundle.facts["expert_weights"],
+    } | seconds
+
+
+def best_view(experiment: Experiment, bundle: Bundle) -> float:
+    """Accuracy on the test rows where the same model is given the best view alone of those that a row has.
+
+    Which view is better is measured on these very rows, in favour of the views.
+    """
+    rows, ensemble = experiment.rows["test"], bundle.ensemble
+    every = CaseDataset(experiment.manifest, bundle.views, room=0)
+    experts = [(e, np.arange(len(rows)), w) for e, w in zip(ensemble.experts, ensemble.weights) if w > 0]
+    answers = cut_down(experts, every, rows, each_alone(len(VIEWS)), 10).argmax(axis=2)  # (V, N)
+    y = experiment.target.encode([experiment.manifest.targets[i] for i in rows]).numpy()
+    right, here = answers == y, experiment.present(rows).T  # (V, N)
+    order = np.argsort([-right[v, here[v]].mean() for v in range(len(VIEWS))])
+    best = order[np.argmax(here[order], axis=0)]
+    return float(right[best, np.arange(len(rows))].mean())
 
 
 def machines(plain: pd.DataFrame, shares: tuple[float, float], seed: int) -> dict[str, float]:
