@@ -196,7 +196,7 @@ def test_an_outcome_that_cannot_be_read_is_a_fault_and_never_wrong() -> None:
     for part in ("row 1, column 'correct': not one of correct, 1", "(found 'richtig')", "(found '9 of nothing')"):
         assert part in str(error.value)
     table = pd.DataFrame({"student_id": "s", "concept": "c", "points": ["5", "-1", "0"], "max_points": ["4", "4", "0"]})
-    with pytest.raises(TableError, match=r"3 fault\(s\)\n.*from 0 to max_points, which is above 0.*found '5 of 4'"):
+    with pytest.raises(TableError, match=r"3 faults\n.*from 0 to max_points, which is above 0.*found '5 of 4'"):
         read_answers(table)
 
 
