@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import json
 import re
@@ -21,6 +22,7 @@ from apps import ui
 from apps.cli import main
 from apps.medical import case_documents, case_record
 from apps.medical.session import Case, Pending
+from core import recipes
 from core.errors import ConfigError, FileError
 from core.preprocess.volume_io import Volume
 from core.record_rows import training_rows
@@ -270,6 +272,8 @@ def test_the_train_page_asks_for_the_order_of_grades() -> None:
 
 
 def test_the_train_page_trains_and_the_model_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = recipes._training
+    monkeypatch.setattr(recipes, "_training", lambda *of: dataclasses.replace(usual(*of), epochs=6))  # of 40
     at = page("train").run()
     at.multiselect(key="texts").set_value(["report"]).run()
     at.multiselect(key="sections").set_value(["findings"]).run()
