@@ -511,3 +511,17 @@ def test_the_curves_of_two_models_in_a_row_begin_anew() -> None:
     ).run()
     assert not at.exception
     assert at.session_state["epochs"] == [1, 2, 3]
+
+
+def test_a_message_names_uploads_without_the_folder_of_the_session() -> None:
+    at = AppTest.from_string(
+        "import streamlit as st\nfrom apps import ui\nhome = ui.folder()\n"
+        "said = [f'no such file: {home}/0/scan.nii.gz', f'leads out of the folder {home}/12; move the file', "
+        "f'{home}/a.csv: x']\n"
+        "st.session_state['said'] = [ui.without_folder(s) for s in said]"
+    ).run()
+    assert at.session_state["said"] == [
+        "no such file: scan.nii.gz",
+        "leads out of the folder of the upload; move the file",
+        "a.csv: x",
+    ]

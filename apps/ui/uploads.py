@@ -23,7 +23,7 @@ _EVERY = 2.0  # seconds between looks at whether a session is still there
 def without_folder(text: str) -> str:
     """A message that names uploads as the user did, without the session's folder."""
     home = re.escape(str(folder()))
-    text = re.sub(home + r"(?:/\d+)?(?![/\w])", "the upload", text)
+    text = re.sub(home + r"(?:/\d+)?(?![/\w])", "of the upload", text)
     return re.sub(home + r"/(?:\d+/)?", "", text)
 
 
