@@ -12,6 +12,7 @@ from typing import Any
 from apps.cli_spec import config_of, domain_names, of_domain
 from core.config import ExperimentConfig
 from core.errors import ConfigError
+from core.numbers import counted
 
 
 def root_of(options: argparse.Namespace) -> Path:
@@ -77,7 +78,9 @@ def _without_faults(manifest: Any, options: argparse.Namespace) -> Any:
     with telling_once(manifest.table, manifest.config, manifest.root):
         if manifest.faults and options.rejected:
             kept = manifest.without_faulty(options.rejected)
-            print(f"{len(manifest) - len(kept)} faulty case(s) set aside in {options.rejected}", file=sys.stderr)
+            print(
+                f"{counted(len(manifest) - len(kept), 'faulty case')} set aside in {options.rejected}", file=sys.stderr
+            )
             return kept
         manifest.raise_faults()
     return manifest

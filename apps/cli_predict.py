@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from apps import cli_open, cli_spec
 from core.errors import ConfigError
+from core.numbers import counted
 
 if TYPE_CHECKING:
     from core.batch import Windows
@@ -79,7 +80,7 @@ def _open(options: argparse.Namespace, progress: Progress) -> tuple[Predictor, W
     with telling_once(table, predictor.bundle.config, root):
         windows = Windows(table, predictor, root, options.rejected, open_files=look)
     if (left_out := len(table) - len(windows)) and not predictor.bundle.config.table.gather:
-        print(f"{left_out} faulty case(s) set aside in {options.rejected}", file=sys.stderr)
+        print(f"{counted(left_out, 'faulty case')} set aside in {options.rejected}", file=sys.stderr)
     return predictor, windows
 
 

@@ -1,6 +1,7 @@
 """Do held-out figures of few rows tell the truth? Generated tables of 80 rows, and 600 more to measure on.
 
     python -m benchmarks.few_rows          # ten tables each: labels of chance, and labels that the columns tell
+    python -m benchmarks.few_rows whole    # the same, where judging rows are not cut into parts
 
 Three numbers and a text of seven words, two classes, preset ``default``: three cross-validated networks and the floors.
 Macro F1 of the networks on the rows that judged them, beside that on new rows; and how often the sets that promise 90 %
@@ -9,6 +10,7 @@ hold the truth of new rows. All are means over the tables.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from core.manifest import Manifest
 from core.metrics import score
 from core.recipes import Columns, build_config
 from core.schema import Modality
+from core.training import judges
 
 WORDS = (
     "red", "cat", "blue", "dog", "green", "bird", "tall", "tree", "old", "house", "small", "car", "fast", "boat",
@@ -72,6 +75,8 @@ def measure(table: pd.DataFrame, seed: int) -> dict[str, float]:
 
 
 if __name__ == "__main__":
+    if whole := sys.argv[1:] == ["whole"]:
+        judges.FEW = 0
     figures: dict[str, Any] = {}
     for words, signal in SIGNALS.items():
         seconds: dict[str, float] = {}
@@ -79,4 +84,4 @@ if __name__ == "__main__":
             found = [measure(generated(signal, 100 + i), i) for i in range(TABLES)]
         figures[words] = {n: float(np.mean([f[n] for f in found])) for n in found[0]} | {"tables": found} | seconds
         print(words, figures[words], flush=True)
-    save("few_rows", figures)
+    save("few_rows_whole" if whole else "few_rows", figures)

@@ -59,7 +59,7 @@ def asked_target(given: str | None, columns: Sequence[str], documented: Sequence
     named = given or next((c for c in documented if c in columns), None)
     if named is None:
         cased = {c.lower(): c for c in columns}
-        meant = next((f"; did you mean {cased[c]!r}?" for c in documented if c in cased), "")
+        meant = next((f"; did you mean {cased[c]!r}?" for c in documented if c in cased), ".")
         raise ConfigError(
             f"no target column is found; looked for {', '.join(documented)}: name it with --target{meant} "
             f"The first line of the table names {', '.join(map(repr, columns[:30]))}"

@@ -22,6 +22,7 @@ from core.errors import ConfigError, unknown
 from core.experiment import Experiment
 from core.metrics import DEFAULT, score
 from core.progress import Progress, silent
+from core.training.judges import worth
 
 Suggest = Callable[[Any], Any]
 
@@ -114,8 +115,7 @@ def _trial(experiment: Experiment, trial: Any, space: tuple[str, ...]) -> float:
     def watch(stage: str, done: int, total: int, figures: Mapping[str, float] | None = None) -> None:
         first[:] = first or [stage]
         if figures and stage == first[0]:  # the first of several seeds or folds decides
-            value = figures[f"val_{metric}"]
-            trial.report(-figures["val_loss"] if np.isnan(value) else value, done)
+            trial.report(worth(figures, metric), done)
             if trial.should_prune():
                 raise optuna.TrialPruned
 

@@ -61,7 +61,7 @@ def test_labels_that_the_model_does_not_know_are_set_aside_with_the_other_faulty
     assert "does not know this class" in refused
     assert "say --outside" in refused
     kept = _said(capsys, "evaluate", bundle, tmp_path / "test.csv", "--rejected", tmp_path / "rejected.csv")
-    assert "5 faulty case(s) set aside" in kept
+    assert "5 faulty cases set aside" in kept
     assert "14 cases" in kept
     with (tmp_path / "rejected.csv").open() as file:
         assert [row["intent"] for row in csv.DictReader(file)] == ["", *["order_tea"] * 4]

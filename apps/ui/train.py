@@ -19,7 +19,7 @@ from apps.ui.studio import Source, Studio
 from core import starter
 from core.check import describe, file_faults, label_faults
 from core.config import KEPT, ExperimentConfig
-from core.errors import ConfigError, Fault, FileError, PolyfuseError, TableError
+from core.errors import ConfigError, Fault, FileError, PolyfuseError
 from core.manifest import Manifest
 from core.numbers import counted
 from core.paths import check_path, typed_path
@@ -189,11 +189,12 @@ def _faults(manifest: Manifest) -> tuple[list[int], bool]:
         return [], True
     rejected = ui.folder() / "rejected.csv"
     try:
-        if label_faults(manifest.without_faulty(rejected)):
-            raise TableError(str(manifest.table.source), manifest.faults)
-        usable, way_out = True, "Correct them, or go on without these rows."
+        usable = not label_faults(manifest.without_faulty(rejected))
     except PolyfuseError:
-        usable, way_out = False, "Correct them: the table can be used neither as it is nor by leaving rows out."
+        usable = False
+    way_out = "Correct them, or go on without these rows."
+    if not usable:
+        way_out = "Correct them: the table can be used neither as it is nor by leaving rows out."
     st.error(f"{counted(len(manifest.faults), 'fault')}. {way_out}", icon=":material/error:")
     st.dataframe(ui.fault_rows(manifest.faults), hide_index=True, height=200, alt="Faults by row and column")
     if not usable:

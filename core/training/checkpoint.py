@@ -21,17 +21,17 @@ STATE, TENSORS = "state.json", "tensors.safetensors"
 def save(
     folder: Path,
     model: nn.Module,
-    kept: Mapping[int, Mapping[str, Tensor]],
+    epochs: Mapping[int, Mapping[str, Tensor]],
     optimizer: torch.optim.Optimizer,
     facts: dict[str, Any],
 ) -> None:
     """Replace the checkpoint in ``folder`` as a whole: a kill leaves the old one or the new one.
 
-    ``kept``: weights by epoch.
+    ``epochs``: weights by epoch.
     """
     moments = optimizer.state_dict()
     tensors = {f"model/{k}": v for k, v in model.state_dict().items()}
-    tensors |= {f"epoch/{epoch}/{k}": v for epoch, weights in kept.items() for k, v in weights.items()}
+    tensors |= {f"epoch/{epoch}/{k}": v for epoch, weights in epochs.items() for k, v in weights.items()}
     tensors |= {f"moment/{i}/{k}": v for i, kept in moments["state"].items() for k, v in kept.items() if v is not None}
     with replace_folder(folder) as new:
         save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, new / TENSORS)

@@ -32,7 +32,7 @@ from core.schema import Batch, TargetKind
 from core.targets import Target
 from core.training import checkpoint
 from core.training.curves import Curves
-from core.training.judges import Best
+from core.training.judges import Best, worth
 from core.training.loss import Loss
 from core.training.modality import alone_losses, balance_gradients, drop_modalities
 from core.training.optimizer import build_optimizer, build_schedule
@@ -116,13 +116,14 @@ class Trainer:
     def fit(self) -> Fitted:
         """Train to the last epoch or until the metric stops rising; goes on from a checkpoint of the same run."""
         history, best = self._resume()
+        rest = best.rest(len(self.job.val_rows))
         with Curves(self.job.logs if self.accelerator.is_main_process else None) as curves:
             while len(history) < self.epochs and not self._stalled(history):
                 epoch = len(history)
                 learned = self.fit_epoch(epoch)
-                figures, *without = self._judged(epoch, best.rest(len(self.job.val_rows)))
+                figures, *without = self._judged(epoch, rest)
                 facts = {"epoch": epoch + 1.0} | learned | figures
-                best.see(epoch + 1, list(map(self._worth, (figures, *without))), self.model)
+                best.see(epoch + 1, [worth(f, self.metric) for f in (figures, *without)], self.model)
                 history.append(facts)
                 self._save(history, best)
                 curves.write(history)
@@ -197,11 +198,6 @@ class Trainer:
         parts = ({"val_loss": float(each[at].mean())} | self._figures("val", logits[at], targets[at]) for at in some)
         return [figures, *parts]
 
-    def _worth(self, facts: dict[str, float]) -> float:
-        """The metric by which an epoch is chosen; where it is undefined, such as R² of one row, less loss is more."""
-        value = facts[f"val_{self.metric}"]
-        return -facts["val_loss"] if np.isnan(value) else value
-
     def predict(self, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Logits (N, K) and encoded targets of rows, in their order, on every process."""
         self.model.eval()
@@ -251,7 +247,7 @@ class Trainer:
         return to_device(loader, self.device)
 
     def _stalled(self, history: list[dict[str, float]]) -> bool:
-        values = list(map(self._worth, history))
+        values = [worth(facts, self.metric) for facts in history]
         return bool(
             values and self.config.patience and len(values) - 1 - int(np.argmax(values)) >= self.config.patience
         )

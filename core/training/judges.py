@@ -8,7 +8,7 @@ and each part is answered by the epoch that the other parts chose. What is used 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
@@ -24,9 +24,15 @@ Weights = dict[str, Tensor]
 Model = TypeVar("Model", bound=nn.Module)
 
 
+def worth(figures: Mapping[str, float], metric: str) -> float:
+    """What an epoch is worth: the metric; where it is undefined, such as R² of one row, less loss is more."""
+    value = figures[f"val_{metric}"]
+    return -figures["val_loss"] if np.isnan(value) else value
+
+
 def cut(targets: Sequence[Any], groups: Sequence[str | None], seed: int) -> list[list[int]]:
     """Positions of the parts of few judging rows, groups whole; none where rows are many, or too few to be cut."""
-    distinct = len({*groups} - {None}) + sum(g is None for g in groups)
+    distinct = len({i if g is None else g for i, g in enumerate(groups)})
     if len(targets) >= FEW or distinct < 2 * PARTS:
         return []
     return [part.tolist() for _, part in folds(targets, groups, PARTS, seed)]
