@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import ConfigError, unknown
+from core.numbers import counted
 from core.schema import Encoded
 
 
@@ -29,7 +30,7 @@ def wholes(what: str, values: Sequence[int], least: int = 1) -> tuple[int, ...]:
         ConfigError: if they are not.
     """
     if not isinstance(values, list | tuple) or len(values) < least:
-        raise ConfigError(f"{what}: expected a list of at least {least} whole number(s), found {values!r}")
+        raise ConfigError(f"{what}: expected a list of at least {counted(least, 'whole number')}, found {values!r}")
     return tuple(whole(what, value) for value in values)
 
 

@@ -84,7 +84,7 @@ def test_too_many_frames_are_refused_and_not_thinned(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mp4")
     with pytest.raises(FileError, match=r"5.0 s at 10 fps are 50 frames; allowed are max_frames=20"):
         VideoPreprocessor(sampling="fps", fps=10, max_frames=20).prepare((path,))
-    with pytest.raises(FileError, match=r"24 frames of 2 file\(s\); allowed are max_frames=20"):
+    with pytest.raises(FileError, match=r"24 frames of 2 files; allowed are max_frames=20"):
         VideoPreprocessor(frames=12, max_frames=20).prepare((path, path))
 
 

@@ -144,6 +144,15 @@ def test_facts_and_warnings_are_told(tmp_path: Path) -> None:
     assert any("NIfTI does not tell the modality" in w for w in warm.warnings)
 
 
+@pytest.mark.parametrize(("mm", "size"), [(0.01, "0.09 x 0.12 x 0.14"), (500, "4500 x 6000 x 7000")])
+def test_a_scan_of_no_person_s_size_is_told(tmp_path: Path, mm: float, size: str) -> None:
+    path = tmp_path / "scan.nii"
+    nibabel.save(nibabel.Nifti1Image(VOXELS.transpose(2, 1, 0).astype(np.int16), np.diag([mm, mm, mm, 1])), path)
+    assert (
+        f"{size} mm (slices, rows, columns) is no size of a person: check the spacing" in read_volume(path).warnings[0]
+    )
+
+
 def test_single_slice_and_slices_given_one_by_one(tmp_path: Path) -> None:
     folder = Phantom(VOXELS).write(tmp_path)
     files = tuple(sorted(folder.iterdir()))

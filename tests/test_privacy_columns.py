@@ -184,5 +184,5 @@ def test_a_day_with_its_time_moves_and_dates_that_cannot_be_read_are_told(tmp_pa
     assert first[8:] == "101500"
     assert (date.fromisoformat(last) - date.fromisoformat(first[:8])).days == 2
     assert outcome.replaced["visit_date"] == {"DATE": 2, "UNREAD_DATE": 1}
-    assert "visit_date: 1 date(s) cannot be read" in outcome.text()
+    assert "visit_date: unreadable dates: 1; a code stands for each" in outcome.text()
     assert outcome.is_clean

@@ -89,7 +89,7 @@ def open_case(found: Case, cells: Mapping[str, str], diagnosis: Diagnosis, root:
 
 
 def open_upload(name: str, paths: tuple[Path, ...], diagnosis: Diagnosis) -> bool:
-    """Open uploaded files as a case: recordings, pictures where the model reads pictures, else a scan; or none."""
+    """Open uploaded files as a case: recordings, pictures where the model reads pictures, and the rest as a scan."""
     found = Case(name, _next())
     takes = {m.kind: m for m in diagnosis.bundle.config.modalities}
     sounds = [p for p in paths if p.suffix.lower() in SOUNDS]
@@ -102,7 +102,7 @@ def open_upload(name: str, paths: tuple[Path, ...], diagnosis: Diagnosis) -> boo
             found.cells.update(dict.fromkeys(m.columns, ""))
     if pictures and Modality.IMAGE in takes:
         found.files[takes[Modality.IMAGE].name] = tuple(pictures)
-        return _opened(found)
+        paths = tuple(p for p in paths if p not in pictures)
     if paths and Modality.VOLUME not in takes:
         reads = ", ".join(m.name for m in takes.values())
         raise ConfigError(f"{paths[0].name}: this model reads {reads}, no CT volume; open another model")

@@ -70,7 +70,7 @@ def _folder(folder: Path) -> tuple[list[Source], list[str]]:
         names = some([p.name for p in files]) or "nothing"
         raise FileError(f"{folder}: holds no DICOM file (found {names}); give the folder of a DICOM series")
     foreign = [str(p.relative_to(folder)) for p in files if not is_dicom(p)]
-    return found, [f"{len(foreign)} file(s) that are not DICOM were passed over: {some(foreign)}"] if foreign else []
+    return found, [f"not DICOM, and passed over: {some(foreign)}"] if foreign else []
 
 
 def _zip(path: Path) -> list[Source]:

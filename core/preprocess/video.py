@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from core.errors import ConfigError, FileError, unknown
+from core.numbers import counted
 from core.preprocess.augmentation import Augmentation
 from core.preprocess.image import CHOICES, fit_square, normalise, to_channels
 from core.preprocess.video_frames import duration, frames_at
@@ -109,8 +110,8 @@ class VideoPreprocessor:
         targets = {path: self._targets(path) for path in cell}
         if (needed := sum(len(targets[path]) for path in cell)) > self.max_frames:
             raise FileError(
-                f"{cell[0]}: {needed} frames of {len(cell)} file(s); allowed are max_frames={self.max_frames}: take "
-                "fewer frames or raise it"
+                f"{cell[0]}: {needed} frames of {counted(len(cell), 'file')}; "
+                f"allowed are max_frames={self.max_frames}: take fewer frames or raise it"
             )
         for path in cell:
             for second, pixels in frames_at(path, targets[path]):

@@ -21,6 +21,7 @@ __all__ = ["POLICIES", "Volume", "read_volume"]
 
 POLICIES = ("refuse", "resample", "accept")
 MAX_SLICES, MAX_VOXELS = 4096, 1 << 30
+SHORTEST, LONGEST = 10, 3000  # mm that a scan of a person is wide at least, and long at most
 _PLAIN = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 _ITK = {".mha": "MetaImageIO", ".mhd": "MetaImageIO", ".nrrd": "NrrdImageIO"}
 _EXPORT = "export the original CT in Hounsfield units"
@@ -82,6 +83,10 @@ def _with_warnings(volume: Volume) -> Volume:
     more = []
     if 1 in volume.array.shape:
         more.append("one slice only: there is no third dimension to look at")
+    sides = [n * mm for n, mm in zip(volume.array.shape, volume.spacing)]
+    if max(sides) > LONGEST or max(sides[1:]) < SHORTEST:
+        size = " x ".join(f"{side:g}" for side in sides)
+        more.append(f"{size} mm (slices, rows, columns) is no size of a person: check the spacing in the header")
     if volume.array.min() > -200:
         more.append(
             f"no value below -200 (lowest {volume.array.min():g}): there is no air, so check that the unit is HU"

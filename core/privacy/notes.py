@@ -31,7 +31,7 @@ def notes(run: Run, pixels: bool, hears: bool) -> list[str]:
         for c in _repeating_ids(run)
     ]
     told += [
-        f"{c}: {kinds[UNREAD]} date(s) cannot be read; a code stands for each, and the intervals to them are lost"
+        f"{c}: unreadable dates: {kinds[UNREAD]}; a code stands for each, and the intervals to them are lost"
         for c, kinds in run.outcome.replaced.items()
         if kinds[UNREAD]
     ]

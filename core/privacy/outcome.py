@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.numbers import counted
 from core.privacy.pseudonyms import SHIFTS
 
 REJECTED = "rejected.csv"  # rows that could not be cleaned, with their reasons
@@ -45,7 +46,7 @@ class Outcome:
     def text(self) -> str:
         """The report for a reader."""
         lines = [f"{self.written} of {self.cases} rows written, {self.files} files, {self.persons} persons"]
-        lines += [f"{len(self.rejected)} row(s) set aside: see {REJECTED}"] if self.rejected else []
+        lines += [f"{counted(len(self.rejected), 'row')} set aside: see {REJECTED}"] if self.rejected else []
         lines += [f"replaced in {where}: {_told(kinds)}" for where, kinds in self.replaced.items()]
         lines += [f"LEFT in {where}: {_told(kinds)}" for where, kinds in self.left.items()]
         lines += [f"rows with something left: {', '.join(map(str, self.rows_left[:20]))}"] if self.rows_left else []

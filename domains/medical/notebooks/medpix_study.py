@@ -124,7 +124,7 @@ def summary(runs: list[Comparison]) -> pd.DataFrame:
 # %%
 results = {text: study(text) for text in (texts[:1] if SMALL else texts)}
 for text, runs in results.items():
-    print(f"images + {text} + age and sex, {FOLDS} folds, {SEEDS} seed(s), {runs[0].cases} cases")
+    print(f"images + {text} + age and sex, {FOLDS} folds, seeds: {SEEDS}, cases: {runs[0].cases}")
     print(summary(runs).to_string(), end="\n\n")
 
 # %% [markdown]
