@@ -371,6 +371,16 @@ def test_what_was_not_recorded_is_not_invented() -> None:
     assert stretches(events(("s1", 0, "paused", "", "9"), ("s1", 5, "completed", "", "9"))) == []
     assert stretches(events(("s1", 0, "played", "5", "25"))) == [(5, 25)]
     assert stretches(events(("s1", 0, "played", "5", ""), ("s1", 8, "paused", "", ""))) == [(5, 13)]
+    closed, day = events(("s1", 0, "played", "0", ""), ("s1", 50, "played", "0", "")), "2026-03-02T10:00:00Z"
+    assert stretches(closed.assign(time=[closed["time"][0], day])) == []  # nor where it is opened again the next day
+    assert stretches(closed.assign(time=[closed["time"][0], day], start_s=["0", "40"])) == [(0, 40)]  # where it stopped
+
+
+def test_events_within_one_second_stand_in_their_order() -> None:
+    table = events(("s1", 0, "played", "0", ""), ("s1", 5, "seeked", "5", "60"), ("s1", 5, "paused", "", "60.4"))
+    assert stretches(
+        table.assign(time=table["time"].str.replace("05Z", "05.400Z").where(table.index == 2, table["time"]))
+    ) == [(0, 5), (60, 60.4)]
 
 
 def test_the_curve_counts_viewers_and_those_who_came_back() -> None:

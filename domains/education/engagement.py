@@ -26,7 +26,7 @@ def watched(events: pd.DataFrame) -> pd.DataFrame:
 
     ``events``: the table of ``domains.education.records``, cells as text.
     """
-    videos = events[events["lecture"] != ""].sort_values("time", kind="stable")
+    videos = events[events["lecture"] != ""].sort_values("time", kind="stable", key=_moments)
     found = [
         (student, lecture, start, end)
         for (student, lecture), own in videos.groupby(["student_id", "lecture"], sort=True)
@@ -45,7 +45,9 @@ def _stretches(own: pd.DataFrame) -> Iterator[tuple[float, float]]:
         if at is not None:
             stop = start if verb in ("seeked", "played") else end
             passed = now - since
-            reached = at + passed if stop == "" or verb == "played" else float(stop)
+            reached = at + passed if stop == "" else float(stop)
+            if verb == "played":  # whether all up to there was played, or jumped over, is not told
+                reached = min(reached, at + passed)
             reached = min(reached, at + FASTEST * passed) if passed > 0 else at
             if reached > at and not (verb == "played" and stop == ""):
                 yield at, reached
@@ -54,6 +56,11 @@ def _stretches(own: pd.DataFrame) -> Iterator[tuple[float, float]]:
         if verb == "played" and start != "" and end != "":
             yield float(start), float(end)
             at = None
+
+
+def _moments(time: pd.Series) -> pd.Series:
+    """Times as moments: as texts, a whole second would follow its own fractions."""
+    return pd.to_datetime(time, utc=True, format="ISO8601")
 
 
 def _goes_on(verb: str, start: str, end: str, at: float | None) -> float | None:
@@ -104,8 +111,7 @@ def rewatch_curve(stretches: pd.DataFrame, lecture: str, length: float, step: fl
 
 def activity(events: pd.DataFrame, start: str) -> pd.DataFrame:
     """What each learner did in each week from ``start`` (ISO date, in UTC): student_id, week, actions, active_days."""
-    time = pd.to_datetime(events["time"], utc=True, format="ISO8601")
-    day = (time - pd.Timestamp(start, tz="UTC")).dt.days
+    day = (_moments(events["time"]) - pd.Timestamp(start, tz="UTC")).dt.days
     table = pd.DataFrame({"student_id": events["student_id"], "week": day // 7, "day": day})
     table["actions"] = pd.to_numeric(events["clicks"]) if "clicks" in events else 1
     grouped = table.groupby(["student_id", "week"], sort=True)
