@@ -149,6 +149,31 @@ def test_records_of_a_week_are_added_once(course: CourseFolder, tmp_path: Path) 
     assert enrolled[["enrolment_id", "at_risk"]].values.tolist() == [["s1-g", "1"]]
 
 
+def test_enrolments_keep_what_a_later_file_does_not_tell(course: CourseFolder, tmp_path: Path) -> None:
+    records(course, tmp_path, enrolled="student_id,group,start,left,name\ns1,g,2026-03-01,2026-04-01,Ada Lo\n")
+    assert records(course, tmp_path, enrolled="student_id,group,at_risk,left\ns1,g,1,\n") == {"enrolments": 0}
+    enrolled = course.table("enrolments")
+    assert enrolled is not None
+    assert enrolled[["start", "name", "at_risk", "left"]].values.tolist() == [
+        ["2026-03-01T00:00:00Z", "Ada Lo", "1", ""]
+    ]
+
+
+def test_a_learner_whom_a_table_lists_twice_is_enrolled_once_with_all_facts(
+    course: CourseFolder, tmp_path: Path
+) -> None:
+    rows = [
+        "s1, g,2026-03-01,Ada",
+        "s1,g,2026-03-01,Ada",
+        "Bo@x.invalid,g,2026-03-01,Bo",
+        "bo@x.invalid,g,2026-03-01,Bo",
+    ]
+    assert records(course, tmp_path, enrolled="\n".join(["student_id,group,start,name", *rows])) == {"enrolments": 2}
+    assert list(course.names().values()) == ["Ada", "Bo"]
+    tables, _ = course_risk.risk_tables(course)
+    assert len(tables.enrolments) == 2
+
+
 def test_early_warning_finds_the_group_of_a_click_and_leaves_teachers_out(course: CourseFolder, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no enrolments"):
         course_risk.risk_tables(course)

@@ -77,26 +77,36 @@ def add_records(course: CourseFolder, found: Imported) -> dict[str, int]:
             new, old = pd.read_csv(file, dtype=str, keep_default_na=False), course.table(name)
             if name == "enrolments":
                 new = with_facts(new, [Path(source) for source, kind in found.kinds.items() if kind == name])
-            merged = new if old is None else _together(old, new, _KEY if name == "enrolments" else [])
+            merged = _together(new.head(0) if old is None else old, new, _KEY if name == "enrolments" else [])
             added[name] = len(merged) - (0 if old is None else len(old))
             course.store(name, merged)
     return added
 
 
 def _together(old: pd.DataFrame, new: pd.DataFrame, key: list[str]) -> pd.DataFrame:
-    """Old and new rows: by a key the new ones win, else those that are not there yet are added."""
+    """Old and new rows: by a key the new ones win in what they tell, else those that are not there yet are added."""
     if key:
-        return pd.concat([old, new]).fillna("").drop_duplicates(key, keep="last")
+        untold = old[[*key, *(c for c in old if c not in new)]]
+        told = new.merge(untold, on=key, how="left")
+        return pd.concat([old, told]).fillna("").drop_duplicates(key, keep="last")
     both = [c for c in new if c in old]
     there = pd.MultiIndex.from_frame(new[both]).isin(pd.MultiIndex.from_frame(old[both]))
     return pd.concat([old, new[~there]]).fillna("")
 
 
 def with_facts(enrolments: pd.DataFrame, files: Sequence[Path]) -> pd.DataFrame:
-    """Enrolments with what else the files tell of a learner, such as the name, and an id for each."""
-    for file in files:
-        told = StringTable.open(file).frame().drop_duplicates(_KEY)
+    """Enrolments with what else the files tell of a learner, such as the name, and an id for each.
+
+    A column that no file has is left out, so that it takes nothing away from what is known.
+    """
+    tables = [StringTable.open(file).frame() for file in files]
+    if tables:
+        known = {c for table in tables for c in table}
+        enrolments = enrolments[[c for c in enrolments if c in known]]
+    for told in tables:
+        told[_KEY] = told[_KEY].apply(lambda cells: cells.str.strip())
         told["student_id"] = told["student_id"].map(learner_id)
+        told = told.drop_duplicates(_KEY)  # called as the records call them
         more = [c for c in told if c not in enrolments]
         enrolments = enrolments.merge(told[[*_KEY, *more]], on=_KEY, how="left").fillna("")
     if "enrolment_id" not in enrolments:
