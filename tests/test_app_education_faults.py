@@ -155,6 +155,17 @@ def test_an_import_of_nothing_warns(tab: str, name: str, content: str) -> None:
     assert "Nothing was imported" in at.warning[0].value
 
 
+def test_what_two_files_of_one_upload_hold_is_added_once() -> None:
+    at = page("import")
+    at.text_input(key="import_course").set_value("Overlapping").run()
+    first = "student_id,time,verb\ns1,2024-03-02T10:00:00Z,opened\n"  # to the second week, and to the third
+    later = first + "s1,2024-03-09T10:00:00Z,opened\ns1,never,opened\n"
+    at.file_uploader(key="records").upload("week-2.csv", first.encode()).upload("week-3.csv", later.encode()).run()
+    at.button(key="import_records").click().run()
+    assert "2 new events" in fine(at).success[0].value
+    assert [w.value for w in at.warning] == ["1 line set aside:"]
+
+
 def test_a_refused_video_is_named_as_it_was_uploaded_and_leaves_nothing() -> None:
     at = page("import")
     at.file_uploader(key="video").upload("talk.mp4", b"no video").run()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -201,14 +202,16 @@ def _records(folder: CourseFolder) -> None:
     calendars = [f for f in kept if course_import.is_calendar(f)]
     others, told, aside = [f for f in kept if f not in calendars], list[str](), pd.DataFrame()
     read = len(calendars)
-    if others:
-        with tempfile.TemporaryDirectory() as scratch:
-            found = import_records(others, Path(scratch) / "records", kind=kind)
+    with tempfile.TemporaryDirectory() as scratch:  # each by itself, so that what two of them hold is added once
+        imports = [import_records([f], Path(scratch) / str(i), kind=kind) for i, f in enumerate(others)]
+        added = Counter[str]()
+        for found in imports:
             told += [f"{Path(source).name}: read as {read_as}" for source, read_as in found.kinds.items()]
             read += sum(count for name, count in found.rows.items() if name != ASIDE)
-            told += [f"{count} new {name}" for name, count in course_import.add_records(folder, found).items()]
+            added.update(course_import.add_records(folder, found))
             if (file := found.folder / ASIDE).is_file():
-                aside = pd.read_csv(file, dtype=str)
+                aside = pd.concat([aside, pd.read_csv(file, dtype=str)])
+        told += [f"{count} new {name}" for name, count in added.items()]
     told += [f"{f.name}: a calendar of {course_import.add_calendar(folder, f)} pieces of work" for f in calendars]
     _done(told, read > 0)
     _aside(aside)

@@ -100,9 +100,8 @@ def with_facts(enrolments: pd.DataFrame, files: Sequence[Path]) -> pd.DataFrame:
     A column that no file has is left out, so that it takes nothing away from what is known.
     """
     tables = [StringTable.open(file).frame() for file in files]
-    if tables:
-        known = {c for table in tables for c in table}
-        enrolments = enrolments[[c for c in enrolments if c in known]]
+    named = {c for table in tables for c in table}
+    enrolments = enrolments[[c for c in enrolments if c in named or (enrolments[c] != "").any()]]
     for told in tables:
         told[_KEY] = told[_KEY].apply(lambda cells: cells.str.strip())
         told["student_id"] = told["student_id"].map(learner_id)
