@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import ConfigError, TableError
 from domains.education import course_import, course_marks, course_mastery, course_risk
-from domains.education.assignments import read_assignments
+from domains.education.assignments import Assignments, read_assignments
 from domains.education.course_folder import CourseFolder
 from domains.education.join_tables import with_lectures
 from domains.education.mastery_net import NetOptions
@@ -108,6 +108,10 @@ def test_mastery_is_traced_from_points_and_grades_and_goes_with_new_answers(
     assert table["probability"].between(0, 1).all()
     assert course.table("mastery") is not None
     add(course, tmp_path / "a.csv", "")
+    assert course.table("mastery") is None
+    course_mastery.trace(course, options=NetOptions(width=8, hidden=8, epochs=1))
+    asked = Assignments("q.csv", "questions", questions={"q1": {"concept": "circuits"}})
+    course_import.add_answers(course, asked)  # concepts have other names now
     assert course.table("mastery") is None
 
 

@@ -30,7 +30,7 @@ _KEY = ["student_id", "group"]
 def add_answers(course: CourseFolder, found: Assignments) -> str:
     """Add answers and their questions; what was added, in words.
 
-    The mastery table of the course goes: it was drawn from other answers.
+    The mastery table of the course goes: it was drawn from other answers, or on other concepts.
     """
     new, told = found.table(), "no answers"
     if len(new):
@@ -39,11 +39,11 @@ def add_answers(course: CourseFolder, found: Assignments) -> str:
         rows = merged.drop(columns=[c for c in HISTORY if c in merged]).to_dict("records")
         table = pd.DataFrame(with_history(rows), dtype=str)
         course.store("answers", table if "grade" in table else table.assign(grade=""))  # a blank one waits for a mark
-        (course.folder / "mastery.csv").unlink(missing_ok=True)
         replaced = 0 if old is None else len(old) + len(new) - len(merged)
         told = counted(len(new), "answer") + (f", {replaced} of them in place of older ones" if replaced else "")
     asked = questions_of(course.table("questions"), found.questions, new)
     course.store("questions", asked)
+    (course.folder / "mastery.csv").unlink(missing_ok=True)
     return (
         f"Added {told}. The course has {counted(len(asked), 'question')} on "
         f"{counted(asked['concept'].nunique(), 'concept')}."
