@@ -338,6 +338,7 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 
 def test_times_and_seconds_by_value() -> None:
     assert read_time("2026-03-01 10:00:00.250", NOW) == "2026-03-01T10:00:00.250Z"
+    assert read_time("1761122011030", NOW) == "2025-10-22T08:33:31.030Z"  # milliseconds since 1970
     assert [read_seconds(v, "time") for v in (None, "", 0, "2.5004", 7.0)] == ["", "", "0", "2.5", "7"]
     with pytest.raises(ValueError, match="seconds are a number from 0"):
         read_seconds(True, "time")

@@ -93,7 +93,7 @@ def unpacking(path: Path) -> Iterator[None]:
 
 
 def read_moment(text: str) -> datetime:
-    """A moment in UTC from ISO 8601, without an offset taken as UTC, or from seconds since 1970.
+    """A moment in UTC from ISO 8601, without an offset taken as UTC, or from seconds or milliseconds since 1970.
 
     Raises:
         ValueError: with the reason in words.
@@ -102,6 +102,8 @@ def read_moment(text: str) -> datetime:
     if not cell:
         raise ValueError("no time; write one such as 2026-03-01T10:00:00Z")
     try:
+        if re.fullmatch(r"\d{13}", cell):  # before ISO 8601, which knows the year 1761 in some of them
+            return datetime.fromtimestamp(int(cell) / 1000, UTC)
         seconds = bool(re.fullmatch(r"\d{9,10}(\.\d+)?", cell))
         found = datetime.fromtimestamp(float(cell), UTC) if seconds else datetime.fromisoformat(cell)
         return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
