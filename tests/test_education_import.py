@@ -228,10 +228,20 @@ def test_a_faulty_calendar_is_refused(
         course_import.add_calendar(course, tmp_path / "work.csv")
 
 
+def test_a_calendar_of_no_group_is_refused_and_takes_none_away(course: CourseFolder, tmp_path: Path) -> None:
+    (tmp_path / "work.csv").write_text("assessment,due,weight\nquiz,2026-03-10,5\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"no group yet .* import enrolments"):
+        course_import.add_calendar(course, tmp_path / "work.csv")
+    assert course.table("work") is None
+
+
 def test_events_that_name_a_lecture_by_its_address_find_it() -> None:
     named = ["https://x.invalid/course/lecture-3", "https://x.invalid/lecture-9", "a/lecture-3.mp4/"]
     found = with_lectures(pd.DataFrame({"lecture": named}), ["lecture-3"])["lecture"].tolist()
     assert found == ["lecture-3", "https://x.invalid/lecture-9", "lecture-3"]
+    named = ["Week 1.10", "https://x.invalid/Week%201.10", "v/Week%201.mp4?forcedownload=1"]
+    found = with_lectures(pd.DataFrame({"lecture": named}), ["Week 1", "Week 1.10"])["lecture"].tolist()
+    assert found == ["Week 1.10", "Week 1.10", "Week 1"]
 
 
 def test_moodles_own_log_finds_its_learners_by_name(course: CourseFolder, tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Collection
 from pathlib import Path
 from typing import TypeAlias
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -137,8 +139,15 @@ def events(source: Source, known: Collection[str]) -> pd.DataFrame:
 
 def with_lectures(events: pd.DataFrame, known: Collection[str]) -> pd.DataFrame:
     """Records name a lecture by an address or a file; here it is the lecture whose name that ends with."""
-    ends = events["lecture"].str.rstrip("/").str.rsplit("/", n=1).str[-1].str.replace(r"\.\w{2,4}$", "", regex=True)
-    return events.assign(lecture=events["lecture"].where(~ends.isin(known), ends))
+    called = {name: _lecture(name, known) for name in events["lecture"].unique()}
+    return events.assign(lecture=events["lecture"].map(called))
+
+
+def _lecture(named: str, known: Collection[str]) -> str:
+    """The known lecture; ``named`` as it is where none is."""
+    last = unquote(re.split(r"[?#]", named)[0].rstrip("/").rsplit("/", 1)[-1])  # an address writes a blank as %20
+    names = (named, last, re.sub(r"\.\w{2,4}$", "", last))  # "Week 1.10" is not the file "Week 1"
+    return next((name for name in names if name in known), named)
 
 
 def mastery(source: Source) -> pd.DataFrame:
