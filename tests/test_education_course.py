@@ -253,6 +253,14 @@ def test_answers_stand_in_order_of_moments_whatever_their_offset(tmp_path: Path)
         Course(LECTURES, QUESTIONS, rows.assign(time=[later, "Friday"]))
 
 
+def test_answers_that_nobody_signed_count_for_the_class_and_are_no_learner() -> None:
+    unsigned = answered([("", "Q1", "incorrect" if i < 4 else "correct") for i in range(6)]).drop(columns="attempt")
+    course = Course(LECTURES, QUESTIONS, pd.concat([unsigned, ANSWERS[:1].assign(answer_id="B")]))
+    assert course.mastery["student_id"].tolist() == ["S0"] == course.learners
+    (line,) = course.advise()
+    assert (line.question, line.answered, line.wrong) == ("Q1", 7, 5 / 7)
+
+
 def test_words_for_places() -> None:
     assert (clock(0), clock(512.4), clock(3725)) == ("00:00", "08:32", "1:02:05")
     assert where("two", 512, 550, 13, "Bayes rule") == "two 08:32–09:10, slide 14 'Bayes rule'"

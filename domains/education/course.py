@@ -126,7 +126,7 @@ class Course:
         """student_id, concept, probability, evidence, thin: as given, or from the graded answers."""
         if self._given is not None or self.answers is None:
             return self._given if self._given is not None else pd.DataFrame(columns=tables.NEEDED["mastery"])
-        graded = self.graded
+        graded = self.graded[self.graded["student_id"] != ""]  # what nobody signed is no learner's
         found = graded.groupby(["student_id", "concept"], sort=True)["share"].agg(["sum", "count"]).reset_index()
         found["probability"] = (found["sum"] + 1) / (found["count"] + 2)  # the mean of a beta distribution
         found["thin"] = found["count"] < FEW_ANSWERS

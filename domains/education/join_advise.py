@@ -43,7 +43,8 @@ def advise(course: Course) -> list[Advice]:
 
 
 def _first_answers(graded: pd.DataFrame) -> dict[str, _First]:
-    first = graded.drop_duplicates(["question_id", "student_id"])  # in order of attempt and time
+    again = graded.duplicated(["question_id", "student_id"])  # in order of attempt and time
+    first = graded[~again | (graded["student_id"] == "")]  # of what nobody signed, each counts
     found = first.groupby("question_id", sort=False)
     return {str(q): _First(int((own["share"] < WRONG).sum()), len(own), tuple(own["answer_id"])) for q, own in found}
 
