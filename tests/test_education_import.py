@@ -207,6 +207,18 @@ def test_early_warning_finds_the_group_of_a_click_and_leaves_teachers_out(course
     ]
 
 
+def test_who_takes_a_course_again_was_in_each_group_at_its_time(course: CourseFolder, tmp_path: Path) -> None:
+    for year in (2024, 2026):
+        records(
+            course, tmp_path, enrolled=f"student_id,group,start\ns1,{year},{year}-03-01\ns{year},{year},{year}-03-01\n"
+        )
+    times = ["2026-03-02", "2024-02-20", "2024-03-05"]
+    records(course, tmp_path, log="\n".join(["student_id,time,verb", *(f"s1,{t},opened" for t in times)]))
+    tables, left_out = course_risk.risk_tables(course)
+    assert left_out == 0
+    assert tables.events[["group", "day"]].values.tolist() == [["2026", 1], ["2024", -10], ["2024", 4]]
+
+
 @pytest.mark.parametrize(
     ("text", "error", "words"),
     [

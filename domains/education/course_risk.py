@@ -19,7 +19,8 @@ MOST_WEEKS = 12
 def risk_tables(course: CourseFolder) -> tuple[RiskTables, int]:
     """The four tables of a course, and how many records of people who are not enrolled, such as teachers, are left out.
 
-    Platforms seldom write the group beside a click or a mark: it is that of the learner's enrolment.
+    Platforms seldom write the group beside a click or a mark: it is that of the learner's enrolment; of several, as of
+    who takes a course again, the one that had started last.
 
     Raises:
         ConfigError: without enrolments.
@@ -28,16 +29,37 @@ def risk_tables(course: CourseFolder) -> tuple[RiskTables, int]:
     enrolled = course.table("enrolments")
     if enrolled is None:
         raise ConfigError("the course has no enrolments; import student_id, group and start first")
-    in_one = enrolled.drop_duplicates("student_id", keep=False)
-    group_of, groups, left_out = dict(zip(in_one["student_id"], in_one["group"])), set(enrolled["group"]), 0
+    groups, left_out = set(enrolled["group"]), 0
     found = {name: course.table(name) for name in ("work", "scores", "events")}
     own = {name: pd.DataFrame(columns=EMPTY[name], dtype=str) if t is None else t for name, t in found.items()}
     for name in ("scores", "events"):
         own[name] = course.with_ids(own[name])
-        told = own[name]["group"].where(own[name]["group"].isin(groups), own[name]["student_id"].map(group_of))
+        told = own[name]["group"].where(own[name]["group"].isin(groups), _group_then(own[name], enrolled))
         left_out += int(told.isna().sum())
         own[name] = own[name].assign(group=told)[told.notna()]
     return RiskTables.of(enrolled, **own), left_out
+
+
+def _group_then(records: pd.DataFrame, enrolled: pd.DataFrame) -> pd.Series:
+    """The group of each record's learner at its time; missing where there is none, or two that started together."""
+    groups: dict[str, list[tuple[pd.Timestamp, str]]] = {}
+    starts = _moments(enrolled.get("start", pd.Series("", enrolled.index)))
+    for student, start, group in zip(enrolled["student_id"], starts, enrolled["group"]):
+        groups.setdefault(student, []).append((start, group))
+    found = [_then(groups.get(s, []), time) for s, time in zip(records["student_id"], _moments(records["time"]))]
+    return pd.Series(found, index=records.index, dtype=object)
+
+
+def _then(own: Sequence[tuple[pd.Timestamp, str]], time: pd.Timestamp) -> str | None:
+    if len(own) < 2:
+        return own[0][1] if own else None
+    last = max((start for start, _ in own if start <= time), default=min(start for start, _ in own))
+    there = [group for start, group in own if start == last]
+    return there[0] if len(there) == 1 else None
+
+
+def _moments(time: pd.Series) -> pd.Series:
+    return pd.to_datetime(time, utc=True, format="ISO8601", errors="coerce")
 
 
 def weeks_known(tables: RiskTables, group: str | None) -> int:
