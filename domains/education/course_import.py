@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from core.errors import Fault, TableError
+from core.errors import ConfigError, Fault, TableError
 from core.numbers import counted
 from core.table import StringTable
 from domains.education.assignments import Assignments
@@ -129,13 +129,19 @@ def add_calendar(course: CourseFolder, file: Path) -> int:
     Without the column group, all groups have the same calendar.
 
     Raises:
+        ConfigError: without that column, where the course has no group yet.
         TableError: for a column that is missing, a due date that is none, or a weight that is no number.
     """
     table = StringTable.open(file).frame()
     if lacking := [c for c in CALENDAR if c not in table]:
         raise TableError(file.name, [Fault(0, c, "", f"is missing; it has {', '.join(table)}") for c in lacking])
     if "group" not in table:
-        table = table.merge(pd.DataFrame({"group": course.groups()}), how="cross")
+        if not (groups := course.groups()):
+            raise ConfigError(
+                f"{file.name}: the course has no group yet whose calendar this could be; import enrolments "
+                "(student_id, group, start) first, or add the column group"
+            )
+        table = table.merge(pd.DataFrame({"group": groups}), how="cross")
     if faults := list(cells("work", table)):
         raise TableError(file.name, faults)
     course.store("work", table)
