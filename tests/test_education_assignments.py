@@ -240,6 +240,7 @@ def test_canvas_gradebook(tmp_path: Path) -> None:
     assert [(r["student_id"], r["question"], r["points"], r["max_points"]) for r in found.rows] == [
         ("S1", "Lab 1", "8.00", "10.00")
     ]
+    assert [r["student_id"] for r in read(tmp_path, text.replace(",1,S1,", ",1,,")).rows] == ["1"]  # as in a quiz
 
 
 PUBLIC = (

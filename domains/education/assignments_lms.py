@@ -153,7 +153,7 @@ def _canvas_gradebook(columns: Sequence[str], rows: Iterator[tuple[int, list[str
         if cell.first("student").lower() == "points possible":
             possible = {i: _points(row[i]) for i, _ in graded}
             continue
-        person = cell.first("sis user id", "sis login id", "id")
+        person = cell.first("sis user id", "id", "sis login id")  # as the report of a quiz, which has no login
         for i, m in graded if person else ():
             score = _score(person, m[2], _points(row[i]), possible.get(i, ""))
             yield Line(line, score | {"question": m[1].strip(), "section": cell.first("section")})
