@@ -229,6 +229,14 @@ def test_canvas_student_analysis(tmp_path: Path) -> None:
     assert (third["answer"], third["points"], fourth["answer"]) == ("", "0.0", "wire")
 
 
+def test_attempts_are_counted_in_order_of_time_whatever_the_order_of_rows(tmp_path: Path) -> None:
+    rows = "s1,q1,right,2026-03-09\ns1,q1,wrong,2026-03-02\n"  # the newest first
+    found = read(tmp_path, f"student_id,question_id,answer,time\n{rows}", QUESTIONS)
+    assert [(r["answer"], r["attempt"], r["answer_id"]) for r in found.rows] == [
+        ("right", "2", "s1-q1-2"), ("wrong", "1", "s1-q1-1"),
+    ]  # fmt: skip
+
+
 def test_canvas_gradebook(tmp_path: Path) -> None:
     text = (
         "Student,ID,SIS User ID,SIS Login ID,Section,Lab 1 (90201),Essay (90218),Current Score,Final Score\n"

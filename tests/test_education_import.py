@@ -84,6 +84,17 @@ def test_answers_without_any_mark_wait_for_one(course: CourseFolder, tmp_path: P
     assert len(course_marks.without_mark(course)) == 2
 
 
+def test_answers_that_nobody_signed_are_not_replaced_by_those_of_others(course: CourseFolder, tmp_path: Path) -> None:
+    for texts in (("one", "two", "two"), ("three",), ("three",)):
+        file = tmp_path / "a.csv"
+        file.write_text("question_id,question,answer\n" + "".join(f"q1,Why?,{t}\n" for t in texts), encoding="utf-8")
+        add(course, file, "")
+    answers = course.table("answers")
+    assert answers is not None
+    assert answers["answer"].tolist() == ["one", "two", "two", "three"]
+    assert answers["answer_id"].is_unique
+
+
 def test_points_become_grades_to_train_on(course: CourseFolder, tmp_path: Path) -> None:
     rows = [attempt(f"s{i}", p, "words") for i, p in enumerate(["2.00", "1.00", "0.00"])]
     add(course, moodle(tmp_path, "a.csv", *rows), "quiz 1")

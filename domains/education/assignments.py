@@ -183,6 +183,7 @@ def read_assignments(
         except ValueError as error:
             content = ", ".join(row.get(n, "") for n in ("answer_id", "student_id", "question_id"))
             found.aside.append(SetAside(line, str(error), content))
+    check.number(found.rows)
     found.rows = check.without_moved(found.rows, found.aside)
     return found
 

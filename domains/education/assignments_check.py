@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 
 from core.errors import unknown
 from core.numbers import parse_number
@@ -27,7 +28,7 @@ class Checker:
         self._sections: dict[str, set[str]] = {}
 
     def __call__(self, row: dict[str, str]) -> dict[str, str]:
-        """The row with stripped cells, an id, an attempt and a time in UTC.
+        """The row with stripped cells and a time in UTC; ``number`` gives it an attempt and an id.
 
         Raises:
             ValueError: with all reasons in words.
@@ -38,7 +39,14 @@ class Checker:
             reasons.append("its authors left it out")
         if reasons:
             raise ValueError("; ".join(reasons))
-        return self._numbered(row)
+        if row.get("answer_id"):
+            self._ids.add(row["answer_id"])
+        return row
+
+    def number(self, rows: Sequence[dict[str, str]]) -> None:
+        """Give all rows their attempt and id, in order of time: many a file lists the newest first."""
+        for row in sorted(rows, key=lambda row: row.get("time", "")):
+            self._number(row)
 
     def without_moved(self, rows: Sequence[dict[str, str]], aside: list[SetAside]) -> list[dict[str, str]]:
         """The rows of learners who are in one section only; the others are set aside."""
@@ -91,13 +99,13 @@ class Checker:
             return str(error)
         return ""
 
-    def _numbered(self, row: dict[str, str]) -> dict[str, str]:
-        key = row.get("student_id", ""), row["question_id"]
+    def _number(self, row: dict[str, str]) -> None:
+        student = row.get("student_id", "")
+        text = sha256(row.get("answer", "").encode(errors="backslashreplace")).hexdigest()
+        key = student or f"anonymous {text[:8]}", row["question_id"]  # those of another file are other people's
         count = self._again.get(same_answer(row))  # the earlier table holds this very answer, and counted it
         if count is None:
             self._attempts[key] += 1
             count = str(self._attempts[key])
-        row["attempt"] = row.get("attempt") or (count if key[0] else "")
-        row["answer_id"] = row.get("answer_id") or f"{key[0] or 'anonymous'}-{key[1]}-{count}"
-        self._ids.add(row["answer_id"])
-        return row
+        row["attempt"] = row.get("attempt") or (count if student else "")
+        row["answer_id"] = row.get("answer_id") or f"{key[0]}-{key[1]}-{count}"

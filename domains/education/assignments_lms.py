@@ -74,7 +74,6 @@ def _moodle(columns: Sequence[str], rows: Iterator[tuple[int, list[str]]], aside
     place = {c.strip().lower(): i for i, c in enumerate(columns)}
     numbers = sorted(int(m[1]) for c in place if (m := re.fullmatch(r"response (\d+)", c)))
     marks = {int(m[1]): (i, m[2]) for i, c in enumerate(columns) if (m := _MARK.match(c.strip()))}
-    attempts: dict[str, int] = {}
     for line, row in rows:
         cell = _Cells(place, row)
         person = cell.first(*_MOODLE_PERSON)
@@ -84,7 +83,6 @@ def _moodle(columns: Sequence[str], rows: Iterator[tuple[int, list[str]]], aside
             if any(_dash(cell.first(f"response {n}")) for n in numbers):  # else the row of averages
                 aside.append(SetAside(line, _NOBODY, ",".join(row)[:60]))
             continue
-        attempts[person] = attempts.get(person, 0) + 1
         for n in numbers:
             at, most = marks.get(n, (-1, ""))
             yield Line(
@@ -95,7 +93,6 @@ def _moodle(columns: Sequence[str], rows: Iterator[tuple[int, list[str]]], aside
                     "question": _plain(cell.first(f"question {n}")),
                     "reference": _plain(cell.first(f"right answer {n}")),
                     "answer": _dash(_plain(cell.first(f"response {n}"))),
-                    "attempt": str(attempts[person]),
                     "time": moodle_time(cell.first("completed", "started", "started on")),
                     "points": _points(row[at]) if at >= 0 else "",
                     "max_points": _points(most),
