@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from graded import graded_answers
 from test_education_grading import quick
@@ -79,6 +80,20 @@ def test_overrides_replace_marks_and_add_new_answers(queue: ReviewQueue) -> None
     assert found.loc[unchanged, "grade"].tolist() == table["grade"].tolist()[1:]
     with pytest.raises(ConfigError, match="no column 'answer_id'"):
         queue.with_overrides(table.drop(columns="answer_id"))
+
+
+def test_a_mark_for_another_text_under_the_same_id_is_not_for_this_answer(queue: ReviewQueue) -> None:
+    queue.add("a1", CASE, graded(0.6))
+    queue.decide("a1", "correct")
+    anew = CASE | {"answer": "something else, handed in later"}
+    table = pd.DataFrame([{"answer_id": "a1", "grade": ""} | anew])
+    assert queue.with_overrides(table)["grade"].tolist() == [""]
+    assert queue.add("a1", anew, graded(0.6))
+    assert [w.case["answer"] for w in queue.waiting()] == [anew["answer"]]
+    queue.decide("a1", "incorrect")
+    assert queue.waiting() == []
+    assert queue.with_overrides(table)["grade"].tolist() == ["incorrect"]
+    assert queue.with_overrides(table.assign(answer=CASE["answer"]))["grade"].tolist() == [""]
 
 
 def test_from_the_queue_to_the_next_training(tmp_path: Path) -> None:

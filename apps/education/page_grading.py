@@ -36,15 +36,15 @@ def show() -> None:
         st.page_link(PAGES.page("train"), label="Train one")
         return
     found, queue = course_marks.proposals(folder), folder.queue()
-    waiting, decided = queue.waiting(), queue.decisions()
+    waiting, decided = course_marks.waiting(folder), queue.decisions()
     if not folder.synthetic and studios.from_sample(studios.GRADING):
         st.warning(
             "This model learned from the generated sample course: its marks say nothing about your questions. Train "
             "one on answers that have a mark (Train again), or open another on the page Model.",
             icon=":material/science:",
         )
-    unmarked = course_marks.without_mark(folder)["answer_id"]
-    new = unmarked[~unmarked.isin(decided)]
+    unmarked = course_marks.without_mark(folder)
+    new = unmarked["answer_id"][queue.marks(unmarked).isna()]
     seen = {*(w.answer_id for w in waiting), *(() if found is None else found["answer_id"])}
     _counts(folder, grader, found, waiting, decided, len(new))
     look, done, again = st.tabs(["Waiting for you", "Proposed and decided", "Train again"])

@@ -6,6 +6,7 @@ written as the tables of ``domains.education.course_folder``.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -30,7 +31,8 @@ _KEY = ["student_id", "group"]
 def add_answers(course: CourseFolder, found: Assignments) -> str:
     """Add answers and their questions; what was added, in words.
 
-    The mastery table of the course goes: it was drawn from other answers, or on other concepts.
+    Proposed marks go where answers are new, as one may be of a text that is replaced, and the mastery table of the
+    course goes: it was drawn from other answers, or on other concepts.
     """
     new, told = found.table(), "no answers"
     if len(new):
@@ -39,6 +41,7 @@ def add_answers(course: CourseFolder, found: Assignments) -> str:
         rows = merged.drop(columns=[c for c in HISTORY if c in merged]).to_dict("records")
         table = pd.DataFrame(with_history(rows), dtype=str)
         course.store("answers", table if "grade" in table else table.assign(grade=""))  # a blank one waits for a mark
+        shutil.rmtree(course.folder / "proposed", ignore_errors=True)
         replaced = 0 if old is None else len(old) + len(new) - len(merged)
         told = counted(len(new), "answer") + (f", {replaced} of them in place of older ones" if replaced else "")
     asked = questions_of(course.table("questions"), found.questions, new)

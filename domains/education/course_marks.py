@@ -13,6 +13,7 @@ from core.record import LOCAL
 from domains.education.assignments_history import share_right
 from domains.education.course_folder import CourseFolder
 from domains.education.grading import Graded, Grader
+from domains.education.review_queue import Waiting
 
 _PROPOSED = ("answer_id", "proposed", "probability", "queue")
 
@@ -48,6 +49,13 @@ def propose(course: CourseFolder, grader: Grader, progress: Progress = silent, w
     return found
 
 
+def waiting(course: CourseFolder) -> list[Waiting]:
+    """What waits in the queue and is still an answer of the course without a mark: it may have come with one since."""
+    rows = without_mark(course)
+    there = {name: str(text).strip() for name, text in zip(rows["answer_id"], rows.get("answer", ()))}
+    return [w for w in course.queue().waiting() if there.get(w.answer_id) == str(w.case.get("answer", "")).strip()]
+
+
 def _cells(name: str, graded: Graded) -> Sequence[str]:
     sure = graded.prediction.probabilities.get(str(graded.grade))
     return name, str(graded.grade), "" if sure is None else f"{sure:.4f}", graded.queue
@@ -70,7 +78,7 @@ def training_table(course: CourseFolder) -> pd.DataFrame:
         return pd.DataFrame()
     queue = course.queue()
     table = queue.with_overrides(answers)
-    decided = table["answer_id"].isin(queue.decisions())
+    decided = queue.marks(table).notna()
     for column, value in (("split", "train"), ("group", "")):
         if column in table:
             table.loc[decided, column] = value

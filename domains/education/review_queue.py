@@ -54,28 +54,35 @@ class ReviewQueue:
         Raises:
             ConfigError: for a blank id.
         """
-        return self._add(answer_id, case, graded, bundle, {*self._last(WAITING), *self._last(DECIDED)})
+        return self._add(answer_id, case, graded, bundle, self._known())
 
     def add_table(self, table: pd.DataFrame, graded: Iterable[Graded], bundle: str = "") -> int:
         """Put all answers of a table that the grader abstains on into the queue; returns how many are new there."""
-        known = {*self._last(WAITING), *self._last(DECIDED)}
+        known = self._known()
         rows = zip(table.to_dict("records"), graded, strict=True)
         return sum(self._add(str(row.get("answer_id", "")), row, found, bundle, known) for row, found in rows)
 
-    def _add(self, answer_id: str, case: Mapping[Any, Any], graded: Graded, bundle: str, known: set[str]) -> bool:
+    def _known(self) -> set[tuple[str, str]]:
+        """Ids and texts of all answers that wait or are decided: under one id, another text is another answer."""
+        entries = (e for kind in (WAITING, DECIDED) for e in self.record.rows(kind))
+        return {(str(e.case["answer_id"]), _text(e.case)) for e in entries}
+
+    def _add(
+        self, answer_id: str, case: Mapping[Any, Any], graded: Graded, bundle: str, known: set[tuple[str, str]]
+    ) -> bool:
         if not answer_id:
             raise ConfigError("an answer in the queue needs its answer_id: the decision comes back to it")
-        if not graded.abstains or answer_id in known:
+        if not graded.abstains or (answer_id, _text(case)) in known:
             return False
         cells = {name: case[name] for name in CASE if case.get(name)}
         self.record.append(WAITING, {"answer_id": answer_id} | cells, self._proposal(graded), {}, bundle)
-        known.add(answer_id)
+        known.add((answer_id, _text(case)))
         return True
 
     def waiting(self) -> list[Waiting]:
         """What no teacher has decided yet: the least sure first."""
         decided = self._last(DECIDED)
-        found = [_waiting(e) for name, e in self._last(WAITING).items() if name not in decided]
+        found = [_waiting(e) for name, e in self._last(WAITING).items() if not _is_about(decided.get(name), e.case)]
         return sorted(found, key=lambda w: (w.probability is None, w.probability or 0.0))
 
     def decide(self, answer_id: str, grade: str | float, *, by: str = "", note: str = "") -> None:
@@ -107,8 +114,18 @@ class ReviewQueue:
         """The last decision of each answer."""
         return {name: entry.decision[self.target] for name, entry in self._last(DECIDED).items()}
 
+    def marks(self, table: pd.DataFrame) -> pd.Series:
+        """(N,) the last decision on each answer of a table; missing without one, or where that is on another text."""
+        decided = self._last(DECIDED)
+        rows = table[[c for c in ("answer_id", "answer") if c in table]].to_dict("records")
+        found = ((decided.get(str(row["answer_id"])), row) for row in rows)
+        marks = [str(e.decision[self.target]) if e is not None and _is_about(e, row) else None for e, row in found]
+        return pd.Series(marks, index=table.index, dtype=object)
+
     def with_overrides(self, table: pd.DataFrame) -> pd.DataFrame:
         """A training table with the teacher's marks: in place where the answer is there, else as a new row to train on.
+
+        A mark for another text under the id of an answer, such as before it was handed in anew, is not for that one.
 
         Raises:
             ConfigError: if the table has no ``answer_id``.
@@ -117,7 +134,7 @@ class ReviewQueue:
             raise ConfigError("with_overrides: the table has no column 'answer_id', by which decisions are found again")
         marked = table.astype(str).copy()
         decided = self._last(DECIDED)
-        own = marked["answer_id"].map({name: str(e.decision[self.target]) for name, e in decided.items()})
+        own = self.marks(marked)
         marked[self.target] = own.fillna(marked.get(self.target, pd.Series("", index=marked.index)))
         new = [self._row(e, marked.columns) for name, e in decided.items() if name not in set(marked["answer_id"])]
         return pd.concat([marked, pd.DataFrame(new, columns=marked.columns)], ignore_index=True) if new else marked
@@ -144,6 +161,15 @@ class ReviewQueue:
     def _last(self, kind: str) -> dict[str, Entry]:
         """The last entry of each answer."""
         return {str(e.case["answer_id"]): e for e in self.record.rows(kind)}
+
+
+def _text(case: Mapping[Any, Any]) -> str:
+    return str(case.get("answer", "")).strip()
+
+
+def _is_about(entry: Entry | None, case: Mapping[Any, Any]) -> bool:
+    """Whether an entry is on an answer as it is written; by its id alone where either tells no text."""
+    return entry is not None and (_text(entry.case) == _text(case) or "" in (_text(entry.case), _text(case)))
 
 
 def _waiting(entry: Entry) -> Waiting:
