@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,13 @@ from education_samples import prepare
 from prepared import prepared
 from streamlit.testing.v1 import AppTest
 from test_app_education import GROUP, fine, page, words
+from test_education_course import ANSWERS, LECTURES, QUESTIONS
 
+from core.schema import Prediction
 from domains.education import course_marks, starter
 from domains.education.course_folder import CourseFolder
-from domains.education.grading import Grader
+from domains.education.grading import Graded, Grader
+from domains.education.lecture import FILE, Lecture, to_json
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +56,30 @@ def test_mastery_is_a_share_of_the_points_until_it_is_traced(own: CourseFolder) 
     at = fine(page("class", course=str(own.folder), group=GROUP))
     assert "share of the points" in words(at)
     assert at.button(key="trace").label == "Trace it from the sequence of answers"
+
+
+def test_marks_and_lectures_that_come_later_are_on_the_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLYFUSE_HOME", str(tmp_path))
+    course = CourseFolder(starter.home() / "courses" / "Mine")
+    course.store("questions", QUESTIONS)
+    course.store("answers", ANSWERS[:1].assign(answer="by chance"))
+
+    def opened(*lectures: Lecture) -> str:
+        for each in lectures:
+            place = course.folder / "lectures" / each.name
+            place.mkdir(parents=True)
+            (place / FILE).write_text(json.dumps(to_json(each)), encoding="utf-8")
+        at = AppTest.from_string(
+            "import streamlit as st\nfrom apps.education import session\ncourse = session.start('Class')\n"
+            "st.text([*(lecture.name for lecture in course.lectures), *course.graded['grade']])", default_timeout=120,
+        )  # fmt: skip
+        at.session_state["course"] = str(course.folder)
+        return str(fine(at.run()).text[0].value)
+
+    assert opened(LECTURES[0]) == "['one', 'incorrect']"
+    marked = Graded(Prediction("case", "correct", {"correct": 0.6, "incorrect": 0.4}), "not sure")
+    course.queue().override("A0", ANSWERS.iloc[0].to_dict(), marked, "correct")
+    assert opened(LECTURES[1]) == "['one', 'two', 'correct']"
 
 
 def test_weeks_that_no_record_covers_cannot_be_chosen(own: CourseFolder, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from core.errors import PolyfuseError
 from domains.education import starter
 from domains.education.course import ANSWERS, MASTERY, Course
 from domains.education.course_folder import CourseFolder
+from domains.education.lecture import FILE
 
 DISCLAIMER = "Proposals for a teacher, who decides. Nothing is inferred from faces or voices."
 SYNTHETIC = "Composite demonstration: simulated learners of a synthetic course; no claim of accuracy."
@@ -43,6 +44,7 @@ def start(title: str, names: bool = True) -> Course | None:
         return None
     told = f"{DISCLAIMER} {SYNTHETIC}" if folder.synthetic else DISCLAIMER
     ui.page(title, told, lambda: _tools(folder, names))
+    st.session_state["decided"] = tuple((name, str(mark)) for name, mark in folder.queue().decisions().items())
     return course()
 
 
@@ -103,14 +105,15 @@ def group() -> str | None:
 
 
 def course() -> Course:
-    """The open course with the records of the open group."""
-    folder = Path(st.session_state["course"])
-    changed = max(f.stat().st_mtime_ns for f in folder.glob("*.csv"))
-    return _course(str(folder), group(), changed)
+    """The open course with the records of the open group, its lectures, and the marks decided when the page began."""
+    folder = CourseFolder(Path(st.session_state["course"]))
+    made_of = [*folder.folder.glob("*.csv"), *(place / FILE for place in folder.lectures())]
+    changed = tuple(sorted((str(f), f.stat().st_mtime_ns) for f in made_of))
+    return _course(str(folder.folder), group(), changed, st.session_state.get("decided", ()))
 
 
 @st.cache_resource(show_spinner="Opening the course …", max_entries=6)
-def _course(folder: str, group: str | None, changed: int) -> Course:
+def _course(folder: str, group: str | None, changed: tuple[Any, ...], decided: tuple[Any, ...]) -> Course:
     return CourseFolder(Path(folder)).open(group)
 
 
