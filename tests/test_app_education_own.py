@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from education_samples import prepare
@@ -14,6 +15,8 @@ from streamlit.testing.v1 import AppTest
 from test_app_education import GROUP, fine, page, words
 from test_education_course import ANSWERS, LECTURES, QUESTIONS
 
+from apps.education import page_import
+from core.errors import FileError
 from core.schema import Prediction
 from domains.education import course_marks, starter
 from domains.education.course_folder import CourseFolder
@@ -80,6 +83,21 @@ def test_marks_and_lectures_that_come_later_are_on_the_pages(tmp_path: Path, mon
     marked = Graded(Prediction("case", "correct", {"correct": 0.6, "incorrect": 0.4}), "not sure")
     course.queue().override("A0", ANSWERS.iloc[0].to_dict(), marked, "correct")
     assert opened(LECTURES[1]) == "['one', 'two', 'correct']"
+
+
+def test_videos_of_one_name_do_not_take_each_others_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    course = CourseFolder(tmp_path / "course")
+
+    def keep(content: bytes, name: str) -> Path:
+        (tmp_path / "recording.mp4").write_bytes(content)
+        monkeypatch.setattr(page_import.ui, "keep_uploads", lambda *_: [tmp_path / "recording.mp4"])
+        return page_import._keep(course, SimpleNamespace(name="recording.mp4"), name)
+
+    first, second = keep(b"1", "week 1"), keep(b"2", "week 2")
+    assert (first.read_bytes(), second.read_bytes()) == (b"1", b"2")
+    with pytest.raises(FileError, match="a lecture 'week 1' of another video"):
+        keep(b"3", "week 1")
+    assert first.read_bytes() == b"1"
 
 
 def test_weeks_that_no_record_covers_cannot_be_chosen(own: CourseFolder, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import re
 import tempfile
 from collections import Counter
@@ -58,7 +59,7 @@ def _course() -> tuple[CourseFolder, DeltaGenerator, DeltaGenerator]:
     """The course to import into, and the places of what it has so far and of the button that opens it."""
     left, middle, right = st.columns([1.2, 2.2, 0.8], vertical_alignment="bottom")
     told = left.text_input("Course to import into", "My course", key="import_course")
-    name = re.sub(r"[^\w .-]+", "-", told).strip(" .-")
+    name = _without_signs(told)
     if not re.search(r"[^\W_]", name):
         raise ConfigError(
             f"{told!r} is no name for a course; it needs a letter or a digit, beside which there may be blanks, "
@@ -71,6 +72,11 @@ def _course() -> tuple[CourseFolder, DeltaGenerator, DeltaGenerator]:
     folder = starter.home() / "courses" / name
     check_path(folder)
     return CourseFolder(folder), middle.container(), right.container()
+
+
+def _without_signs(name: str) -> str:
+    """A name without the signs that cannot stand in one."""
+    return re.sub(r"[^\w .-]+", "-", name).strip(" .-")
 
 
 def _so_far(folder: CourseFolder, place: DeltaGenerator, opens: DeltaGenerator) -> None:
@@ -105,17 +111,19 @@ def _lecture(folder: CourseFolder) -> None:
     left.caption("An hour takes some minutes without recognition. An interrupted index goes on where it stopped.")
     if not left.button("Index the lecture", type="primary", disabled=not (path.strip() or video), key="index"):
         return
-    source = typed_path(path) if path.strip() else _keep(folder, video)
+    typed = typed_path(path) if path.strip() else None
+    given = typed or Path("" if video is None else video.name)
+    name = _without_signs(called) or _without_signs(given.stem) or "lecture"
+    source = typed or _keep(folder, video, name)
     beside = None if captions is None else ui.keep_uploads([captions], read_captions)[0]
     rejected = ui.folder() / "faulty-captions.csv" if leave_out else None
-    name = re.sub(r"[^\w .-]+", "-", called).strip(" .-") or source.stem
     with ui.Steps("Indexing") as steps:
         mine = chosen == "whisper" and captions is None
         heard = recognition.build("whisper", model=model) if mine else chosen or None
         out = folder.folder / "lectures" / name
         check_path(out)
         try:
-            found = Lecture.index(source, beside, heard, out, steps, encoding=encoding, rejected=rejected)
+            found = Lecture.index(source, beside, heard, out, steps, encoding=encoding, rejected=rejected, name=name)
         except PolyfuseError as error:
             folder.drop_video(source.resolve())
             folder.drop_unbegun(name)
@@ -146,10 +154,15 @@ def _take_out(folder: CourseFolder) -> None:
             st.success(ui.escape(f"{name} is no part of the course any more; records of it stay."))
 
 
-def _keep(folder: CourseFolder, video: Any) -> Path:
-    """An uploaded video stays with its course: its index plays it."""
+def _keep(folder: CourseFolder, video: Any, name: str) -> Path:
+    """An uploaded video stays with its course, under the lecture's name: every week's may be called recording.mp4."""
     kept = ui.keep_uploads([video], decode_videos)[0]
-    place = folder.folder / "videos" / kept.name
+    place = folder.folder / "videos" / f"{name}{kept.suffix}"
+    if place.is_file() and not filecmp.cmp(kept, place, shallow=False):
+        raise FileError(
+            f"{video.name}: the course has a lecture {name!r} of another video; give this one a name of its own, or "
+            "take that one out first"
+        )
     place.parent.mkdir(parents=True, exist_ok=True)
     kept.replace(place) if kept.stat().st_dev == place.parent.stat().st_dev else place.write_bytes(kept.read_bytes())
     return place
