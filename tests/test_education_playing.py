@@ -9,7 +9,10 @@ import av
 import pytest
 from lecture_video import Part, frames, write_video
 
+from apps.education import page_lecture
 from core.errors import FileError
+from domains.education.captions import Caption
+from domains.education.lecture import Lecture
 from domains.education.playing import playable
 
 
@@ -57,3 +60,10 @@ def test_a_damaged_video_is_told_and_leaves_nothing(mkv: Path, tmp_path: Path) -
     with pytest.raises(FileError, match=r"talk\.mkv: cannot be put into"):
         playable(mkv, tmp_path / "gone")
     assert not list(tmp_path.glob("video*"))
+
+
+def test_captions_are_no_markup_to_the_player() -> None:
+    said = Caption(0.0, 4.0, "p < 0.05 rejects, p > 0.05 & less does not")
+    lecture = Lecture(Path("x"), "x", Path("x.mp4"), 4.0, (), (), (said,), {}, ())
+    shown = page_lecture._subtitles(lecture)["Captions"]
+    assert shown.endswith("00:00:04.000\np &lt; 0.05 rejects, p &gt; 0.05 &amp; less does not\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from typing import Any
 
@@ -67,7 +68,8 @@ def _player(lecture: Lecture) -> None:
 def _subtitles(lecture: Lecture) -> Any:
     if not lecture.captions:
         return None
-    cues = [f"{_stamp(c.start)} --> {_stamp(c.end)}\n{c.text}\n" for c in lecture.captions]
+    said = [html.escape(c.text, quote=False) for c in lecture.captions]  # else 'p < 0.05' ends at its sign
+    cues = [f"{_stamp(c.start)} --> {_stamp(c.end)}\n{text}\n" for c, text in zip(lecture.captions, said)]
     return {"Captions": "WEBVTT\n\n" + "\n".join(cues)}
 
 
