@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from core.errors import ConfigError, TableError
-from domains.education import course_import, course_marks, course_mastery, course_risk
+from domains.education import course_import, course_marks, course_mastery, course_risk, join_tables
 from domains.education.assignments import Assignments, read_assignments
 from domains.education.course_folder import CourseFolder
 from domains.education.join_tables import with_lectures
@@ -124,6 +124,19 @@ def test_mastery_is_traced_from_points_and_grades_and_goes_with_new_answers(
     asked = Assignments("q.csv", "questions", questions={"q1": {"concept": "circuits"}})
     course_import.add_answers(course, asked)  # concepts have other names now
     assert course.table("mastery") is None
+
+
+def test_points_without_their_maximum_are_set_aside_and_the_course_opens(course: CourseFolder, tmp_path: Path) -> None:
+    book = tmp_path / "book.csv"  # as Moodle's gradebook writes real points
+    book.write_text(
+        "First name,Surname,Email address,Quiz (Real),Lab (Percentage)\nA,B,a@x.invalid,7.5,80 %\n", encoding="utf-8"
+    )
+    found = read_assignments(book, now=NOW)
+    assert course_import.add_answers(course, found).startswith("Added 1 answer.")
+    assert [a.reason.split(",")[0] for a in found.aside] == ["points without max_points"]
+    stored = course.table("answers")
+    assert stored is not None
+    assert join_tables.answers(stored, ["Quiz", "Lab"])["share"].tolist() == [0.8]
 
 
 def test_too_few_learners_to_trace(course: CourseFolder, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from domains.education.assignments_history import HISTORY, with_history
 from domains.education.assignments_read import open_csv
 from domains.education.course_folder import CourseFolder
 from domains.education.records import Imported
-from domains.education.records_types import learner_id
+from domains.education.records_types import SetAside, learner_id
 from domains.education.risk_faults import cells
 
 ASKED = ("question_id", "question", "reference", "concept", "module")
@@ -34,6 +34,7 @@ def add_answers(course: CourseFolder, found: Assignments) -> str:
     Proposed marks go where answers are new, as one may be of a text that is replaced, and the mastery table of the
     course goes: it was drawn from other answers, or on other concepts.
     """
+    _set_aside_bare_points(found)
     new, told = found.table(), "no answers"
     if len(new):
         old = course.table("answers")
@@ -51,6 +52,15 @@ def add_answers(course: CourseFolder, found: Assignments) -> str:
         f"Added {told}. The course has {counted(len(asked), 'question')} on "
         f"{counted(asked['concept'].nunique(), 'concept')}."
     )
+
+
+def _set_aside_bare_points(found: Assignments) -> None:
+    """Points of which nobody tells the most that there are say nothing of what was known; a course refuses them."""
+    bare = [r for r in found.rows if r.get("points") and not r.get("max_points") and not r.get("grade")]
+    reason = "points without max_points, so no share of them is known; add that column, or export percentages"
+    found.aside += [SetAside(0, reason, row["answer_id"]) for row in bare]
+    ids = {row["answer_id"] for row in bare}
+    found.rows = [row for row in found.rows if row["answer_id"] not in ids]
 
 
 def questions_of(
