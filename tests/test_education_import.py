@@ -243,6 +243,15 @@ def test_who_takes_a_course_again_was_in_each_group_at_its_time(course: CourseFo
     assert tables.events[["group", "day"]].values.tolist() == [["2026", 1], ["2024", -10], ["2024", 4]]
 
 
+def test_a_group_that_has_just_begun_is_not_judged_by_weeks_to_come(course: CourseFolder, tmp_path: Path) -> None:
+    enrolled = "student_id,group,start\ns1,old,2026-01-01\ns2,new,2026-03-01\n"
+    log = "student_id,time,verb\ns1,2026-01-22,opened\ns2,2026-03-08,opened\n"
+    records(course, tmp_path, log=log, enrolled=enrolled)
+    tables, _ = course_risk.risk_tables(course)
+    rows = course_risk.known_rows(tables, course_risk.days_of(course_risk.weeks_known(tables, None)))
+    assert rows["case_id"].tolist() == ["s1-old@6", "s2-new@6", "s1-old@13", "s1-old@20"]
+
+
 @pytest.mark.parametrize(
     ("text", "error", "words"),
     [

@@ -25,7 +25,6 @@ from core.schema import Prediction, Row
 from domains.education import course_risk, starter
 from domains.education.course_folder import CourseFolder
 from domains.education.risk import ANSWERS, CASE, DECIDED, DECISIONS, EarlyWarning
-from domains.education.risk_features import snapshots
 from domains.education.starter import RISK_DAYS
 
 _COLUMNS = {
@@ -122,7 +121,7 @@ def _rows(folder: str, group: str | None, changed: int) -> tuple[pd.DataFrame, S
     tables, left_out = course_risk.risk_tables(course)
     weeks = course_risk.weeks_known(tables, group)
     days = course_risk.days_of(min(weeks, len(RISK_DAYS)) if course.synthetic else weeks)
-    found = snapshots(tables, days)
+    found = course_risk.known_rows(tables, days)
     found = found if group is None else found[found["group"] == group]
     cells = found.astype(object).where(found.notna(), "").astype(str)
     return cells.assign(day=found["day"]).reset_index(drop=True), days, left_out

@@ -76,6 +76,13 @@ def days_of(weeks: int) -> Sequence[int]:
     return range(6, 7 * weeks, 7)
 
 
+def known_rows(tables: RiskTables, days: Sequence[int]) -> pd.DataFrame:
+    """The snapshots of days that the records of the learner's group reach: later, all work that falls due is missed."""
+    rows = snapshots(tables, days)
+    last = {group: days_of(weeks_known(tables, group))[-1] for group in rows["group"].unique()}
+    return rows[rows["day"] <= rows["group"].map(last)].reset_index(drop=True)
+
+
 def training_rows(course: CourseFolder) -> pd.DataFrame:
     """What was known, week by week, of the learners whose outcome is known; the group that starts last is held out.
 
@@ -83,7 +90,7 @@ def training_rows(course: CourseFolder) -> pd.DataFrame:
         ConfigError: if no outcome is known.
     """
     tables, _ = risk_tables(course)
-    rows = snapshots(tables, days_of(weeks_known(tables, None)))
+    rows = known_rows(tables, days_of(weeks_known(tables, None)))
     if "at_risk" not in rows or not (rows["at_risk"] != "").any():
         raise ConfigError("no outcome is known yet: enrolments of finished groups need a column at_risk, 1 or 0")
     rows = rows[rows["at_risk"] != ""]
