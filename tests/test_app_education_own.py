@@ -100,6 +100,28 @@ def test_videos_of_one_name_do_not_take_each_others_place(tmp_path: Path, monkey
     assert first.read_bytes() == b"1"
 
 
+def measured(learners: int) -> AppTest:
+    """The figures of a week of so many learners, the first three of whom have a tutorial of their own."""
+    at = AppTest.from_string(
+        "import numpy as np, pandas as pd\nfrom apps.education import risk_measured\n"
+        f"n = {learners}\nrows = pd.DataFrame({{'week': 1, 'day': 6, 'risk': np.linspace(0.9, 0.1, n),"
+        "'came': [1.0, 0.0] * (n // 2) + [1.0] * (n % 2), 'tutorial': ['a'] * 3 + ['b'] * (n - 3)})\n"
+        "risk_measured.show({'without demographics': rows}, 1, 2, 'without demographics')",
+        default_timeout=120,
+    )
+    at.session_state["course"] = "nowhere"
+    return fine(at.run())
+
+
+def test_figures_of_very_few_are_neither_shown_nor_told_by_difference() -> None:
+    few = measured(4)
+    assert not few.metric
+    assert "Fewer than 5 learners" in few.caption[0].value
+    shown = measured(27).dataframe[0].value
+    assert shown["group"].tolist() == ["tutorial: b"]
+    assert shown["at risk"].isna().all()  # with the figure of all 27 it would tell what came of the other three
+
+
 def test_weeks_that_no_record_covers_cannot_be_chosen(own: CourseFolder, tmp_path: Path) -> None:
     running = CourseFolder(own.folder.with_name("Running"))
     shutil.copytree(own.folder, running.folder)

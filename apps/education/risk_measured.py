@@ -29,6 +29,9 @@ def show(weeks: Mapping[str, pd.DataFrame], week: int, capacity: int, kind: str)
     if now.empty or now["came"].isna().any():
         st.caption("The outcomes of this group are not all known yet.")
         return
+    if len(now) < SMALLEST_GROUP:
+        st.caption(f"Fewer than {SMALLEST_GROUP} learners: what came of them is not shown as figures.")
+        return
     found = {name: _capacity(own, capacity) for name, own in weeks.items()}
     row = found[kind].set_index("week").loc[week]
     cells = st.columns(3)
@@ -46,7 +49,8 @@ def show(weeks: Mapping[str, pd.DataFrame], week: int, capacity: int, kind: str)
 @st.cache_data(show_spinner=False, max_entries=64)
 def _capacity(rows: pd.DataFrame, capacity: int) -> pd.DataFrame:
     """Precision and recall of each week when so many are called, with 95 % intervals."""
-    weeks = [(week, own) for week, own in rows.groupby("week") if own["came"].notna().all()]
+    enough = rows.groupby("week").filter(lambda own: len(own) >= SMALLEST_GROUP and own["came"].notna().all())
+    weeks = list(enough.groupby("week"))
     found = [at_capacity(own["came"].to_numpy(), own["risk"].to_numpy(), [capacity], 200) for _, own in weeks]
     return pd.concat(found, ignore_index=True).assign(week=[int(week) for week, _ in weeks])
 
@@ -64,6 +68,18 @@ def _groups(rows: pd.DataFrame, capacity: int) -> None:
     session.export("Groups as CSV", shown.to_dict("records"), "risk-by-group", "export_groups")
 
 
+def _without_difference(own: pd.DataFrame) -> pd.DataFrame:
+    """The groups of one column; where those without figures are so few that the figures of all, less those of the
+    others, would tell of them, the smallest other has none either.
+    """
+    blank = own["at_risk"].isna()
+    if not 0 < own.loc[blank, "learners"].sum() < SMALLEST_GROUP or blank.all():
+        return own
+    figures = own.columns.difference(["group", "learners"])
+    own.loc[own.loc[~blank, "learners"].idxmin(), figures] = np.nan
+    return own
+
+
 @st.cache_data(show_spinner=False, max_entries=64)
 def _by_group(rows: pd.DataFrame, capacity: int) -> pd.DataFrame:
     y, risk = rows["came"].to_numpy(), rows["risk"].to_numpy()
@@ -71,7 +87,7 @@ def _by_group(rows: pd.DataFrame, capacity: int) -> pd.DataFrame:
     called[np.argsort(-risk, kind="stable")[:capacity]] = True
     parts = []
     for column in (c for c in _PARTS if c in rows):
-        own = by_group(rows, column, y, risk, called)
+        own = _without_difference(by_group(rows, column, y, risk, called))
         parts.append(own.assign(group=f"{column.replace('_', ' ')}: " + own["group"].astype(str)))
     found = pd.concat(parts, ignore_index=True)[["group", "learners", "at_risk", "mean_risk", "recall"]]
     return found.round(3).rename(columns={"at_risk": "at risk", "mean_risk": "mean risk", "recall": "called in time"})
