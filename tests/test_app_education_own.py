@@ -122,6 +122,17 @@ def test_figures_of_very_few_are_neither_shown_nor_told_by_difference() -> None:
     assert shown["at risk"].isna().all()  # with the figure of all 27 it would tell what came of the other three
 
 
+def test_a_recommendation_is_told_whole_whatever_its_concept_and_slide_are_called() -> None:
+    place = "('one', 0.0, 60.0, 0, 'Mean; median')"
+    at = AppTest.from_string(
+        "from apps.education import page_learner\nfrom domains.education.advice import Recommendation, where\n"
+        f"place = {place}\nreason = \"mastery of 'Inference on means' at 40%; taught at \" + where(*place)\n"
+        "line = Recommendation('s', 'Inference on means', *place, '', '', reason, 0.4, 3, False, False, ())\n"
+        "page_learner._line(0, line)"
+    )
+    assert "mastery of 'Inference on means' at 40%  \n:gray" in fine(at.run()).markdown[0].value.replace("\\", "")
+
+
 def test_weeks_that_no_record_covers_cannot_be_chosen(own: CourseFolder, tmp_path: Path) -> None:
     running = CourseFolder(own.folder.with_name("Running"))
     shutil.copytree(own.folder, running.folder)

@@ -11,7 +11,7 @@ from apps.education import charts, session
 from apps.education.pages import PAGES
 from core.errors import ConfigError
 from core.numbers import counted
-from domains.education.advice import Recommendation, clock
+from domains.education.advice import Recommendation, clock, where
 from domains.education.course import Course
 from domains.education.engagement import watch_time
 from domains.education.join_recommend import WEAK
@@ -102,11 +102,11 @@ def _line(number: int, line: Recommendation) -> None:
         thin = "  :orange-badge[thin evidence]" if line.thin else ""
         doubt = "  :orange-badge[place uncertain]" if line.weak_link else ""
         slide = f"slide {line.slide + 1} {line.title!r}" if line.slide is not None else line.title
-        reason = line.reason.replace("; thin evidence", "").partition("; taught at ")
-        watched = reason[2].rpartition("; ")[2] if "; " in reason[2] else ""
+        place = where(line.lecture, line.start, line.end, line.slide, line.title)
+        told, _, watched = line.reason.removesuffix("; thin evidence").partition(f"; taught at {place}")
         words.markdown(
             f"**{ui.escape(line.concept[:1].upper() + line.concept[1:])}**{thin}{doubt}  \n"
-            f"{ui.escape(reason[0].partition(' on ')[0])}{'; ' + ui.escape(watched) if watched else ''}  \n"
+            f"{ui.escape(told.removesuffix(f' on {line.concept!r}') + watched)}  \n"
             f":gray[{ui.escape(f'{line.lecture}, {slide}, {clock(line.start)}–{clock(line.end)}')}]"
         )
         if line.exercise:
