@@ -160,6 +160,15 @@ def test_half_a_character_is_written_as_its_code(tmp_path: Path) -> None:
     assert r"\ud800" in rows(found, "set_aside.csv")[0]["content"]
 
 
+def test_a_fingerprint_in_capitals_is_the_same_learner(tmp_path: Path) -> None:
+    both = [
+        statement(actor={"mbox_sha1sum": learner_id("ann@x.org").upper()}),
+        statement(actor={"mbox": "mailto:ann@x.org"}),
+    ]
+    found = brought(tmp_path / "s.jsonl", "\n".join(map(json.dumps, both)), tmp_path)
+    assert {row["student_id"] for row in rows(found, "events.csv")} == {learner_id("ann@x.org")}
+
+
 def test_no_mail_address_is_kept(tmp_path: Path) -> None:
     actors = [{"mbox": m, "name": "Ann Ng"} for m in ("mailto:Ann@school.example", "mailto:ann@school.example")]
     actors.append({"account": {"homePage": "https://school.example", "name": "ann@School.example"}})

@@ -194,7 +194,7 @@ def _actor(actor: Any) -> str:
         return learner_id(str(name))
     for key in ("mbox", "mbox_sha1sum", "openid"):
         if value := actor.get(key):
-            return str(value) if key == "mbox_sha1sum" else fingerprint(str(value))
+            return str(value).strip().lower() if key == "mbox_sha1sum" else fingerprint(str(value))
     raise ValueError("the actor has no account, mbox, mbox_sha1sum or openid, so nobody can be told by it")
 
 
