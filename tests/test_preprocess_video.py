@@ -1,3 +1,4 @@
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,30 @@ def test_fps_takes_one_frame_per_step_also_where_it_seeks(tmp_path: Path, name: 
         expected = [i / fps for i in range(round(20 * fps))]
         assert part.times((path,)) == pytest.approx(expected)
         assert brightness(part.prepare((path,))) == pytest.approx([250 * 10 * t / 199 for t in expected], abs=6)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_seconds_are_those_of_a_player_where_sound_begins_before_the_picture(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    with av.open(str(path), "w") as container:
+        picture: Any = container.add_stream(CODECS[name], rate=10)
+        (picture.width, picture.height), picture.pix_fmt = (64, 48), "yuv420p"
+        tone: Any = container.add_stream("aac", rate=16000)
+        for second in range(14):
+            sound = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.float32), format="fltp", layout="mono")
+            sound.sample_rate, sound.pts = 16000, second * 16000
+            container.mux(tone.encode(sound))
+        for index in range(40, 140):  # from 4 s on; white from 9 s on
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 250 * (index >= 90), np.uint8), format="rgb24")
+            frame.pts, frame.time_base = index, Fraction(1, 10)
+            container.mux(picture.encode(frame))
+        for stream in container.streams:
+            container.mux(stream.encode(None))
+    assert video_frames.duration(path) == pytest.approx(14, abs=0.15)
+    turned = [second for second, small in video_frames.grey_every(path, 0.5, (4, 4)) if small.mean() > 128]
+    assert turned[0] == pytest.approx(9, abs=0.5)
+    assert [float(pixels.mean()) > 128 for _, pixels in video_frames.frames_at(path, [8.8, 9.2])] == [False, True]
+    assert next(second for second, _ in video_frames.every_frame(path)) == pytest.approx(4, abs=0.1)
 
 
 def test_seeking_reads_a_small_part_of_a_long_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,10 +20,11 @@ from core.preprocess.media import open_media
 MAX_PIXELS = 40_000_000  # of one frame; 8K has 33 million
 SEEK_SECONDS = 2.0  # a target nearer than this is reached by decoding on
 SLACK_SECONDS = 0.5  # the last frame may end so much before the duration that the header states
+LATE_SECONDS = 0.1  # a picture that begins so much after the sound is not where a player's clock starts
 
 
 def duration(path: Path) -> float:
-    """Seconds from the first frame to the end of the last.
+    """Seconds to the end of the last frame, from the first one or, where sound comes before it, from the sound's start.
 
     Raises:
         FileError: if the file is no video or its frames are too large.
@@ -72,10 +73,10 @@ def every_frame(path: Path) -> Iterator[tuple[float, np.ndarray]]:
     import av
 
     with _video(path) as container:
-        stream, second = container.streams.video[0], 0.0
+        stream, zero, second = container.streams.video[0], _zero(container), 0.0
         try:
             for frame in container.decode(stream):
-                second = float(((frame.pts or 0) - (stream.start_time or 0)) * stream.time_base)
+                second = float(((frame.pts or 0) - zero) * stream.time_base)
                 yield second, _upright(frame)
         except av.FFmpegError as error:
             raise _damaged(path, second, error) from error
@@ -129,7 +130,7 @@ class _Reader:
 
     def __init__(self, container: Any, stream: Any) -> None:
         self.container, self.stream = container, stream
-        self.start = stream.start_time or 0
+        self.start = _zero(container)
         self.decoded = container.decode(stream)
         self.current: Any = next(self.decoded, None)
         self.following: Any = next(self.decoded, None)
@@ -159,11 +160,19 @@ class _Reader:
         return self.time(self.current) + float((self.current.duration or 0) * self.stream.time_base)
 
 
+def _zero(container: Any) -> int:
+    """Where a player's clock starts, in the video stream's units: its first frame, or sound well before it."""
+    stream = container.streams.video[0]
+    start = stream.start_time or 0
+    first = start if container.start_time is None else int(container.start_time / 1e6 / stream.time_base)
+    return first if (start - first) * stream.time_base > LATE_SECONDS else start
+
+
 def _stated(container: Any) -> float:
     """Seconds of the video by its header; 0 where it does not say."""
     stream = container.streams.video[0]
     if stream.duration:
-        return float(stream.duration * stream.time_base)
+        return float((stream.duration + (stream.start_time or 0) - _zero(container)) * stream.time_base)
     if clock := stream.metadata.get("DURATION"):  # Matroska: hh:mm:ss.fraction
         with contextlib.suppress(ValueError):  # damaged: told by nothing
             return sum(float(part) * 60**power for power, part in enumerate(reversed(clock.split(":"))))
@@ -175,11 +184,11 @@ def _scan(path: Path, container: Any) -> float:
     import av
 
     stream = container.streams.video[0]
-    start, end = stream.start_time or 0, 0
+    zero, end = _zero(container), 0
     try:
         for packet in container.demux(stream):
             if packet.pts is not None:
-                end = max(end, packet.pts + (packet.duration or 0) - start)
+                end = max(end, packet.pts + (packet.duration or 0) - zero)
     except av.FFmpegError as error:
         raise _damaged(path, float(end * stream.time_base), error) from error
     return float(end * stream.time_base)
