@@ -74,14 +74,16 @@ def case_value(modality: ModalityConfig, rows: Sequence[Mapping[str, str]], root
 
     A pair is absent unless its first column and another one hold text.
     """
-    if modality.kind in (Modality.TABULAR, Modality.PAIR):
+    if modality.kind is Modality.TABULAR:
         cells = {c: rows[0][c] for c in modality.columns}
         for row in rows[1:]:
             cells = {c: value if value.strip() else row[c] for c, value in cells.items()}
         return cells if holds(modality, cells) else None
-    if modality.kind is Modality.TEXT:
-        texts = [text for c in modality.columns if (text := "\n".join(_distinct(r[c].strip() for r in rows)))]
-        return joined(modality, texts)
+    if not modality.kind.is_file:
+        texts = {c: "\n".join(_distinct(row[c].strip() for row in rows)) for c in modality.columns}
+        if modality.kind is Modality.PAIR:
+            return texts if holds(modality, texts) else None
+        return joined(modality, [text for text in texts.values() if text])
     names = (name for row in rows for name in split_files(row[modality.columns[0]]))
     return tuple(locate(name, root) for name in _distinct(names)) or None
 

@@ -199,6 +199,14 @@ def test_rows_of_one_id_are_gathered(tmp_path: Path) -> None:
     assert found.row_numbers(0) == (1, 3, 4)
 
 
+def test_a_gathered_pair_holds_the_texts_of_all_its_rows(tmp_path: Path) -> None:
+    pair = {"name": "pair", "kind": "pair", "columns": ["answer", "asked"], "views": [{"encoder": "mlp"}]}
+    path = write(tmp_path, "p1,one,why?,yes", "p1, two ,why?,yes", "p2,one,,no", header="id,answer,asked,label")
+    found = Manifest.open(path, config(pair, id="id", gather=True), need_target=False)
+    assert found.row(0).values == {"pair": {"answer": "one\ntwo", "asked": "why?"}}
+    assert "pair" not in found.row(1).values
+
+
 def test_gathered_rows_must_agree(tmp_path: Path) -> None:
     path = write(tmp_path, "p1,a.png,,,61,F,yes", "p1,b.png,,,62,F,no", "p2,a.png,,,1,F,yes", "p3,a.png,,,1,F,yes")
     found = Manifest.open(path, config(id="id", gather=True))
