@@ -23,6 +23,7 @@ from torch import Tensor
 
 from core.config import TargetConfig
 from core.errors import ConfigError
+from core.numbers import number_or_none
 from core.schema import TargetKind
 
 
@@ -129,8 +130,6 @@ class Target:
 
 
 def _natural(label: str) -> tuple[int, float, str]:
-    """Numbers in their order before words in theirs."""
-    try:
-        return (0, float(label), label)
-    except ValueError:
-        return (1, 0.0, label)
+    """Numbers in their order before words in theirs; "nan" is a word, as it has no place among numbers."""
+    number = number_or_none(label)
+    return (1, 0.0, label) if number is None else (0, number, label)

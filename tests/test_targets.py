@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -31,6 +33,11 @@ def test_classes_of_other_rows_count_but_not_in_the_prior() -> None:
     target = Target.fit(TargetConfig("y"), ["a", "b"], known=["a", "c", "c"])
     assert target.classes == ("a", "b", "c")
     assert target.prior == pytest.approx((0.4, 0.4, 0.2))
+
+
+def test_a_label_called_nan_is_a_word_and_order_does_not_depend_on_chance() -> None:
+    found = {_fit("label", order).classes for order in itertools.permutations(["nan", "10", "2", "1", "inf"])}
+    assert found == {("1", "2", "10", "inf", "nan")}
 
 
 def test_corn_probabilities_by_hand() -> None:
