@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 from pathlib import Path
 
@@ -134,6 +135,17 @@ def test_models_trained_alone_take_the_place_of_the_masked_ones(
     assert own[0] == pytest.approx(single.facts["test"]["f1"])
     masked = stress(bundle, run.manifest, damages=["wrong numbers"])
     assert one(masked, "wrong numbers").values == one(told, "wrong numbers").values
+
+
+def test_a_model_alone_that_learned_from_the_measured_rows_is_refused(run: Experiment, bundle: Bundle) -> None:
+    otherwise = dataclasses.replace(change(run.config.only("tabular"), epochs=1), seed=1)  # splits the table otherwise
+    single = Experiment(run.manifest, otherwise).combine()
+    learned = {*run.rows["test"]} - {*Experiment(run.manifest, otherwise).rows["test"]}
+    with pytest.raises(ConfigError, match=f"'tabular' alone was trained or chosen on {len(learned)} of the 24 rows"):
+        stress(bundle, run.manifest, alone={"tabular": single})
+    known = sorted({*range(len(run.manifest))} - {*run.rows["test"]})  # to the fused model, too
+    told = stress(bundle, run.manifest.select(known), alone={"tabular": single}, damages=["wrong numbers"], most=16)
+    assert told.trained_alone == ("tabular",)
 
 
 @pytest.mark.parametrize(

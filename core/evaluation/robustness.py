@@ -61,13 +61,15 @@ def stress(
         most: cases; of more, so many are drawn by ``seed``.
 
     Raises:
-        ConfigError: for an unknown damage, metric, split or modality, or where no row is left.
+        ConfigError: for an unknown damage, metric, split or modality, where no row is left, or for a model ``alone``
+            that learned from rows which are new to the fused one.
         FileError: for a file that cannot be read, with its case.
     """
     kind = bundle.ensemble.target.kind
     name = known_metric(kind, metric)
     _check(bundle, damages, alone or {})
     rows = _chosen(bundle, manifest, split, most, seed)
+    _check_unseen(bundle, manifest, rows, alone or {})
     run = _Run(bundle, manifest, rows, alone or {}, seed)
     plan = [(m.name, d) for m in bundle.config.modalities for d in damages_of(m.kind, damages)]
     clean, hurt = run.ask(plan, progress)
@@ -95,6 +97,18 @@ def _check(bundle: Bundle, damages: Sequence[str], alone: Mapping[str, Bundle]) 
             raise unknown("modality", name, names)
         if other.ensemble.target.classes != bundle.ensemble.target.classes:
             raise ConfigError(f"the model of {name!r} alone answers other classes than the fused one; train both alike")
+
+
+def _check_unseen(bundle: Bundle, manifest: Manifest, rows: Sequence[int], alone: Mapping[str, Bundle]) -> None:
+    """Refuse a model of one kind that learned from rows which are new to the fused one."""
+    new = ~np.isin(manifest.case_hashes(bundle.config)[rows], bundle.learned)
+    for name, other in alone.items():
+        met = np.isin(manifest.case_hashes(other.config)[rows], other.learned) & new
+        if met.any():
+            raise ConfigError(
+                f"the model of {name!r} alone was trained or chosen on {met.sum()} of the {len(rows)} rows that are "
+                "measured; let train and compare split the table alike (seed, split column), or leave that model out"
+            )
 
 
 def _chosen(bundle: Bundle, manifest: Manifest, split: str | None, most: int, seed: int) -> list[int]:
