@@ -48,8 +48,20 @@ def y() -> np.ndarray:
 
 def measured(manifest: Manifest, y: np.ndarray, wrong: np.ndarray, *by: By) -> dict[str, Subgroup]:
     answers = np.eye(2)[np.where(wrong, 1 - y, y)] * 0.8 + 0.1
-    found = subgroups(TargetKind.LABEL, y, answers, manifest, list(range(100)), by)
+    found = subgroups(TargetKind.LABEL, y, answers, manifest, list(range(len(y))), by)
     return {g.group: g for g in found}
+
+
+def test_of_a_gathered_case_any_row_says_its_group() -> None:
+    rows = {
+        "id": [f"c{i // 2}" for i in range(100)],
+        "text": ["words"] * 100,
+        "sex": ["" if i % 2 == 0 else "fm"[i // 2 % 2] for i in range(100)],  # blank in each case's first row
+        "label": ["yes" if i // 2 % 4 < 2 else "no" for i in range(100)],
+    }
+    gathered = Manifest.open(pd.DataFrame(rows), config("text", table={"id": "id", "gather": True}))
+    found = measured(gathered, np.arange(50) % 4 < 2, np.zeros(50, dtype=bool), By("sex"))
+    assert {name: g.cases for name, g in found.items()} == {"f": 25, "m": 25}
 
 
 def test_a_group_that_is_always_wrong_stands_out_with_its_gap(manifest: Manifest, y: np.ndarray) -> None:

@@ -114,8 +114,9 @@ def lines(found: Sequence[Subgroup]) -> list[str]:
 
 
 def _cells(manifest: Manifest, column: str, rows: Sequence[int]) -> list[str]:
-    """The cell of each case: that of its first row."""
-    return [manifest.table.row(manifest.row_numbers(i)[0] - 1, [column])[column].strip() for i in rows]
+    """The cell of each case: of its rows the first one that is not blank, as of targets and groups."""
+    cells = ([manifest.table.row(n - 1, [column])[column].strip() for n in manifest.row_numbers(i)] for i in rows)
+    return [next(filter(None, several), "") for several in cells]
 
 
 def _named(cells: Sequence[str], cuts: Sequence[float]) -> list[str]:
