@@ -1,8 +1,8 @@
 """What more training rows would bring: fused, each kind alone and the floor on growing parts of them.
 
-The parts are nested, keep groups whole and the shares of classes; fewer than eight groups make fewer parts. Test rows
-stay as they are, and validation rows too, but where members are cross-validated (``folds``), which train on them as
-well.
+The parts are nested, keep groups whole and the shares of classes; fewer than eight groups make fewer parts, and a part
+too small to be learned from, as one of a single class, is passed over. Test rows stay as they are, and validation rows
+too, but where members are cross-validated (``folds``), which train on them as well.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from core.cache import FeatureCache
 from core.compare import FUSED, answers_of, check_names, parts_of, pool
 from core.config import ExperimentConfig
+from core.errors import ConfigError
 from core.evaluation.intervals import interval
 from core.manifest import Manifest
 from core.metrics import known_metric, score
@@ -107,9 +108,14 @@ def learning_curve(
         if several in sizes[:at]:  # few groups cannot be cut so finely
             continue
         pooled: dict[str, list[np.ndarray]] = {}
-        for rows, fewer in zip(splits, several):
-            for model, answers in answers_of(manifest, config, rows | fewer, (), progress, cache).items():
-                pooled.setdefault(model, []).append(answers)
+        try:
+            for rows, fewer in zip(splits, several):
+                for model, answers in answers_of(manifest, config, rows | fewer, (), progress, cache).items():
+                    pooled.setdefault(model, []).append(answers)
+        except ConfigError:
+            if eighths[at] == max(eighths):
+                raise
+            continue  # too few rows, or of one class alone
         learned = sum(len(part) for fewer in several for part in fewer.values())
         for model, p in pool(pooled, len(splits))[0].items():
             ends = interval(kind, name, y, p, group)
