@@ -15,22 +15,25 @@ import pandas as pd
 
 from core.errors import FileError
 
+_HEAD, _LONGEST = 100, 2**20  # lines and letters that hold the names of all columns
+_QUOTED = re.compile(r'(^|[,;\t])"[^"]*(?:""[^"]*)*"')  # a cell in quotes, which may hold ends of lines
+
 
 def delimiter_of(text: str, usual: str = ",") -> str:
-    """What stands between the cells, by the first line: the usual mark, or a semicolon or tab as of spreadsheets.
+    """What stands between the cells, by the names of columns: the usual mark, or a semicolon or tab as of spreadsheets.
 
     >>> delimiter_of('student_id;"name, first";points')
     ';'
     """
-    names = re.sub(r'"[^"]*"', "", text.lstrip().partition("\n")[0])
+    names = re.split(r"[\r\n]", _QUOTED.sub(r"\1", text.lstrip("\ufeff").lstrip()[:_LONGEST]), maxsplit=1)[0]
     return max((usual, ";", "\t"), key=names.count)  # the usual one where alike
 
 
 def csv_reader(lines: Iterable[str], *, strict: bool = False) -> Any:
     """A ``csv.reader`` of lines with commas, semicolons or tabs between the cells, as the first line tells."""
     rest = iter(lines)
-    first = next(rest, "")
-    return csv.reader(itertools.chain([first], rest), delimiter=delimiter_of(first), strict=strict)
+    head = list(itertools.islice(rest, _HEAD))
+    return csv.reader(itertools.chain(head, rest), delimiter=delimiter_of("\n".join(head)), strict=strict)
 
 
 def csv_frame(path: Path) -> pd.DataFrame:
@@ -41,7 +44,7 @@ def csv_frame(path: Path) -> pd.DataFrame:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            between = delimiter_of(file.readline())
+            between = delimiter_of("".join(itertools.islice(file, _HEAD)))
             file.seek(0)
             return pd.read_csv(file, sep=between, dtype=str, keep_default_na=False)
     except UnicodeDecodeError as error:

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.config import ExperimentConfig
+from core.csv_rows import csv_frame, csv_reader
 from core.errors import ConfigError, FileError, TableError
 from core.manifest import Manifest
 from core.numbers import parse_number
@@ -197,6 +198,18 @@ def test_rows_of_one_id_are_gathered(tmp_path: Path) -> None:
         "data": {"age": "61", "sex": "F"},
     }
     assert found.row_numbers(0) == (1, 3, 4)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_what_stands_between_cells_is_told_by_names_that_run_over_lines(tmp_path: Path, end: str) -> None:
+    lines = ['"Patient', 'No. ""x"", y";"Age";note', "1;61;a, b, c, d, e", '2;62;"c;\n""d"""']
+    (tmp_path / "t.csv").write_text("\ufeff" + end.join(lines) + end, encoding="utf-8", newline="")
+    found = StringTable.open(tmp_path / "t.csv")
+    assert found.columns == (f'Patient{end}No. "x", y', "Age", "note")
+    assert [tuple(found.row(i).values()) for i in range(2)] == [("1", "61", "a, b, c, d, e"), ("2", "62", 'c;\n"d"')]
+    assert csv_frame(tmp_path / "t.csv")["Age"].tolist() == ["61", "62"]
+    with (tmp_path / "t.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert next(csv_reader(file)) == list(found.columns)
 
 
 def test_a_gathered_pair_holds_the_texts_of_all_its_rows(tmp_path: Path) -> None:
