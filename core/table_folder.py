@@ -1,7 +1,7 @@
 """A folder of files as a table: files that differ in their ending alone are one case, named by their common path.
 
-Sounds, pictures, films and scans go to the column of the first modality of their kind; a text file (``.txt``, UTF-8) is
-read into the first text column. All other columns are blank.
+Sounds, pictures, films and scans go to the column of the first modality of their kind, several of one kind together; a
+text file (``.txt``, UTF-8) is read into the first text column. All other columns are blank.
 """
 
 from __future__ import annotations
@@ -37,8 +37,10 @@ def folder_table(folder: Path, config: ExperimentConfig) -> StringTable:
             writer.writeheader()
             for stem, files in groupby(_files(folder, known), key=lambda file: file[0]):
                 row = {config.table.id: stem} if config.table.id else {}
+                found: dict[Modality, list[str]] = {}
                 for _, kind, name in files:
-                    row[places[kind]] = _text(folder / name) if kind is Modality.TEXT else name
+                    found.setdefault(kind, []).append(_text(folder / name) if kind is Modality.TEXT else name)
+                row |= {places[k]: ("\n" if k is Modality.TEXT else "|").join(several) for k, several in found.items()}
                 writer.writerow(row)
                 count += 1
         if not count:

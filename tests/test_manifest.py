@@ -24,6 +24,7 @@ from core.errors import ConfigError, FileError, TableError
 from core.manifest import Manifest
 from core.numbers import parse_number
 from core.table import StringTable
+from core.table_folder import folder_table
 from core.table_sources import text_of
 
 IMAGE = {"name": "image", "kind": "image", "columns": ["image"], "views": [{"encoder": "cnn"}]}
@@ -210,6 +211,17 @@ def test_what_stands_between_cells_is_told_by_names_that_run_over_lines(tmp_path
     assert csv_frame(tmp_path / "t.csv")["Age"].tolist() == ["61", "62"]
     with (tmp_path / "t.csv").open(encoding="utf-8-sig", newline="") as file:
         assert next(csv_reader(file)) == list(found.columns)
+
+
+def test_files_of_one_kind_with_one_name_are_one_case(tmp_path: Path) -> None:
+    for name in ("a.png", "a.jpg", "b.png"):
+        (tmp_path / name).write_bytes(b"picture")
+    (tmp_path / "a.txt").write_text("cough")
+    found = folder_table(tmp_path, config(IMAGE, NOTE, id="id"))
+    assert [found.row(i, ("id", "image", "history")) for i in range(2)] == [
+        {"id": "a", "image": "a.jpg|a.png", "history": "cough"},
+        {"id": "b", "image": "b.png", "history": ""},
+    ]
 
 
 def test_a_gathered_pair_holds_the_texts_of_all_its_rows(tmp_path: Path) -> None:
