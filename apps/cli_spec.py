@@ -10,6 +10,7 @@ import inspect
 import json
 import os
 import pkgutil
+import re
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -23,6 +24,7 @@ FILES = ("image", "volume", "audio", "video")
 _TABLES = {"number": "numbers", "category": "categories", "quantity": "quantities"}
 _COLUMNS = (*_TABLES, "text", *FILES, "id", "group", "split", "gather", "drop", "transform")
 _SPECIAL = ("id", "group", "split", "gather")
+_LETTERS = 50  # of a column's name that its modality is called by
 _ROOT = "folder that paths in the table start from; default: the table's"
 _REJECTED = "go on without faulty rows and write them to this CSV"
 Done: TypeAlias = tuple[Any, str, bool]  # what a command found, as JSON and in words, and whether all is well
@@ -171,7 +173,7 @@ def _plain(options: argparse.Namespace, columns: Sequence[str], untold: TargetCo
     for kind in ("text", *FILES):
         for given in getattr(options, kind):
             name, column = _named(given, "", columns)
-            name = name or column.replace(".", "_")
+            name = name or re.sub(r"[./]", "_", column)[:_LETTERS]
             if name in modalities:
                 raise ConfigError(f"--{kind} {given}: there is a modality {name!r} already; write OTHER_NAME={column}")
             modalities[name] = Columns(Modality(kind), tuple(_matching(column, columns, inputs)))

@@ -15,6 +15,7 @@ from core.schema import Modality, TargetKind
 
 KEPT = ("none", "ids", "texts")  # what a bundle may hold of its training cases
 TRANSFORMS = ("none", "log1p")  # of a number to predict
+NAME = 200  # bytes of a modality's name at most
 PREAMBLE = "preamble"  # the section of a text before its first heading
 
 
@@ -251,8 +252,9 @@ class ExperimentConfig(_FromJson):
         names = [m.name for m in self.modalities]
         if not names:
             raise ConfigError("modalities: at least one is needed")
-        if len(set(names)) < len(names) or any("." in n or not n for n in names):
-            raise ConfigError(f"modalities: names must be distinct, not empty and without '.', found {names}")
+        if len(set(names)) < len(names) or any(not n or {*n} & {*"./"} or len(n.encode()) > NAME for n in names):
+            rule = f"distinct, not empty, without '.' and '/' and at most {NAME} bytes, as files are called by them"
+            raise ConfigError(f"modalities: names must be {rule}, found {names}")
         for m in self.modalities:
             if not m.views or not m.columns:
                 raise ConfigError(f"modality {m.name!r}: needs at least one column and one view")

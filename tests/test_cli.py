@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from small import config, table
 
 from apps.cli import main
+from core.bundle import Bundle
 
 COMMANDS = ("check", "advise", "train", "tune", "evaluate", "compare", "stress", "predict", "info")
 ROWS = ("--number", "number_0,number_1", "--category", "category")
@@ -151,6 +153,26 @@ def test_the_card_is_written_with_groups_and_robustness_or_says_how(
     assert "| category | red |" in told
     assert "table: missing cells" in told
     assert told.split("\nSaved to")[0] == (tmp_path / "o" / "bundle" / "card.md").read_text(encoding="utf-8")
+
+
+def test_a_column_may_be_called_as_no_file_can(tmp_path: Path) -> None:
+    names = {"text": "History/findings", "other": "What did you notice, in your own words? " * 9}
+    rows = pd.read_csv(table(tmp_path, "text", cases=40)).assign(other="words").rename(columns=names)
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    columns = [f"--text={name}" for name in names.values()]
+    arguments = [
+        "train",
+        str(tmp_path / "rows.csv"),
+        "--target",
+        "label",
+        *columns,
+        *FAST,
+        "--out",
+        str(tmp_path / "o"),
+    ]
+    assert main(arguments) == 0
+    made = Bundle.load(tmp_path / "o" / "bundle").ensemble.modalities
+    assert made == ("History_findings", "What did you notice, in your own words? What did y")
 
 
 def test_a_trained_folder_is_not_overwritten_unasked(

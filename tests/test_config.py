@@ -94,7 +94,7 @@ def test_refuses(change: dict[str, Any], message: str) -> None:
     ("change", "message"),
     [
         ({"kind": "txt"}, r"unknown modalities\[0\].kind 'txt'. Did you mean 'text'"),
-        ({"name": "a.b"}, "without '.', found"),
+        ({"name": "a.b"}, "without '.' and '/' and at most"),
         ({"views": []}, "needs at least one column and one view"),
         ({"kind": "image", "columns": ["a", "b"]}, "image takes one column"),
     ],
@@ -110,6 +110,14 @@ def test_two_modalities_of_one_name() -> None:
     data = config("text").to_json()
     data["modalities"] *= 2
     with pytest.raises(ConfigError, match="names must be distinct"):
+        ExperimentConfig.from_json(data)
+
+
+@pytest.mark.parametrize("name", ["a/b", "w" * 201, "ü" * 101])
+def test_a_modality_s_name_can_be_that_of_a_file(name: str) -> None:
+    data = config("text").to_json()
+    data["modalities"][0]["name"] = name
+    with pytest.raises(ConfigError, match=r"without '.' and '/' and at most 200 bytes, as files are called by them"):
         ExperimentConfig.from_json(data)
 
 
