@@ -79,8 +79,8 @@ def _open(options: argparse.Namespace, progress: Progress) -> tuple[Predictor, W
     look = partial(file_faults, progress=progress, on_defect=options.on_defect) if options.open_files else None
     with telling_once(table, predictor.bundle.config, root):
         windows = Windows(table, predictor, root, options.rejected, open_files=look)
-    if (left_out := len(table) - len(windows)) and not predictor.bundle.config.table.gather:
-        print(f"{counted(left_out, 'faulty case')} set aside in {options.rejected}", file=sys.stderr)
+    if windows.left_out:
+        print(f"{counted(windows.left_out, 'faulty case')} set aside in {options.rejected}", file=sys.stderr)
     return predictor, windows
 
 

@@ -59,11 +59,13 @@ class Windows:
         self._parts = [range(i, min(i + size, count)) for i in range(0, count, size)]
         faults = self._faults()
         self._bad = {f.row - 1 for f in faults if f.row}
+        self.left_out = len(self._bad)  # cases
         if faults and (rejected is None or any(not f.row for f in faults)):
             raise TableError(table.source, faults)
         if faults and rejected is not None and self._whole is not None:
             self._whole.faults = faults
             self._whole, self._bad = self._whole.without_faulty(rejected), set()
+            self.left_out = count - len(self._whole)
             self._parts = [range(i, min(i + size, len(self._whole))) for i in range(0, len(self._whole), size)]
         elif faults and rejected is not None:
             if len(self._bad) == len(table):

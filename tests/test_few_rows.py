@@ -105,7 +105,7 @@ def test_a_floor_of_an_overwritten_model_goes(tmp_path: Path) -> None:
     assert not (tmp_path / "run" / "floor").exists()
 
 
-def test_faulty_cases_of_a_gathered_table_are_set_aside(tmp_path: Path) -> None:
+def test_faulty_cases_of_a_gathered_table_are_set_aside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = rows(40, 1, id=[str(i // 2) for i in range(40)])
     table["y"] = ["p", "p", "q", "q"] * 10
     table["n"] = [str(i // 2) for i in range(40)]
@@ -116,6 +116,7 @@ def test_faulty_cases_of_a_gathered_table_are_set_aside(tmp_path: Path) -> None:
     arguments = ["predict", str(tmp_path / "bundle"), str(tmp_path / "t.csv"), "--out", str(tmp_path / "p.jsonl")]
     assert main(arguments) == 1
     assert main([*arguments, "--rejected", str(tmp_path / "r.csv")]) == 0
+    assert f"1 faulty case set aside in {tmp_path / 'r.csv'}" in capsys.readouterr().err
     assert len((tmp_path / "p.jsonl").read_text().splitlines()) == 19
     assert pd.read_csv(tmp_path / "r.csv")["row"].tolist() == [1, 2]
 
