@@ -152,10 +152,11 @@ def answer_file(
     part, about = out.with_name(out.name + ".part"), out.with_name(out.name + ".part.json")
     identity = _identity(windows, predictor, explain)
     try:
-        if part.exists() and about.exists() and json.loads(about.read_text(encoding="utf-8")) != identity:
+        if not part.exists():
+            about.write_text(json.dumps(identity), encoding="utf-8")
+        elif _told(about) != identity:
             reason = "half-finished answers of another table, model or option"
             raise ConfigError(f"{part}: {reason}; delete it to start anew, or choose another file")
-        about.write_text(json.dumps(identity), encoding="utf-8")
         with part.open("ab") as file:
             start, done = _finished(part, windows.sizes)
             file.truncate(_length(part, done))
@@ -188,6 +189,14 @@ def _identity(windows: Windows, predictor: Predictor, explain: bool) -> dict[str
         "on_defect": [v.config.preprocess.get("on_defect") for v in predictor.bundle.views.values()],
         "review": getattr(predictor.review, "__module__", None),
     }
+
+
+def _told(about: Path) -> Any:
+    """Of which table and model half-finished answers are; None where it does not say so, or no longer."""
+    try:
+        return json.loads(about.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def _finished(part: Path, sizes: Sequence[int]) -> tuple[int, int]:

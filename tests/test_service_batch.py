@@ -101,6 +101,12 @@ def test_half_finished_answers_of_another_table_are_not_mixed_in(bundle: Path, t
     begun(windows(turns(50), bundle), bundle, out, b"")
     with pytest.raises(ConfigError, match=r"half-finished answers of another table, model or option; delete it"):
         answer_file(windows(turns(49), bundle), Predictor.load(bundle), out)
+    about = tmp_path / "answers.jsonl.part.json"
+    about.write_text("")  # nothing says any more of what the answers are
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="half-finished answers"):
+            answer_file(windows(turns(50), bundle), Predictor.load(bundle), out)
+        about.unlink(missing_ok=True)
 
 
 def test_a_killed_command_goes_on_with_the_same_output(bundle: Path, tmp_path: Path) -> None:
