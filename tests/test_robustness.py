@@ -153,6 +153,9 @@ def test_a_model_alone_that_learned_from_the_measured_rows_is_refused(run: Exper
     [
         ({"damages": ["nose"]}, "unknown damage 'nose'"),
         ({"metric": "f2"}, "unknown metric for a label target 'f2'"),
+        ({"most": 0}, "ask for at least 1 case and a seed from 0 on, found 0 and 0"),
+        ({"most": -1}, "at least 1 case"),
+        ({"seed": -1}, "a seed from 0 on, found 200 and -1"),
         ({"split": "later"}, "the table names no splits; leave --split out"),
     ],
 )

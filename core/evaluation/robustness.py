@@ -61,12 +61,14 @@ def stress(
         most: cases; of more, so many are drawn by ``seed``.
 
     Raises:
-        ConfigError: for an unknown damage, metric, split or modality, where no row is left, or for a model ``alone``
-            that learned from rows which are new to the fused one.
+        ConfigError: for an unknown damage, metric, split or modality, a number that makes no sense, where no row is
+            left, or for a model ``alone`` that learned from rows which are new to the fused one.
         FileError: for a file that cannot be read, with its case.
     """
     kind = bundle.ensemble.target.kind
     name = known_metric(kind, metric)
+    if most < 1 or seed < 0:
+        raise ConfigError(f"stress: ask for at least 1 case and a seed from 0 on, found {most} and {seed}")
     _check(bundle, damages, alone or {})
     rows = _chosen(bundle, manifest, split, most, seed)
     _check_unseen(bundle, manifest, rows, alone or {})
