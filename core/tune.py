@@ -67,10 +67,12 @@ def tune(
     database (``postgresql://…``) where several machines share one search; None: a file in ``folder``.
 
     Raises:
-        ConfigError: for a name that is not in ``SPACE``, or a folder that holds another search.
+        ConfigError: for a name that is not in ``SPACE``, no trial at all, or a folder that holds another search.
     """
     import optuna
 
+    if trials < 1:
+        raise ConfigError(f"a search tries at least 1 setting, found {trials}")
     for wanted in space:
         if wanted not in SPACE:
             raise unknown("hyperparameter", wanted, SPACE)

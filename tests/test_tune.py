@@ -70,6 +70,12 @@ def test_settings_that_diverge_do_not_end_the_search(folder: Path, monkeypatch: 
     assert [t["learning_rate"] for t in found.trials] == [0.01]
 
 
+def test_a_search_without_trials_is_refused_and_leaves_nothing(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="at least 1 setting, found 0"):
+        tune(_run(folder), 0, folder / "none")
+    assert not (folder / "none").exists()
+
+
 def test_hopeless_trials_are_given_up_early(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.tune.SPACE", {"learning_rate": lambda t: t.suggest_float("learning_rate", 0.01, 0.01)})
     monkeypatch.setattr(optuna.Trial, "should_prune", lambda self: self.number == 1)
