@@ -314,6 +314,22 @@ def test_the_command_line_from_folder_to_list(tmp_path: Path, capsys: pytest.Cap
         read_tables(tmp_path / "nowhere")
 
 
+def test_days_beyond_the_records_of_a_group_are_told_and_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tables = frames(20)
+    begun = (tables["events"]["group"] == "A_1") | (tables["events"]["time"] < "2025-10-10")
+    tables["events"] = tables["events"][begun]
+    tables["scores"] = tables["scores"][tables["scores"]["group"] == "A_1"]
+    for name, frame in tables.items():
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    main(["table", str(tmp_path), str(tmp_path / "risk.csv"), "--day", "0", "7", "30"])
+    said = capsys.readouterr().err
+    assert "note: A_2 has records up to day 7: its 20 rows of day 30 would tell all work due since as missed" in said
+    rows = pd.read_csv(tmp_path / "risk.csv")
+    assert rows.groupby("group")["day"].unique().map(list).to_dict() == {"A_1": [0, 7, 30], "A_2": [0, 7]}
+
+
 def test_the_command_line_tells_faults_in_words(tmp_path: Path) -> None:
     for name, frame in frames(2).items():
         frame.to_csv(tmp_path / f"{name}.csv", index=False)

@@ -25,6 +25,7 @@ from core.errors import ConfigError, Fault, PolyfuseError, TableError
 from core.estimator import Estimator, Table
 from core.explanation.explain import explain
 from core.manifest import Manifest
+from core.numbers import counted
 from core.predict import as_row
 from core.progress import Bars
 from core.record import LOCAL, Record
@@ -32,7 +33,7 @@ from core.record_asked import keep_asked
 from core.table import StringTable
 from core.table_answers import table_answers
 from domains.education import risk_oulad, risk_recipe
-from domains.education.risk_features import RiskTables, snapshots
+from domains.education.risk_features import RiskTables, last_days, snapshots
 
 CASE, DECIDED = "case_id", "at_risk"  # names a row in a record, and the kind of an entry that a teacher decided on
 DECISIONS = {"call": "Call", "leave": "Not now"}
@@ -188,9 +189,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _table(options: argparse.Namespace) -> None:
-    found = snapshots(read_tables(options.folder), options.day)
+    tables = read_tables(options.folder)
+    found, last = snapshots(tables, options.day), last_days(tables)
     if options.start:
         found = found[found["start"] >= options.start]
+    unknown = found["day"] > found["group"].map(last)
+    for (group, day), rows in found[unknown].groupby(["group", "day"]):
+        print(
+            f"note: {group} has records up to day {last[group]:.0f}: its {counted(len(rows), 'row')} of day {day} "
+            "would tell all work due since as missed, and are left out",
+            file=sys.stderr,
+        )
+    found = found[~unknown]
     found.to_csv(options.out, index=False)
     print(f"{options.out}: {len(found)} rows of {found['group'].nunique()} groups at days {options.day}")
 

@@ -107,6 +107,12 @@ def snapshot(tables: RiskTables, day: int) -> pd.DataFrame:
     return rows.drop(columns="start_date")
 
 
+def last_days(tables: RiskTables) -> pd.Series:
+    """The last day of each group that its records reach, at least the first; a group without any is left out."""
+    days = pd.concat([part[["group", "day"]] for part in (tables.scores, tables.events)])
+    return days.groupby("group")["day"].max().clip(lower=0)
+
+
 def _activity(tables: RiskTables, rows: pd.DataFrame, day: int) -> pd.DataFrame:
     past = tables.events[tables.events["day"] <= day]
     grouped = past.groupby(KEYS)
