@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from apps.customer_service.studio import STUDIO
 from apps.ui.record import who
 from core.errors import FileError, MissingExtraError
 from core.estimator import Estimator
+from core.numbers import number_or_none
 from core.predict import as_row
 from core.preprocess.audio_io import channel_count
 from core.privacy.audio import private_times, silence
@@ -25,7 +26,7 @@ from core.progress import Progress, silent
 from core.record import Record
 from core.record_asked import Asked, keep_asked
 from core.schema import Prediction, Row
-from domains.customer_service import starter
+from domains.customer_service import recipe, starter
 from domains.customer_service.call import read_call
 from domains.customer_service.desk import Desk, Help
 from domains.customer_service.intent import IntentDetector
@@ -230,7 +231,13 @@ def _case(found: Conversation) -> dict[str, Any]:
     assert message is not None
     texts = {"text": message.text} if message.text else {"recognised": message.recognised}
     texts["dialogue"] = found.dialogue or ""
-    return {TURN: _name(found), **{c: found.masked(t) for c, t in texts.items()}, **found.behaviour}
+    return {TURN: _name(found), **{c: found.masked(t) for c, t in texts.items()}, **_measured(found.behaviour)}
+
+
+def _measured(behaviour: Mapping[str, str]) -> dict[str, str | float]:
+    """Values of behaviour, numbers as such: as text, 1095 days would be masked like a number of somebody."""
+    numbers = {c: number_or_none(v) for c, v in behaviour.items() if c in recipe.NUMBERS}
+    return {**behaviour, **{c: n for c, n in numbers.items() if n is not None}}
 
 
 def _name(found: Conversation) -> str:

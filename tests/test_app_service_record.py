@@ -1,0 +1,46 @@
+"""What the customer-service app keeps of turns and decisions: enough to learn from, and nothing that is private."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+import pytest
+from prepared import prepared
+from service_samples import prepare
+from test_app_service import app, entries, key
+
+from apps.customer_service.studio import STUDIO
+from apps.ui.studio import Source
+from core.manifest import Manifest
+from core.record import Record
+from domains.customer_service import starter
+from domains.customer_service.turns import from_record
+
+
+@pytest.fixture(scope="module", autouse=True)
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    with prepared(prepare, tmp_path_factory) as found:
+        yield found
+
+
+def sample() -> pd.DataFrame:
+    return pd.read_csv(starter.sample_table(), dtype=str, keep_default_na=False)
+
+
+def test_numbers_of_behaviour_are_kept_as_they_were_to_be_learned_from() -> None:
+    at = app()
+    at.button(key="new").click().run()
+    at.chat_input(key="typed").set_value("I forgot my password, my account is 7712345").run()
+    at.text_input(key=f"did_{at.session_state['conversation'].number}_account_age_days").set_value("1095").run()
+    turn = at.session_state["conversation"].turn
+    at.selectbox(key=f"other_{turn}").select("login_problem").run()
+    at.button(key=f"keep_{turn}").click().run()
+    at.button(key=key(at, "approve_")).click().run()
+    assert entries("intent")[-1].case["account_age_days"] == 1095
+    assert "7712345" not in entries("intent")[-1].case["text"]
+    assert float(from_record(Record(starter.record_file()))[0][-1].behaviour["account_age_days"]) == 1095
+    source = Source(starter.sample_table(), starter.sample_table().parent, tuple(sample().columns))
+    change = STUDIO.screen(source, starter.sample_config())
+    assert change is not None
+    assert not Manifest.open(change(sample()), starter.sample_config(), source.root).faults
