@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from service_samples import steady_detector
 
@@ -242,6 +242,7 @@ def test_any_table_comes_back_equal(tmp_path_factory: pytest.TempPathFactory, va
     try:
         table = RoutingTable(()).with_rows(rows)
     except TableError:  # a queue of blanks, a line that is never reached
+@example([("0 |0", "0")])
         return
     path = tmp_path_factory.mktemp("r") / "r.toml"
     table.write(path)

@@ -238,7 +238,8 @@ def _toml(name: str, condition: str) -> str:
     if name == "out_of_scope":
         return condition
     parts = alternatives(condition)
-    return _quoted(condition) if len(parts) < 2 or condition.startswith("!") else f"[{', '.join(map(_quoted, parts))}]"
+    listed = len(parts) > 1 and condition == "|".join(parts)  # neither "!a|b" nor blanks around the bar
+    return f"[{', '.join(map(_quoted, parts))}]" if listed else _quoted(condition)
 
 
 def _quoted(value: Any) -> str:
