@@ -174,13 +174,14 @@ def _holds(condition: str, value: Any) -> bool:
         except (TypeError, ValueError):
             return False
     values = [_text(v) for v in value] if isinstance(value, list | tuple | set | frozenset) else [_text(value)]
-    return any(v in alternatives(condition) for v in values) != condition.startswith("!")
+    return any(v in map(_text, alternatives(condition)) for v in values) != condition.startswith("!")
 
 
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    written = str(value)  # 2, 2.0 and "2.0", as tables with gaps have it, are one number
+    return written.removesuffix(".0") if re.fullmatch(r"-?\d+\.0", written) else written
 
 
 def _within(wide: str, narrow: str | None) -> bool:
