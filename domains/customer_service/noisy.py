@@ -112,7 +112,8 @@ def _copies(
     with kept.open("a", encoding="utf-8") as out:
         for row, amount in wanted:
             name = f"{row['turn_id']}-{amount:g}"
-            path = _recording(root, str(row["audio"]), folder / f"{name}.flac", change, amount)
+            file = f"{name.replace('/', '%2F')}.flac"  # an id may be a path, as polyfuse hear names turns
+            path = _recording(root, str(row["audio"]), folder / file, change, amount)
             text: dict[Hashable, Any] = {}
             if recogniser is not None:
                 if name not in heard:
@@ -130,8 +131,11 @@ def _cell(path: Path, root: Path) -> str:
 
 
 def _heard(kept: Path) -> dict[str, str]:
-    lines = kept.read_text(encoding="utf-8").splitlines() if kept.is_file() else []
-    return {r["turn_id"]: r["recognised"] for r in map(json.loads, lines)}
+    lines = kept.read_text(encoding="utf-8").splitlines(keepends=True) if kept.is_file() else []
+    whole = [line for line in lines if line.endswith("\n")]
+    if len(whole) < len(lines):
+        kept.write_text("".join(whole), encoding="utf-8")  # a line that a kill cut off is heard again
+    return {r["turn_id"]: r["recognised"] for r in map(json.loads, whole)}
 
 
 def _recording(root: Path, cell: str, path: Path, change: Change, amount: float) -> Path:
@@ -143,5 +147,7 @@ def _recording(root: Path, cell: str, path: Path, change: Change, amount: float)
     if not path.is_file():
         seed = int.from_bytes(hashlib.sha256(path.stem.encode()).digest()[:8])
         wave = read_audio(root / cell, RATE, max_seconds=60)
-        soundfile.write(path, change(wave.numpy(), amount, np.random.default_rng(seed)), RATE)
+        part = path.with_name(f"{path.name}.part")  # a kill leaves no half of a recording under its name
+        soundfile.write(part, change(wave.numpy(), amount, np.random.default_rng(seed)), RATE, format="FLAC")
+        part.replace(path)
     return path
