@@ -2,6 +2,8 @@
 
 import struct
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,7 @@ from core.config import ExperimentConfig
 from core.errors import ConfigError, FileError
 from core.preprocess.audio_io import read_audio
 from core.recognition import Recogniser, Segment, Word
-from core.schema import Modality
+from core.schema import Modality, Prediction
 from domains.customer_service.intent import IntentDetector
 from domains.customer_service.noisy import cut_copies, noisy_copies
 from domains.customer_service.streaming import TurnStream, detect_growing
@@ -213,3 +215,26 @@ def test_cut_copies_are_beginnings_without_words_that_nobody_recognised(tmp_path
         np.testing.assert_allclose(part, wave[: len(part)], atol=1e-3)
     heard = cut_copies(table, tmp_path / "heard", root=tmp_path, recogniser=Echo())
     assert heard["recognised"].tolist() == ["so long"] * 2
+
+
+def test_a_voice_without_a_word_yet_is_no_end_of_the_stream() -> None:
+    def detect(audio: Path, **_: object) -> Prediction:
+        if soundfile.info(audio).duration < 2:
+            raise FileError(f"{audio}: no speech found")
+        return Prediction("turn", "order", {"order": 0.9})
+
+    listener: Any = SimpleNamespace(detect=detect)
+    answers = list(detect_growing(listener, blocks(babble(4, 115)), RATE))
+    assert min(a.heard for a in answers) >= 2
+    assert answers[-1].final
+
+
+def test_copies_go_on_after_a_kill_and_take_ids_that_are_paths(tmp_path: Path) -> None:
+    write(tmp_path / "a.wav", babble(1, 115))
+    table = pd.DataFrame({"turn_id": ["monday/a.wav-1", "b"], "audio": ["a.wav", "a.wav"]})
+    (tmp_path / "noise").mkdir()
+    (tmp_path / "noise" / "heard.jsonl").write_text('{"turn_id": "monday/a.wav-1-20", "recognised": "kept"}\n{"turn_')
+    made = noisy_copies(table, tmp_path / "noise", root=tmp_path, recogniser=Echo())
+    assert made["recognised"].tolist()[0] == "kept"
+    assert all((tmp_path / file).is_file() for file in made["audio"])
+    assert {f.parent for f in (tmp_path / "noise").rglob("*.flac")} == {tmp_path / "noise"}

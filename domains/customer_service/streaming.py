@@ -17,7 +17,7 @@ import numpy as np
 import soundfile
 import torch
 
-from core.errors import ConfigError
+from core.errors import ConfigError, FileError
 from core.predict import Predictor
 from core.preprocess.audio_io import RATES, resample
 from core.preprocess.voice_activity import speech_spans
@@ -111,7 +111,7 @@ class TurnStream:
         return self._answer(final=seconds >= LONGEST)
 
     def finish(self) -> Early | None:
-        """The answer to the whole turn, or None where nobody spoke."""
+        """The answer to the whole turn, or None where nobody spoke, or nothing that could be heard."""
         return self.last if self.is_over else self._answer(final=True)
 
     def _answer(self, final: bool) -> Early | None:
@@ -121,7 +121,10 @@ class TurnStream:
         if not spans or (spoken < self.least and not final):
             return None
         over = final or heard - spans[-1][1] >= self.pause
-        answer = self.ask(wave[: round(LONGEST * RATE)].numpy())
+        try:
+            answer = self.ask(wave[: round(LONGEST * RATE)].numpy())
+        except FileError:  # a voice, and no word yet that a recogniser knows
+            return None
         same = self.last is not None and self.last.answer.label == answer.label
         sure = max(answer.probabilities.values(), default=0.0) >= self.sure
         self.last = Early(answer, heard, spoken, same and sure, over)
