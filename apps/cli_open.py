@@ -50,10 +50,13 @@ def open_with_bundle(options: argparse.Namespace, need_target: bool, outside: Se
     from core.evaluation.evaluate import unknown_classes
     from core.manifest import Manifest
     from core.predict import Predictor
+    from domains.customer_service import sides
 
     predictor, root = Predictor.load(options.bundle), root_of(options)
     manifest = Manifest.open(options.table, predictor.bundle.config, root, need_target, for_training=False)
     point_elsewhere(predictor.bundle.config, manifest.table.columns)
+    if need_target and sides.is_of_turns(predictor.bundle.config):
+        sides.accept(manifest)
     if need_target and (options.rejected or manifest.faults):  # told and set aside together with the other faults
         manifest.faults += unknown_classes(predictor.bundle, manifest, range(len(manifest)), outside)
     return predictor, _without_faults(manifest, options)

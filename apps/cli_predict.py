@@ -65,12 +65,15 @@ def _open(options: argparse.Namespace, progress: Progress) -> tuple[Predictor, W
     from core.predict import Predictor
     from core.table import StringTable
     from core.table_folder import folder_table
+    from domains.customer_service import sides
 
     predictor = Predictor.load(options.bundle, MemoryCache(), _review(options.domain))
     is_folder = options.table.is_dir()
     table = folder_table(options.table, predictor.bundle.config) if is_folder else StringTable.open(options.table)
     if not is_folder:
         cli_open.point_elsewhere(predictor.bundle.config, table.columns)
+        if words := sides.note(table, predictor.bundle.config):
+            print(words, file=sys.stderr)
     if is_folder and options.root:
         raise ConfigError(f"{options.table}: a folder of files is where their paths start from; leave --root out")
     root = options.table.absolute().resolve() if is_folder else cli_open.root_of(options)

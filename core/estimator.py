@@ -104,16 +104,13 @@ class Estimator:
         Raises:
             ConfigError: for a split or column that the table does not have.
         """
-        manifest = Manifest.open(table, self.bundle.config, root, for_training=False)
-        manifest.raise_faults()
+        manifest = self._labelled(table, root)
         columns = parse_by(by, manifest.table.columns)
         return evaluate(self.bundle, manifest, split, by=columns, decide=decide)
 
     def stress(self, table: Table, *, root: Path | None = None, **options: Any) -> Stress:
         """Curves over damaged, missing and shifted data; ``options`` as of ``core.evaluation.robustness.stress``."""
-        manifest = Manifest.open(table, self.bundle.config, root, for_training=False)
-        manifest.raise_faults()
-        return stress(self.bundle, manifest, **options)
+        return stress(self.bundle, self._labelled(table, root), **options)
 
     def predict(self, *, explain: bool = True, **case: Any) -> Prediction:
         """Answer one case, given by modality or column name; what is left out is missing.
@@ -168,5 +165,11 @@ class Estimator:
 
     def _manifest(self, table: Table, root: Path | None) -> Manifest:
         manifest = Manifest.open(table, self._config(table), root)
+        manifest.raise_faults()
+        return manifest
+
+    def _labelled(self, table: Table, root: Path | None) -> Manifest:
+        """A table with answers, for the trained model to be measured on."""
+        manifest = Manifest.open(table, self.bundle.config, root, for_training=False)
         manifest.raise_faults()
         return manifest

@@ -184,3 +184,26 @@ def test_where_words_are_not_read_or_the_customer_has_the_target_nothing_is_refu
     said = capsys.readouterr()
     assert "note: 72 rows are the agent's own turns; --rejected FILE leaves out those without a target" in said.out
     assert "give away" not in said.out + said.err
+
+
+def test_a_model_of_turns_tells_the_agents_rows_and_is_not_measured_on_them(
+    source: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(core.sentences, "text_model", lambda: None)
+    asked = (
+        _turns().query("role == 'user'").assign(intent=lambda t: ["late" if "late" in w else "more" for w in t.text])
+    )
+    asked.to_csv(source.parent / "asked.csv", index=False)
+    told = ["--domain", "customer_service", "--set", "modalities=text", *FAST]
+    assert main(["train", str(source.parent / "asked.csv"), *told, "--out", str(source.parent / "run")]) == 0
+    bundle = str(source.parent / "run" / "bundle")
+    capsys.readouterr()
+    assert main(["predict", bundle, str(source.parent / "asked.csv"), "--out", str(source.parent / "a.jsonl")]) == 0
+    assert "agent" not in capsys.readouterr().err
+    assert main(["predict", bundle, str(source), "--out", str(source.parent / "b.jsonl")]) == 0
+    assert "note: 72 rows are the agent's own turns by the column 'role'" in capsys.readouterr().err
+    _turns().assign(intent="late").to_csv(source, index=False)
+    assert main(["evaluate", bundle, str(source)]) == 1
+    assert "72 rows that have 'intent' are the agent's own turns" in capsys.readouterr().err
+    with pytest.raises(TableError, match="give away what the agent did"):
+        IntentDetector.load(Path(bundle)).evaluate(_turns().assign(intent="late"))

@@ -162,6 +162,11 @@ class IntentDetector(Estimator):
         top = tuple(sorted(inside, key=lambda item: -item[1])[:TOP])
         fields = {f.name: getattr(found, f.name) for f in dataclasses.fields(found)}
         return Detection(**fields, top=top, domains=hierarchy.totals(inside, parents), **more)
+    def _labelled(self, table: Table, root: Path | None) -> Manifest:
+        manifest = super()._labelled(table, root)
+        accept(manifest)
+        return manifest
+
 
     def _reads(self, modality: str) -> bool:
         return any(m.name == modality for m in self.bundle.config.modalities)

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
+from core.config import ExperimentConfig
 from core.errors import Fault, TableError
 from core.manifest import Manifest
+from core.table import StringTable
 from domains.customer_service.recipe import RECOGNISED, WRITTEN
 
 ROLES = ("role", "side", "who")  # columns that tell it
@@ -33,7 +35,7 @@ def accept(manifest: Manifest) -> None:
     Raises:
         TableError: if a row of the agent has a target, and words or sound of the turn are read.
     """
-    column = _column(manifest)
+    column = _role(manifest.table)
     told = [i for i in _of_agent(manifest, column) if manifest.targets[i] is not None]
     if not told or not any(_SAID & set(m.columns) for m in manifest.config.modalities):
         return
@@ -47,17 +49,34 @@ def accept(manifest: Manifest) -> None:
     raise TableError(manifest.table.source, [Fault(0, column or "", "", reason)])
 
 
+def is_of_turns(config: ExperimentConfig) -> bool:
+    """Whether a model reads turns of a customer, by the modalities that this domain's recipe makes."""
+    named = all(m.name in ("speech", "text", "dialogue", "behaviour") for m in config.modalities)
+    return named and any(_SAID & set(m.columns) for m in config.modalities)
+
+
+def note(table: StringTable, config: ExperimentConfig) -> str:
+    """That a table to be answered holds turns of the agent, in words; "" where it does not, or for another model."""
+    column = _role(table)
+    if column is None or not is_of_turns(config):
+        return ""
+    count = sum(side_of(cell) == AGENT for part in table.column(column) for cell in part)
+    told = f"note: {count} rows are the agent's own turns by the column {column!r}: they are answered as if a customer "
+    return told + "had said them, so leave these answers out, or the rows" if count else ""
+
+
 def screen(manifest: Manifest) -> tuple[dict[str, Any], list[str]]:
     """How many rows are the agent's, for ``check``; as JSON and in words."""
-    count = sum(1 for _ in _of_agent(manifest, _column(manifest)))
+    count = sum(1 for _ in _of_agent(manifest, _role(manifest.table)))
     if not count:
         return {}, []
     words = f"note: {count} rows are the agent's own turns; --rejected FILE leaves out those without a target"
     return {"agent_rows": count}, [words]
 
 
-def _column(manifest: Manifest) -> str | None:
-    return next((c for c in ROLES if c in manifest.table.columns and c not in manifest.table.unread), None)
+def _role(table: StringTable) -> str | None:
+    """The column that tells who said a turn."""
+    return next((c for c in ROLES if c in table.columns and c not in table.unread), None)
 
 
 def _of_agent(manifest: Manifest, column: str | None) -> Iterator[int]:
