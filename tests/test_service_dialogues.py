@@ -207,3 +207,9 @@ def test_a_model_of_turns_tells_the_agents_rows_and_is_not_measured_on_them(
     assert "72 rows that have 'intent' are the agent's own turns" in capsys.readouterr().err
     with pytest.raises(TableError, match="give away what the agent did"):
         IntentDetector.load(Path(bundle)).evaluate(_turns().assign(intent="late"))
+
+
+def test_a_line_break_of_any_kind_does_not_part_a_turn() -> None:
+    table = _turns(2)
+    table.loc[table.text == "Which number?", "text"] = "Which\r\nnumber?"
+    assert read_dialogues(table).decisions.iloc[1].dialogue.splitlines()[-1] == "agent: Which number?"

@@ -153,7 +153,7 @@ def _rows(frame: pd.DataFrame, columns: Mapping[str, str]) -> list[dict[str, str
     """Rows by documented names, with nothing else than these and behaviour."""
     behaviour = [c for c in (*NUMBERS, *CATEGORIES) if c in frame and c not in _MADE]
     kept = pd.DataFrame({c: frame[c] for c in behaviour} | {n: frame[c] for n, c in columns.items()})
-    rows = [{k: " ".join(v.split("\n")).strip() for k, v in row.items()} for row in kept.to_dict("records")]
+    rows = [{k: " ".join(v.splitlines()).strip() for k, v in row.items()} for row in kept.to_dict("records")]
     return [row | {"row": str(i)} for i, row in enumerate(rows, start=1)]
 
 
