@@ -251,6 +251,20 @@ def test_what_agents_decided_is_used_at_the_next_fit(tmp_path: Path) -> None:
     assert old.parts["rejected"] == 3
 
 
+def test_a_decision_counts_for_the_answer_not_for_what_one_customer_had_in_it(tmp_path: Path) -> None:
+    record, slots = Record(tmp_path / "r.sqlite", clean=masked), {"amount": "$20.50", "date": "tomorrow"}
+    pieces = [("refund", "You get {amount} back {date}."), ("phone", "Call us on 0800 123 4567.")]
+    known = Knowledge(tuple(Piece(asked, answer, "k.md") for asked, answer in pieces))
+    before = ReplySuggester().fit(knowledge=known)
+    for asked, decision in (("refund", "approved"), ("phone", "approved"), ("refund", "rejected")):
+        (found,) = before.suggest(f"customer: {asked}", slots=slots, k=1)
+        said = {"suggested": found.text, "template": found.template}
+        kept = {"decision": decision, "reply": found.text if decision == "approved" else ""}
+        record.append("reply", {"turn_id": asked, "text": asked}, said, kept)
+    after = ReplySuggester().fit(knowledge=known, record=record).answers.answers
+    assert [(a.text, a.used, a.rejected) for a in after] == [(pieces[0][1], 1, 1), (pieces[1][1], 1, 0)]
+
+
 def test_what_cannot_be_learned_from_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"load\(folder\) first"):
         ReplySuggester().suggest("customer: a")

@@ -212,8 +212,8 @@ def keep_reply(found: Conversation, helped: Help, place: int, decision: str, tex
     """Keep what the agent did with a suggested reply (place from 0); the entry's number."""
     given = helped.replies[place]
     answered = {
-        "suggested": found.masked(given.text), "source": given.source, "score": round(float(given.score), 4),
-        "place": place + 1, "intent": helped.found.label,
+        "suggested": found.masked(given.text), "template": given.template, "source": given.source,
+        "score": round(float(given.score), 4), "place": place + 1, "intent": helped.found.label,
     }  # fmt: skip
     kept = {"decision": decision, "reply": text if decision != "rejected" else ""}
     return record().append("reply", _case(found), answered, kept, _model(), who())

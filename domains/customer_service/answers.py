@@ -10,16 +10,18 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
+from core.privacy.text import masked
 from core.progress import Progress, silent
 from core.retrieval import MEANING, WORDS, TextIndex
 from domains.customer_service.knowledge import Knowledge, Piece
 from domains.customer_service.reply_habit import Habit
-from domains.customer_service.turns import Turn, by_agent, key, words
+from domains.customer_service.turns import Turn, by_agent, key, template, words
 
 FEATURES = (
     "asked_words", "asked_meaning", "says_words", "says_meaning", "used", "from_knowledge", "intent", "last_line",
@@ -39,6 +41,7 @@ class Answer:
     cues: tuple[str, ...] = ()
     used: int = 0
     rejected: int = 0
+    as_past: str = ""  # of the knowledge base: as past turns and decisions hold it, with a hotline in it masked
 
 
 class Places(dict[str, int]):
@@ -75,6 +78,8 @@ class Answers:
         self.places = Places()
         for i, a in enumerate(self.answers):
             self.places.put(a.text, i)
+        for i, a in enumerate(self.answers):
+            self.places.put(a.as_past or a.text, i)
         self.total = np.asarray(self.counts.sum(axis=0)).ravel()  # (V,)
         self.used = np.array([a.used for a in self.answers], dtype=float)  # (A,)
         self.columns = self.counts.tocsc()
@@ -101,7 +106,10 @@ class Answers:
             places.put(pieces[0].answer, len(found))
             cues = tuple(dict.fromkeys(p.question for p in pieces if p.question))
             sources = dict.fromkeys(p.source for p in pieces)
-            found.append(Answer(pieces[0].answer, "; ".join(sources), "knowledge", cues))
+            as_past = _as_past(pieces[0].answer)
+            found.append(Answer(pieces[0].answer, "; ".join(sources), "knowledge", cues, as_past=as_past))
+        for place, a in enumerate(found):
+            places.put(a.as_past, place)
         stated = [(i, p.intent) for i, pieces in enumerate(alike.values()) for p in pieces if p.intent]
         given = list[int]()
         for t in turns:
@@ -169,6 +177,11 @@ class Answers:
                 with_value = self.columns[:, [v]].toarray()[:, 0]  # (A,)
                 found += np.log((with_value + _PRIOR * share) / ((self.used + _PRIOR) * share))
         return found
+
+
+@lru_cache(maxsize=20_000)  # folds build several times of one knowledge base
+def _as_past(answer: str) -> str:
+    return template(masked(answer).strip())
 
 
 def context_of(turn: Turn, edges: Mapping[str, list[float]]) -> dict[str, list[str]]:

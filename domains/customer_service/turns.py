@@ -114,11 +114,13 @@ def from_record(record: Record) -> tuple[list[Turn], list[str]]:
     """Replies that agents approved, edited or wrote, as answered turns; and the suggestions that they rejected."""
     kept, rejected = list[Turn](), list[str]()
     for entry in record.rows("reply"):
-        if entry.decision.get("decision") == "rejected":
-            rejected.append(template(str(entry.answer.get("suggested", ""))))
+        decision, suggested = entry.decision.get("decision"), _cell(entry.answer.get("template"))
+        if decision == "rejected":
+            rejected.append(template(suggested or str(entry.answer.get("suggested", ""))))
             continue
         row = {k: _cell(v) for k, v in entry.case.items()}
-        row |= {"reply": _cell(entry.decision.get("reply")), "intent": _cell(entry.answer.get("intent"))}
+        unfilled = suggested if decision == "approved" else ""  # an amount of this customer is no other's
+        row |= {"reply": unfilled or _cell(entry.decision.get("reply")), "intent": _cell(entry.answer.get("intent"))}
         present = [c for c in _TEXT_COLUMNS if row.get(c)]
         if row["reply"] and present:
             (turn,) = _turns(row, present)
