@@ -108,3 +108,10 @@ def test_a_private_number_stays_hidden_in_replies_and_slots_without_its_cue() ->
     assert found.shown()[-1] == ("customer", "my order [NUMBER_1] and PIN [NUMBER_2], I paid 20 pounds")
     assert found.masked("Your 773 is on its way, for 20 pounds.") == "Your [NUMBER_1] is on its way, for 20 pounds."
     assert found.masked("Order 773 is on its way.") == "Order [NUMBER_1] is on its way."
+
+
+def test_lines_are_shown_on_the_side_of_who_said_them() -> None:
+    lines = ("Agent: Which order?", "customer:the blue one", "it said: late")
+    assert Conversation("a", 1, lines, Message("hello")).shown() == [
+        ("agent", "Which order?"), ("customer", "the blue one"), ("customer", "it said: late"), ("customer", "hello"),
+    ]  # fmt: skip

@@ -13,6 +13,7 @@ from core.cells import locate
 from core.numbers import number_or_none
 from core.privacy.text import PLACEHOLDER, Masker
 from domains.customer_service import recipe
+from domains.customer_service.turns import parted
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,7 @@ class Conversation:
 
     def _said(self) -> list[tuple[str, str]]:
         """(who, text) of every turn; not for showing."""
-        parts = [line.partition(": ")[::2] for line in self.lines]
-        turns = [(who if who in ("customer", "agent") else "customer", text) for who, text in parts]
+        turns = [parted(line) for line in self.lines]
         if self.message is not None and self.message.words:
             turns.append(("customer", self.message.words))
         return turns

@@ -35,18 +35,27 @@ class Turn:
     @property
     def all_said(self) -> set[str]:
         """The ``words`` of every line of the agent."""
-        return {words(_SIDES.sub("", n)) for n in self.before if by_agent(n)}
+        return {words(parted(n)[1]) for n in self.before if by_agent(n)}
 
     @property
     def said(self) -> str:
         """The last line of the agent, without the word agent."""
-        return next((_SIDES.sub("", n) for n in reversed(self.before) if by_agent(n)), "")
+        return next((parted(n)[1] for n in reversed(self.before) if by_agent(n)), "")
+
+
+def parted(line: str) -> tuple[str, str]:
+    """Who says a line of a dialogue, customer or agent, and the words; one without a speaker is the customer's.
+
+    >>> parted("Agent: Which one?"), parted("mine: it is late")
+    (('agent', 'Which one?'), ('customer', 'mine: it is late'))
+    """
+    side = _SIDES.match(line)
+    return ("agent" if side and side[1].lower() == "agent" else "customer"), _SIDES.sub("", line)
 
 
 def by_agent(line: str) -> bool:
-    """Whether a line of a dialogue is the agent's, ``agent: …``; one without a speaker is the customer's."""
-    side = _SIDES.match(line)
-    return side is not None and side[1].lower() == "agent"
+    """Whether a line of a dialogue is the agent's, ``agent: …``."""
+    return parted(line)[0] == "agent"
 
 
 def from_dialogue(
@@ -63,7 +72,7 @@ def from_dialogue(
     lines = [n.strip() for n in (dialogue.splitlines() if isinstance(dialogue, str) else dialogue) if n.strip()]
     own = list[str]()
     while text is None and lines and not by_agent(lines[-1]):
-        own.insert(0, _SIDES.sub("", lines.pop()))
+        own.insert(0, parted(lines.pop())[1])
     said = (text if text is not None else " ".join(own)).strip()
     if not said:
         raise ConfigError("suggest: the customer's last words are missing; end the dialogue with a line customer: …")
