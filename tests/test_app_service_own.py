@@ -15,6 +15,8 @@ from apps.customer_service import files
 from apps.customer_service.session import Conversation, Message
 from apps.customer_service.studio import STUDIO
 from apps.ui.studio import Source
+from core.privacy.audio import private_times
+from core.recognition import Word
 from core.record import Record
 from domains.customer_service import starter
 
@@ -115,3 +117,9 @@ def test_lines_are_shown_on_the_side_of_who_said_them() -> None:
     assert Conversation("a", 1, lines, Message("hello")).shown() == [
         ("agent", "Which order?"), ("customer", "the blue one"), ("customer", "it said: late"), ("customer", "hello"),
     ]  # fmt: skip
+
+
+def test_a_name_that_was_told_before_is_silent_in_a_later_recording() -> None:
+    found = Conversation("a", 1, ("customer: my name is Zebedeex, my order 773",), Message("Zebedeex again about 773"))
+    words = [Word(w, i, i + 0.5, 1.0) for i, w in enumerate(["Zebedeex", "again", "about", "773"])]
+    assert private_times(words, found, margin=0.0)[1] == [(0, 0.5), (3, 3.5)]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from prepared import prepared
 from service_samples import prepare
-from test_app_service import app, entries, key
+from test_app_service import app, entries, key, told
 
 from apps.customer_service.studio import STUDIO
 from apps.ui.studio import Source
@@ -44,3 +44,13 @@ def test_numbers_of_behaviour_are_kept_as_they_were_to_be_learned_from() -> None
     change = STUDIO.screen(source, starter.sample_config())
     assert change is not None
     assert not Manifest.open(change(sample()), starter.sample_config(), source.root).faults
+
+
+def test_what_the_conversation_hides_is_hidden_in_the_words_an_answer_rests_on() -> None:
+    at = app()
+    at.button(key="new").click().run()
+    at.chat_input(key="typed").set_value("my name is Zebedeex Quillonby").run()
+    at.chat_input(key="typed").set_value("this time Quillonby wants the internet repaired, it is down").run()
+    assert not at.exception
+    assert "speaks for the answer" in told(at)
+    assert "Quillonby" not in told(at)

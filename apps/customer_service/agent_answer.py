@@ -12,7 +12,7 @@ from apps.ui import why
 from core import answer
 from core.answer import label
 from core.predict import as_row
-from core.privacy.text import mask, masked
+from core.privacy.text import masked
 from domains.customer_service.desk import Help
 from domains.customer_service.intent import Detection
 
@@ -116,7 +116,7 @@ def rests_on(found: Conversation, helped: Help) -> None:
     for name, explanation in parts.items():
         st.markdown(f"**{ui.escape(modality(name).capitalize())}**")
         cell = row.values[name]
-        why.draw(predictor, row, name, explanation, mask(cell).spans if isinstance(cell, str) else ())
+        why.draw(predictor, row, name, explanation, found.mask(cell).spans if isinstance(cell, str) else ())
     st.caption(why.LEGEND)
     why.nearest(predictor, given, masked)
 

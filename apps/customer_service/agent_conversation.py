@@ -97,7 +97,7 @@ def _listen(found: Conversation, audio: Path) -> None:
     """Play the open recording; what the text masks is silent in it."""
     if st.toggle("Listen", key=f"listen_{found.turn}", help="Names, numbers and addresses are silenced."):
         with st.spinner("Silencing what is private …"):
-            sound = assist.playable(audio)
+            sound = assist.playable(found, audio)
         st.audio(sound)
 
 

@@ -137,8 +137,8 @@ def help_with(found: Conversation, off: frozenset[str] = frozenset()) -> Help:
     return kept[key]
 
 
-def playable(audio: Path) -> Path:
-    """The recording with what is masked in its text silenced, in the session's folder; heard once, for word times.
+def playable(found: Conversation, audio: Path) -> Path:
+    """The recording with what the conversation masks silenced, in the session's folder; heard once, for word times.
 
     Raises:
         MissingExtraError: where no recogniser is installed: what may be played is then not known.
@@ -151,7 +151,7 @@ def playable(audio: Path) -> Path:
             raise MissingExtraError(
                 "faster-whisper", "speech", "Silencing what is private before a recording is played"
             )
-        _, private = private_times(hearer.transcribe(audio).words)
+        _, private = private_times(hearer.transcribe(audio).words, found)
         kept[audio] = silence(audio, ui.folder() / f"playable-{len(kept)}.wav", private)
     return kept[audio]
 

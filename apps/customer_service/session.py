@@ -11,7 +11,9 @@ import streamlit as st
 
 from core.cells import locate
 from core.numbers import number_or_none
-from core.privacy.text import PLACEHOLDER, Masker
+from core.privacy.spans import Span, merged
+from core.privacy.spans import found as spans_of
+from core.privacy.text import PLACEHOLDER, Masked, Masker
 from domains.customer_service import recipe
 from domains.customer_service.turns import parted
 
@@ -73,14 +75,22 @@ class Conversation:
 
     def masked(self, text: str) -> str:
         """A further text, such as a reply, with the placeholders of the conversation; what is hidden there is here."""
-        masker, hidden = Masker(), dict[str, str]()
+        return self.mask(text).text
+
+    def mask(self, text: str) -> Masked:
+        """As ``masked``, and where in the text that is private which is hidden."""
+        masker, hidden = Masker(), dict[str, tuple[str, Span]]()
         for _, said in self._said():
             found = masker.mask(said)
-            hidden |= dict(zip((span.text for span in found.spans), found.placeholders))
-        told = masker.mask(text).text
+            hidden |= {s.text: (p, s) for s, p in zip(found.spans, found.placeholders)}
+        first = masker.mask(text)
+        told, spans = first.text, list(first.spans)
         for private in sorted(hidden, key=len, reverse=True):  # what announced it may not be in this text
-            told = re.sub(rf"(?<!\w){re.escape(private)}(?!\w)", hidden[private], told)
-        return told
+            placeholder, span = hidden[private]
+            again = re.compile(rf"(?<!\w){re.escape(private)}(?!\w)")
+            told = again.sub(placeholder, told)
+            spans += spans_of(again, text, span.kind)
+        return Masked(told, tuple(merged(text, spans)))
 
     def _said(self) -> list[tuple[str, str]]:
         """(who, text) of every turn; not for showing."""
