@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from prepared import prepared
 from service_samples import prepare
+from streamlit.testing.v1 import AppTest
 from test_app_service import app, page, told
 
 from apps.customer_service import files
@@ -123,3 +124,16 @@ def test_a_name_that_was_told_before_is_silent_in_a_later_recording() -> None:
     found = Conversation("a", 1, ("customer: my name is Zebedeex, my order 773",), Message("Zebedeex again about 773"))
     words = [Word(w, i, i + 0.5, 1.0) for i, w in enumerate(["Zebedeex", "again", "about", "773"])]
     assert private_times(words, found, margin=0.0)[1] == [(0, 0.5), (3, 3.5)]
+
+
+def test_a_message_after_one_that_nobody_could_hear_is_another_turn() -> None:
+    script = (
+        "from pathlib import Path\nimport streamlit as st\nfrom apps.customer_service import session\n"
+        "session.start()\nsession.hear(session.Message(audio=Path('a.wav')))\nfirst = session.conversation().turn\n"
+        "session.hear(session.Message('hello'))\nsecond = session.conversation().turn\n"
+        "session.answered('Hi.\\nHow can I help?')\n"
+        "st.session_state['seen'] = first, second, session.conversation().lines"
+    )
+    first, second, lines = AppTest.from_string(script).run().session_state["seen"]
+    assert first != second
+    assert lines == ("customer: hello", "agent: Hi. How can I help?")

@@ -43,11 +43,12 @@ class Conversation:
     message: Message | None = None
     behaviour: Mapping[str, str] = field(default_factory=dict)
     truth: str | None = None  # the intent that the table names for the open message
+    heard: int = 0  # messages that were taken in; one that nobody could hear leaves no line
 
     @property
     def turn(self) -> str:
         """Names the open turn within this session."""
-        return f"{self.number}-{len(self.lines)}"
+        return f"{self.number}-{len(self.lines) + self.heard}"
 
     @property
     def dialogue(self) -> str | None:
@@ -128,7 +129,7 @@ def start() -> Conversation:
 def hear(message: Message) -> None:
     """The customer says something; what was open before joins the dialogue."""
     found = conversation() or start()
-    _keep(replace(found, lines=found.lines + _line(found.message), message=message, truth=None))
+    _keep(replace(found, lines=found.lines + _line(found.message), message=message, truth=None, heard=found.heard + 1))
 
 
 def heard(recognised: str, confidence: float) -> None:
@@ -143,7 +144,8 @@ def answered(text: str) -> None:
     """An agent approved an answer: it joins the dialogue, and the message is no longer open."""
     found = conversation()
     assert found is not None
-    _keep(replace(found, lines=(*found.lines, *_line(found.message), f"agent: {text}"), message=None, truth=None))
+    reply = f"agent: {' '.join(text.split())}"  # one line: what stood below would count as the customer's
+    _keep(replace(found, lines=(*found.lines, *_line(found.message), reply), message=None, truth=None))
 
 
 def behave(behaviour: Mapping[str, str]) -> None:
