@@ -22,7 +22,8 @@ def steady_detector(found: Detection, kind: TargetKind = TargetKind.LABEL) -> An
     """A detector that reads text and always finds the same, for tests of the desk around it."""
     config = SimpleNamespace(target=SimpleNamespace(kind=kind), modalities=())
     bundle = SimpleNamespace(config=config)
-    return SimpleNamespace(bundle=bundle, detect=lambda **_: found, slots=patterns.find)
+    tells = kind in (TargetKind.LABEL, TargetKind.LABELS)
+    return SimpleNamespace(bundle=bundle, detect=lambda **_: found, slots=patterns.find, tells_intent=tells)
 
 
 def write_table(folder: Path) -> Path:

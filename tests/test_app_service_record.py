@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from prepared import prepared
 from service_samples import prepare
+from streamlit.testing.v1 import AppTest
 from test_app_service import app, entries, key, told
 
 from apps.customer_service.studio import STUDIO
@@ -54,3 +55,19 @@ def test_what_the_conversation_hides_is_hidden_in_the_words_an_answer_rests_on()
     assert not at.exception
     assert "speaks for the answer" in told(at)
     assert "Quillonby" not in told(at)
+
+
+def test_a_model_of_something_else_names_no_intent() -> None:
+    urgency = str(starter.SAMPLES_BESIDE["urgency"].ready())
+    at = AppTest.from_string(
+        "from pathlib import Path\nimport streamlit as st\nfrom apps.customer_service import page_agent, session\n"
+        "from apps.customer_service.pages import PAGES\nfrom apps.customer_service.studio import STUDIO\n"
+        "if 'begun' not in st.session_state:\n    st.session_state['begun'] = True\n"
+        f"    STUDIO.use_model(Path({urgency!r}))\n    session.hear(session.Message('my internet is down'))\n"
+        "with PAGES.boundary():\n    page_agent.show()",
+        default_timeout=240,
+    ).run()
+    assert not at.exception
+    assert not any(b.key.startswith(("right_", "keep_2", "keep_1")) for b in at.button if b.key)
+    at.button(key=key(at, "approve_")).click().run()
+    assert entries("reply")[-1].answer["intent"] is None

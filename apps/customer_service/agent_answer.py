@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from apps import ui
@@ -13,6 +15,7 @@ from core import answer
 from core.answer import label
 from core.predict import as_row
 from core.privacy.text import masked
+from core.schema import TargetKind
 from domains.customer_service.desk import Help
 from domains.customer_service.intent import Detection
 
@@ -123,18 +126,25 @@ def rests_on(found: Conversation, helped: Help) -> None:
 
 def _own_word(found: Conversation, helped: Help) -> None:
     """The agent confirms or corrects the intent; kept for the next training."""
+    if not STUDIO.model().tells_intent:
+        return
     known = assist.decided_intent(found)
     with st.container(horizontal=True, vertical_alignment="center"):
         if known is not None:
             st.markdown(f":green[:material/task_alt:] Kept: the intent is **{ui.escape(label(known))}**.")
             return
-        if helped.found.label and st.button("Intent is right", icon=":material/check:", key=f"right_{found.turn}"):
-            assist.keep_intent(found, helped, helped.found.label)
+        told = assist.intent_of(helped)
+        if told and st.button("Intent is right", icon=":material/check:", key=f"right_{found.turn}"):
+            assist.keep_intent(found, helped, told)
             st.rerun()
         with st.popover("It is another", icon=":material/edit:"):
             names = sorted(helped.found.probabilities)
-            chosen = st.selectbox("The intent is", names, index=None, format_func=label, key=f"other_{found.turn}")
-            if st.button("Keep", type="primary", disabled=chosen is None, key=f"keep_{found.turn}") and chosen:
+            asked: dict[str, Any] = {"options": names, "format_func": label, "key": f"other_{found.turn}"}
+            if STUDIO.model().bundle.config.target.kind is TargetKind.LABELS:
+                chosen: str | None = "|".join(st.multiselect("The intents are", **asked))
+            else:
+                chosen = st.selectbox("The intent is", index=None, **asked)
+            if st.button("Keep", type="primary", disabled=not chosen, key=f"keep_{found.turn}") and chosen:
                 assist.keep_intent(found, helped, chosen)
                 st.rerun()
         if found.truth and st.toggle("Show the table's", key=f"truth_{found.turn}"):

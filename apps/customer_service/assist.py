@@ -200,8 +200,8 @@ def keep_answered(model: Estimator, answers: Iterable[tuple[Row, Prediction]]) -
 
 def keep_intent(found: Conversation, helped: Help, intent: str) -> int:
     """Keep the agent's word on the intent, to train on; the entry's number."""
-    answered = {"intent": helped.found.label, "probability": _sure(helped)}
-    said = "confirmed" if intent == helped.found.label else "corrected"
+    answered = {"intent": intent_of(helped), "probability": _sure(helped)}
+    said = "confirmed" if intent == intent_of(helped) else "corrected"
     decided = {"decision": said, "intent": intent}
     number = record().append("intent", _case(found), answered, decided, _model(), who())
     st.session_state.setdefault("intents_kept", {})[found.turn] = intent
@@ -213,7 +213,7 @@ def keep_reply(found: Conversation, helped: Help, place: int, decision: str, tex
     given = helped.replies[place]
     answered = {
         "suggested": found.masked(given.text), "template": given.template, "source": given.source,
-        "score": round(float(given.score), 4), "place": place + 1, "intent": helped.found.label,
+        "score": round(float(given.score), 4), "place": place + 1, "intent": intent_of(helped),
     }  # fmt: skip
     kept = {"decision": decision, "reply": text if decision != "rejected" else ""}
     return record().append("reply", _case(found), answered, kept, _model(), who())
@@ -221,7 +221,7 @@ def keep_reply(found: Conversation, helped: Help, place: int, decision: str, tex
 
 def keep_own_reply(found: Conversation, helped: Help, text: str, drafted_by: str | None = None) -> int:
     """Keep a reply that the agent wrote without a suggestion, or out of a model's draft."""
-    said = {"intent": helped.found.label} | ({"drafted_by": drafted_by} if drafted_by else {})
+    said = {"intent": intent_of(helped)} | ({"drafted_by": drafted_by} if drafted_by else {})
     return record().append("reply", _case(found), said, {"decision": "written", "reply": text}, _model(), who())
 
 
@@ -244,6 +244,11 @@ def _name(found: Conversation) -> str:
     """Tells the turn from those of other sessions, whose conversations are counted from 1 as well."""
     token: str = st.session_state.setdefault("session", uuid4().hex[:6])
     return f"{found.name} {token}-{found.turn}"
+
+
+def intent_of(helped: Help) -> str | None:
+    """What the open model says that the customer wants, several joined by '|'; None for a model of something else."""
+    return ("|".join(helped.found.labels) or helped.found.label) if STUDIO.model().tells_intent else None
 
 
 def _sure(helped: Help) -> float | None:

@@ -18,13 +18,6 @@ from core.table import StringTable
 from domains.customer_service import hierarchy, recipe
 from domains.customer_service.slots import LabelledText, SlotTagger, check_enough, read_labelled, span_f1
 
-_OTHERS = (
-    "urgency",
-    "queue",
-    "action",
-    "next_action",
-)  # targets of models beside the one that tells the intent, which learns these
-
 
 @dataclass(frozen=True)
 class Beside:
@@ -43,10 +36,10 @@ class Beside:
             TableError: for an intent in two domains, or another number of labels than words; with all such rows.
         """
         columns = StringTable.open(table).columns
-        if domains is None and target.column not in _OTHERS and recipe.DOMAIN in columns:
+        if domains is None and target.column not in recipe.OTHERS and recipe.DOMAIN in columns:
             domains = recipe.DOMAIN
         parents = hierarchy.read(table, target.column, domains, target.outside)
-        if target.column in _OTHERS or not {recipe.SLOTS, *recipe.WRITTEN} <= set(columns):
+        if target.column in recipe.OTHERS or not {recipe.SLOTS, *recipe.WRITTEN} <= set(columns):
             return cls(parents)
         split = "split" if "split" in columns else None
         learned = read_labelled(table, split=split)

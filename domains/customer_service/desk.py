@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ConfigError
-from core.schema import TargetKind
 from domains.customer_service.intent import Detection, IntentDetector
 
 if TYPE_CHECKING:
@@ -123,10 +122,10 @@ class Desk:
         if self.routing is None:
             lacking.append("no routing table is open, so no queue is named")
             return None
-        if self.detector.bundle.config.target.kind not in (TargetKind.LABEL, TargetKind.LABELS):
+        if not self.detector.tells_intent:
             lacking.append("this model answers no intent, so no queue is named")
             return None
-        intent = list(found.labels) if found.labels else found.label
+        intent = list(found.labels) or found.label
         several = found.top[0][1] if found.top else None  # then there is no one label; the most probable intent counts
         sure = several if found.label is None else found.probabilities.get(found.label)
         urgent = urgency.label if urgency is not None else None
@@ -145,7 +144,7 @@ class Desk:
         else:
             lines = [*dialogue, f"customer: {words}"]
             slots = {s.name: s.text for s in reversed(self.detector.slots(words))}  # of a name the first one counts
-            intent = "|".join(found.labels) if found.labels else found.label
+            intent = ("|".join(found.labels) or found.label) if self.detector.tells_intent else None
             replies = self.suggester.suggest(lines, behaviour=turn["behaviour"], intent=intent, slots=slots, k=k)
             if not replies:
                 lacking.append("all that could be suggested was said already, so no reply is suggested")

@@ -17,7 +17,7 @@ from core.errors import ConfigError
 from core.estimator import Estimator, Table
 from core.manifest import Manifest
 from core.progress import Progress, silent
-from core.schema import Prediction
+from core.schema import Prediction, TargetKind
 from core.table import StringTable
 from domains.customer_service import beside, hierarchy, patterns, recipe
 from domains.customer_service.beside import Beside
@@ -146,6 +146,12 @@ class IntentDetector(Estimator):
             slots=self.slots(text or recognised or ""),
         )
 
+    @property
+    def tells_intent(self) -> bool:
+        """Whether the answers are intents: not urgencies, queues or actions, nor grades or numbers."""
+        target = self.bundle.config.target
+        return target.kind in (TargetKind.LABEL, TargetKind.LABELS) and target.column not in recipe.OTHERS
+
     def slots(self, text: str) -> tuple[Slot, ...]:
         """Amounts, numbers, dates and the like in a text: as the tagger learned them, else by their written form."""
         return self.tagger.find(text) if self.tagger is not None else patterns.find(text)
@@ -156,17 +162,17 @@ class IntentDetector(Estimator):
         manifest.raise_faults()
         return manifest
 
+    def _labelled(self, table: Table, root: Path | None) -> Manifest:
+        manifest = super()._labelled(table, root)
+        accept(manifest)
+        return manifest
+
     def _detection(self, found: Prediction, **more: Any) -> Detection:
         parents = self.bundle.facts.get("hierarchy", {})
         inside = [(c, p) for c, p in found.probabilities.items() if c != self.bundle.config.target.outside]
         top = tuple(sorted(inside, key=lambda item: -item[1])[:TOP])
         fields = {f.name: getattr(found, f.name) for f in dataclasses.fields(found)}
         return Detection(**fields, top=top, domains=hierarchy.totals(inside, parents), **more)
-    def _labelled(self, table: Table, root: Path | None) -> Manifest:
-        manifest = super()._labelled(table, root)
-        accept(manifest)
-        return manifest
-
 
     def _reads(self, modality: str) -> bool:
         return any(m.name == modality for m in self.bundle.config.modalities)

@@ -25,6 +25,7 @@ from core.recipes import Columns, as_names, asked_target, build_config, table_co
 from core.schema import Modality, TargetKind
 
 TARGETS = ("intent", "urgency", "queue", "action", "next_action")
+OTHERS = TARGETS[1:]  # what models beside the one of the intent tell
 OUT_OF_SCOPE = "out_of_scope"
 DOMAIN, SLOTS = "intent_domain", "slot_labels"
 URGENCIES = ("low", "normal", "high")
