@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 from prepared import prepared
-from service_samples import prepare
+from service_samples import SAMPLES, prepare
 from streamlit.testing.v1 import AppTest
 from test_app_service import app, entries, key, told
 
 from apps.customer_service.studio import STUDIO
 from apps.ui.studio import Source
 from core.manifest import Manifest
+from core.preprocess.audio_io import read_audio
 from core.record import Record
 from domains.customer_service import starter
 from domains.customer_service.turns import from_record
@@ -71,3 +75,22 @@ def test_a_model_of_something_else_names_no_intent() -> None:
     assert not any(b.key.startswith(("right_", "keep_2", "keep_1")) for b in at.button if b.key)
     at.button(key=key(at, "approve_")).click().run()
     assert entries("reply")[-1].answer["intent"] is None
+
+
+def test_a_recordings_name_is_not_kept(tmp_path: Path) -> None:
+    pytest.importorskip("faster_whisper")
+    waves = [read_audio(f, 16000).numpy() for f in sorted((SAMPLES / "audio").glob("*.ogg"))[:2]]
+    call = np.zeros((16000 + sum(map(len, waves)), 2), np.float32)
+    call[: len(waves[0]), 1] = waves[0]  # the agent, then the customer
+    call[len(call) - len(waves[1]) :, 0] = waves[1]
+    soundfile.write(tmp_path / "Carla Hughes 07700 900123.wav", call, 16000)
+    at = AppTest.from_string(
+        "from pathlib import Path\nfrom apps.customer_service import assist, page_agent, session\n"
+        "from apps.customer_service.pages import PAGES\n"
+        f"assist.open_sound(Path({str(tmp_path / 'Carla Hughes 07700 900123.wav')!r}))\n"
+        "with PAGES.boundary():\n    page_agent.show()",
+        default_timeout=240,
+    ).run()
+    assert not at.exception
+    assert "Carla" not in str([(e.case, e.answer) for e in Record(starter.record_file()).rows()])
+    assert entries("prediction")[-1].case["turn_id"].startswith("uploaded call ")

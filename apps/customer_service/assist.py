@@ -33,6 +33,7 @@ from domains.customer_service.intent import IntentDetector
 from domains.customer_service.reply_writer import ReplyWriter
 
 TURN = "turn_id"  # names a turn in the record
+CALL = "uploaded call"  # not by its file, whose name may tell who called
 
 
 def record() -> Record:
@@ -86,7 +87,7 @@ def open_sound(path: Path, progress: Progress = silent) -> None:
             f"{path}: the customer, on the first channel, says nothing; swap the channels, or give one voice alone"
         )
     last = {str(name): "" if value != value else str(value) for name, value in rows.iloc[-1].items()}
-    session.open_row(last, folder, path.name)
+    session.open_row(last, folder, CALL)
 
 
 def given(found: Conversation) -> list[str]:
