@@ -12,7 +12,7 @@ import soundfile
 from prepared import prepared
 from service_samples import SAMPLES, prepare
 from streamlit.testing.v1 import AppTest
-from test_app_service import app, entries, key, told
+from test_app_service import app, entries, key, page, told
 
 from apps.customer_service.studio import STUDIO
 from apps.ui.studio import Source
@@ -94,3 +94,13 @@ def test_a_recordings_name_is_not_kept(tmp_path: Path) -> None:
     assert not at.exception
     assert "Carla" not in str([(e.case, e.answer) for e in Record(starter.record_file()).rows()])
     assert entries("prediction")[-1].case["turn_id"].startswith("uploaded call ")
+
+
+def test_turns_that_the_model_learned_from_are_judged_in_no_figure_though_the_table_names_no_split() -> None:
+    table = starter.sample_table().with_name("without_split.csv")
+    sample().drop(columns="split").to_csv(table, index=False)
+    at = page("supervisor")
+    at.text_input(key="turns_path").set_value(str(table)).run()
+    assert not at.exception
+    tested = int((sample().split == "test").sum())
+    assert f"of {tested} labelled test turns are right" in told(at)

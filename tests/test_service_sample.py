@@ -211,6 +211,13 @@ def test_volumes_refuse_what_is_no_time(times: list[str], every: str, words: str
         supervise.volumes(times, ["a"] * len(times), every)
 
 
+def test_moments_are_in_order_whatever_their_offsets() -> None:
+    early, late = supervise.moments(["2025-03-03T23:30:00+02:00", "2025-03-03T22:00:00Z"])
+    assert early < late
+    with pytest.raises(ConfigError, match="expected ISO 8601"):
+        supervise.moments(["03.02.2025 08:00"])
+
+
 def test_confusions_are_counted_by_pair() -> None:
     answers = [answer(label) for label in "aabbc"]
     assert supervise.confusions(answers, list("aaaac")) == [("a", "b", 2, 0.5)]

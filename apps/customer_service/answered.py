@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
 from apps import ui
@@ -16,6 +17,7 @@ from core.estimator import Estimator
 from core.manifest import Manifest
 from core.schema import Prediction
 from core.table import StringTable
+from core.table_faults import split_of
 from domains.customer_service import recipe
 
 
@@ -25,7 +27,7 @@ class Answered:
 
     answers: Sequence[Prediction]
     truth: Sequence[str | None]
-    splits: Sequence[str | None]
+    learned: Sequence[bool]  # turns that the model was trained or chosen on, or that the table marks so
     times: Sequence[str | None]
     texts: Sequence[str | None]
     total: int  # turns of the table
@@ -59,6 +61,7 @@ def _answered(table: str, changed: int, model: str, most: int, _model: Estimator
         names = ", ".join(m.name for m in config.modalities)
         raise ConfigError(f"{table}: no turn holds anything that the model reads ({names}); name a table that does")
     cells = [opened.row(i) for i in read]
+    known = np.isin(manifest.case_hashes(config), _model.bundle.learned)
     answers: list[Prediction] = []
     with ui.Steps("Answering the turns") as steps:
         for found in _model.predictor.predict_table(manifest):
@@ -70,7 +73,7 @@ def _answered(table: str, changed: int, model: str, most: int, _model: Estimator
     return Answered(
         answers,
         [c.get(target) or None for c in cells],
-        [c.get(config.table.split or "") or None for c in cells],
+        [bool(k) or split_of(c.get(config.table.split or "", "")) in ("train", "val") for c, k in zip(cells, known)],
         [c.get("time") or None for c in cells],
         [next((c[t] for t in texts if c.get(t)), None) for c in cells],
         len(opened),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from core.answer import label, safe_cell
 from core.errors import FileError
 from core.paths import typed_path
 from core.privacy.text import masked
+from core.schema import Prediction
 from core.sentences import sentence_vectors
 from domains.customer_service import starter, supervise
 
@@ -62,7 +65,7 @@ def _left_out(found: Answered, table: Path) -> None:
 
 
 def _volumes(found: Answered) -> None:
-    timed = [(t, found.answers[i].label or "") for i, t in enumerate(found.times) if t]
+    timed = _timed(found)
     if not timed:
         st.info("The table has no column `time` (ISO 8601), so volumes over time cannot be drawn.")
         return
@@ -78,8 +81,15 @@ def _volumes(found: Answered) -> None:
     cells[3].metric("Commonest intent", label(counts.sum().idxmax()))
 
 
+def _timed(found: Answered) -> list[tuple[datetime, str]]:
+    """When each turn was, and what it was about; of several intents all."""
+    rows = [i for i, t in enumerate(found.times) if t]
+    when = supervise.moments([found.times[i] or "" for i in rows])
+    return [(t, one) for t, i in zip(when, rows) for one in found.answers[i].labels or (found.answers[i].label or "",)]
+
+
 def _drift(found: Answered) -> None:
-    timed = sorted((t, found.answers[i].label or "") for i, t in enumerate(found.times) if t)
+    timed = sorted(_timed(found), key=lambda turn: turn[0])
     if len(timed) < 40:
         st.info("Drift needs at least 40 turns with a `time`.")
         return
@@ -97,7 +107,7 @@ def _drift(found: Answered) -> None:
             f"{moved.interval[1]:.3f}); chance alone stays below {moved.chance:.3f}.  \n"
             f"Population stability index **{moved.stability:.2f}** (above .25 is commonly called a large shift)."
         )
-        st.caption(f"{moved.after} turns since {timed[cut][0][:10]} against the {moved.before} before.")
+        st.caption(f"{moved.after} turns since {timed[cut][0]:%Y-%m-%d} against the {moved.before} before.")
     with right:
         most = dict(list(moved.changes.items())[:8])
         ui.chart(
@@ -109,7 +119,7 @@ def _drift(found: Answered) -> None:
 
 def _judged(found: Answered) -> list[int]:
     """Turns with a true label that the model did not train on."""
-    rows = [i for i, t in enumerate(found.truth) if t and found.splits[i] in ("test", None)]
+    rows = [i for i, t in enumerate(found.truth) if t and not found.learned[i]]
     if not rows:
         st.info("No turn of this table has a label that the model did not train on.")
     return rows
@@ -118,7 +128,7 @@ def _judged(found: Answered) -> list[int]:
 def _confusion(found: Answered) -> None:
     if not (rows := _judged(found)):
         return
-    answers, truth = [found.answers[i] for i in rows], [found.truth[i] or "" for i in rows]
+    answers, truth = [_whole(found.answers[i]) for i in rows], [_in_order(found.truth[i] or "") for i in rows]
     wrong = supervise.confusions(answers, truth)
     right = sum(a.label == t for a, t in zip(answers, truth))
     st.markdown(f"**{right / len(rows):.0%} of {len(rows)} labelled test turns are right.** What is taken for what:")
@@ -129,11 +139,23 @@ def _confusion(found: Answered) -> None:
     )  # fmt: skip
 
 
+def _whole(one: Prediction) -> Prediction:
+    """An answer of several intents as one label, to be compared with the table's."""
+    return dataclasses.replace(one, label="|".join(sorted(one.labels))) if one.label is None else one
+
+
+def _in_order(intents: str) -> str:
+    return "|".join(sorted(part.strip() for part in intents.split("|")))
+
+
 def _calibration(found: Answered) -> None:
     if not (rows := _judged(found)):
         return
     told = supervise.calibration_by_intent([found.answers[i] for i in rows], [found.truth[i] or "" for i in rows])
     off = [label(h.intent) for h in told if h.off]
+    if not told:
+        st.info("No answer names one intent, so none has a probability to be judged by; see the model's card.")
+        return
     if off:
         st.warning(f"Probabilities mislead for: {ui.escape(', '.join(off))}.", icon=":material/balance:")
     else:
@@ -156,7 +178,7 @@ def _label_next(found: Answered) -> None:
     rows = [i for i, t in enumerate(found.truth) if not t and found.texts[i]]
     unlabelled = bool(rows)
     if not rows:
-        rows = [i for i in range(len(found.answers)) if found.texts[i] and found.splits[i] != "train"]
+        rows = [i for i in range(len(found.answers)) if found.texts[i] and not found.learned[i]]
         st.caption(
             "Every turn of this table has a label already. Listed are those outside the training turns that the model "
             "is least sure of: their labels are worth checking first."

@@ -32,19 +32,27 @@ def volumes(times: Sequence[str | datetime], intents: Sequence[str], every: str 
     """
     if every not in PERIODS:
         raise ConfigError(f"every: expected one of {', '.join(PERIODS)}, found {every!r}")
+    when = pd.Series(moments(times), dtype="datetime64[ns]")
+    counts = pd.crosstab(when.dt.to_period(PERIODS[every]), pd.Series(list(intents), name="intent"))
+    if len(counts):
+        counts = counts.reindex(pd.period_range(counts.index[0], counts.index[-1]), fill_value=0)
+    counts.index = counts.index.to_timestamp()
+    return counts.rename_axis("period")
+
+
+def moments(times: Sequence[str | datetime]) -> list[datetime]:
+    """Times as moments of UTC, whatever their offsets; written times are no order by themselves.
+
+    Raises:
+        ConfigError: for a time that is none, or blank.
+    """
     try:
         when = pd.to_datetime(pd.Series(list(times), dtype=object), utc=True, format="ISO8601")
     except (ValueError, TypeError) as error:
         raise ConfigError(f"times: expected ISO 8601, such as 2025-03-03T08:00:00Z ({error})") from None
     if when.isna().any():
         raise ConfigError(f"times: {int(when.isna().sum())} of {len(when)} are blank; leave these turns out")
-    counts = pd.crosstab(
-        when.dt.tz_localize(None).dt.to_period(PERIODS[every]), pd.Series(list(intents), name="intent")
-    )
-    if len(counts):
-        counts = counts.reindex(pd.period_range(counts.index[0], counts.index[-1]), fill_value=0)
-    counts.index = counts.index.to_timestamp()
-    return counts.rename_axis("period")
+    return when.dt.tz_localize(None).tolist()
 
 
 def confusions(
