@@ -53,10 +53,25 @@ def _decided(source: Source, config: ExperimentConfig) -> Change | None:
 
     def add(table: pd.DataFrame) -> pd.DataFrame:
         known = set(table["turn_id"]) if "turn_id" in table else set()
-        new = rows[~named.isin(known) & ~named.str.startswith("row ")]
+        new = _fitting(rows[~named.isin(known) & ~named.str.startswith("row ")], table)
         return pd.concat([table, new.reindex(columns=table.columns, fill_value="")], ignore_index=True)
 
     return add
+
+
+def _fitting(rows: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Decided turns as turns of a table: those with words, of its intents, in its columns.
+
+    The record also holds what was decided with other models, such as the sample's.
+    """
+    held = rows.reindex(columns=["text", "recognised"], fill_value="")
+    said = held["text"].where(held["text"] != "", held["recognised"])
+    domains = dict(zip(table["intent"], table[recipe.DOMAIN])) if recipe.DOMAIN in table else {}
+    new = rows.assign(**{recipe.DOMAIN: rows["intent"].map(domains).fillna("")})
+    if not set(held) <= set(table):  # what was typed and what was heard share the one column that is there
+        new = new.assign(**{c: said for c in (*recipe.WRITTEN, *recipe.RECOGNISED) if c in table})
+    intents = {one for cell in table["intent"] for one in cell.split("|")}
+    return new[rows["intent"].map(lambda cell: set(cell.split("|")) <= intents).astype(bool) & (said != "")]
 
 
 def _forget() -> None:
