@@ -137,3 +137,23 @@ def test_a_message_after_one_that_nobody_could_hear_is_another_turn() -> None:
     first, second, lines = AppTest.from_string(script).run().session_state["seen"]
     assert first != second
     assert lines == ("customer: hello", "agent: Hi. How can I help?")
+
+
+def test_what_an_agent_wrote_is_still_there_after_a_look_at_another_page() -> None:
+    at = AppTest.from_string(
+        "import streamlit as st\nfrom apps.customer_service import page_agent, session\n"
+        "if 'away' not in st.session_state:\n    st.session_state['away'] = False\n"
+        "    session.hear(session.Message('my internet is down'))\n"
+        "if not st.session_state['away']:\n    page_agent.show()",
+        default_timeout=240,
+    ).run()
+    at.button(key=next(b.key for b in at.button if b.key and b.key.startswith("change_"))).click().run()
+    areas = [a.key for a in at.text_area if a.key and a.key.startswith(("words_", "own_"))]
+    assert len(areas) == 2
+    for area in areas:
+        at.text_area(key=area).set_value(f"Half of {area}").run()
+    at.session_state["away"] = True
+    at.run()
+    at.session_state["away"] = False
+    at.run()
+    assert [at.text_area(key=area).value for area in areas] == [f"Half of {area}" for area in areas]

@@ -61,7 +61,7 @@ def _reply(found: Conversation, helped: Help, place: int) -> None:
     with st.container(border=True, key=f"reply_{key}", gap="small"):
         edits = st.session_state.get(f"edit_{key}", False)
         if edits:
-            text = st.text_area("Your words", text, height=90, key=f"words_{key}", label_visibility="collapsed")
+            text = _written("Your words", f"words_{key}", text, 90)
         else:
             st.markdown(f"{ui.escape(text)}  \n:small[:gray[{ui.escape(given.source)} · {given.score:.2f}]]")
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -95,15 +95,31 @@ def _own(found: Conversation, helped: Help) -> None:
     with st.expander("Write your own reply", icon=":material/edit_note:"):
         if model is not None and found.open_line and _draft_button(found):
             with st.spinner("Writing …"):
-                st.session_state[f"own_{found.turn}"] = assist.draft(found, helped, model)
+                _drafts()[f"own_{found.turn}"] = assist.draft(found, helped, model)
             st.session_state[key] = Path(model).name
         if drafted := st.session_state.get(key):
             st.caption(f":orange[:material/warning:] Drafted by {ui.escape(drafted)}: check every fact.")
-        text = st.text_area("Your reply", key=f"own_{found.turn}", height=80, label_visibility="collapsed")
+        text = _written("Your reply", f"own_{found.turn}", "", 80)
         if st.button("Keep this reply", disabled=not text.strip(), key=f"keep_own_{found.turn}"):
             hidden = found.masked(text)
             number = assist.keep_own_reply(found, helped, hidden, st.session_state.get(key))
             _answer(found, number, "written", hidden, found.unmasked(text))
+
+
+def _drafts() -> dict[str, str]:
+    """What is being written, by the key of its field: a field that is not shown forgets its text."""
+    drafts: dict[str, str] = st.session_state.setdefault("reply_drafts", {})
+    return drafts
+
+
+def _written(title: str, key: str, held: str, height: int) -> str:
+    """A field to write in; what stands there waits in the session, also while another page is open."""
+    drafts = _drafts()
+    st.session_state[key] = drafts.get(key, held)
+    return st.text_area(
+        title, height=height, key=key, label_visibility="collapsed",
+        on_change=lambda: drafts.__setitem__(key, st.session_state[key]),
+    )  # fmt: skip
 
 
 def _draft_button(found: Conversation) -> bool:
