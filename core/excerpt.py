@@ -1,7 +1,8 @@
 """What a model may read of a text: only some of its sections, without some words. Alike in training and in use.
 
-Sections begin with known headings: at the start of a line, with a colon or alone on the line, in any case; or within a
-line, capitalised and with a colon. Which words are headings is the domain's to say.
+Sections begin with known headings: at the start of a line, perhaps numbered, as an item or in Markdown, with a colon or
+alone on the line, in any case; or within a line, with a colon and capitalised behind a stop, or in capitals. Headings
+that are joined ("impression and plan") are the first one's. Which words are headings is the domain's to say.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def pieces(text: str, headings: Mapping[str, Sequence[str]], untitled: str) -> l
     What stands before the first heading, such as a title, is ``PREAMBLE``. ``headings``: lower-case words by section.
     """
     names = {name: section for section, several in headings.items() for name in several}
-    found = [m for m in _headings(tuple(names)).finditer(text) if m["line"] or m["inside"][0].isupper()]
+    found = [m for m in _headings(tuple(names)).finditer(text) if m["line"] or _begins(m)]
     if not found:
         return [Piece(untitled, 0, 0, len(text))]
     ends = [m.start() for m in found[1:]] + [len(text)]
@@ -60,12 +61,24 @@ def pieces(text: str, headings: Mapping[str, Sequence[str]], untitled: str) -> l
     return [Piece(PREAMBLE, 0, 0, found[0].start()), *told]
 
 
+def _begins(found: re.Match[str]) -> bool:
+    """Whether a heading within a line is one: in capitals, as in a report put into one line, or behind a stop."""
+    before = found.string[max(found.start() - 2, 0)]  # and then one blank
+    stopped = before.isspace() or before.isdigit() or before in ".:;!?)"
+    return found["inside"].isupper() or (stopped and found["inside"][0].isupper())
+
+
 @lru_cache(maxsize=16)
 def _headings(names: tuple[str, ...]) -> re.Pattern[str]:
-    either = "|".join(re.escape(n).replace(r"\ ", r"[ \t]+") for n in sorted(names, key=len, reverse=True))
+    blank = r"[^\S\n]"  # also the \r of a line that ends as on Windows
+    one = "|".join(re.escape(n).replace(r"\ ", f"{blank}+") for n in sorted(names, key=len, reverse=True))
+    joined = rf"(?:{blank}*(?:[/&]|\band\b){blank}*(?:{one})\b)*"
+    closed = rf"{joined}(?:{blank}*\([^()\n]*\)(?={blank}*[:：]))?(?:{blank}|[*_=\]])*"
+    number = rf"(?:(?:\d{{1,2}}|[IVX]+|[A-Z])[.)](?:{blank}|[*_])*)?"
     return re.compile(
-        rf"^[ \t>*#_]*(?P<line>{either})[*_]*[ \t]*(?::[*_]*|[-–][ \t]|$)"  # begins a line
-        rf"|(?:(?<=[.:;!?)\d]\s)|(?<=\s\s))(?P<inside>{either})[ \t]*:",  # within a line: only capitalised
+        rf"^(?:{blank}|[->*#_=•·\[])*{number}(?P<line>{one}){closed}"  # begins a line
+        rf"(?:[:：][*_]*|[-–—]{blank}|$|(?<=\*\*|__|.\]))"
+        rf"|(?<=\s)[*_]*(?P<inside>{one}){closed}[:：][*_]*",
         re.IGNORECASE | re.MULTILINE,
     )
 

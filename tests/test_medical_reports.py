@@ -53,6 +53,40 @@ def test_sections(text: str, found: dict[str, str] | None) -> None:
     assert sections(text) == (found if found is not None else {"findings": text})
 
 
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "\nIMPRESSION AND PLAN: ", "\nImpression / Recommendations:\n", "\nFindings/Impression: ",
+        "\nFinal impression: ", "\nIMPRESSION (preliminary): ", "\nImpression \u2014 ", "\nIMPRESSION\uff1a",
+        "\n[IMPRESSION] ", "\n=== IMPRESSION ===\n", "\n**Impression** ", "\n**2. Impression:** ", "\n- Impression: ",
+        "\n\u2022 IMPRESSION: ", "\nII. IMPRESSION\n", "\n2) impression\n", " **IMPRESSION:** ", " IMPRESSION: ",
+        "\r\nIMPRESSION\r\n", "\r\nimpression:\r\n",
+    ],
+)  # fmt: skip
+def test_what_stands_under_a_heading_of_any_style_is_no_history(heading: str) -> None:
+    text = f"HISTORY: known cough{heading}Nodule."
+    assert select(text, use=("history",)) == "known cough"
+    assert sections(text).popitem()[1] == "Nodule."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "HISTORY: compared with the prior\nexamination of May",
+        "HISTORY: she has a Plan: none",
+        "HISTORY: **history** of cancer? Findings and\nimpression differ",
+        "HISTORY: I. finding of no kind",
+    ],
+)
+def test_words_in_running_text_are_no_headings(text: str) -> None:
+    assert sections(text) == {"history": text.removeprefix("HISTORY: ")}
+
+
+def test_a_long_line_of_signs_is_looked_through_at_once() -> None:
+    text = "_" * 50_000 + "\n" + " " * 50_000 + "1." * 20_000 + "\nFINDINGS" + " " * 50_000 + "x"
+    assert list(sections(text)) == ["findings"]
+
+
 @given(st.text(alphabet="FINDGSfindgs: \n.HISTORYhistory-", max_size=80) | st.text(max_size=80))
 def test_sections_invent_nothing(text: str) -> None:
     for part in sections(text).values():

@@ -26,12 +26,14 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     "comparison": ("comparison", "comparisons", "comparison study", "prior", "priors", "prior studies"),
     "findings": (
         "findings", "finding", "imaging findings", "ct findings", "report", "observations", "description", "result",
-        "results", "findings and impression", "discussion",
+        "results", "key findings", "pertinent findings", "radiological findings", "findings and impression",
+        "discussion",
     ),
     "impression": (
         "impression", "impressions", "conclusion", "conclusions", "opinion", "summary", "diagnosis", "assessment",
         "interpretation", "final diagnosis", "differential diagnosis", "comment", "comments", "recommendation",
-        "recommendations",
+        "recommendations", "plan", "final impression", "overall impression", "diagnostic impression", "imp", "ddx",
+        "radiological impression", "summary of findings", "provisional diagnosis", "working diagnosis", "differential",
     ),
     "addendum": ("addendum", "addenda"),
 }  # fmt: skip
