@@ -16,6 +16,19 @@ from core.config import PREAMBLE, ExcerptConfig
 from core.errors import ConfigError
 
 MASK = "[MASK]"  # stands where a word was hidden
+_BETWEEN = r"[\s_\-\u2010-\u2015]"  # of the words of a phrase: blanks, hyphens, dashes
+_FORMS = (  # singular and plural endings; of a word's singular the first one that fits tells its plurals
+    ("sis", ("ses",)),
+    ("us", ("i", "uses")),
+    ("um", ("a", "ums")),
+    ("ule", ("ules", "ular")),
+    ("ex", ("ices", "exes")),
+    ("ix", ("ices", "ixes")),
+    ("rax", ("races", "raxes")),
+    ("nx", ("nges", "nxes")),
+    ("a", ("as", "ae", "ata")),
+    *((sound, (f"{sound}es",)) for sound in ("s", "x", "ch", "sh")),
+)
 
 
 class Piece(NamedTuple):
@@ -96,7 +109,9 @@ def hide(text: str, words: Sequence[str], token: str = MASK) -> str:
 
 
 def pattern_of(words: Iterable[str]) -> re.Pattern[str]:
-    """Whole words or phrases in any case, the last word inflected; a blank also matches a hyphen or underscore.
+    """Whole words or phrases in any case, the last word inflected; a blank also means a hyphen, underscore or nothing.
+
+    An underscore is no letter of a word, as it is Markdown's for _emphasis_.
 
     Raises:
         ConfigError: if no word, or an empty one, is given.
@@ -108,14 +123,14 @@ def pattern_of(words: Iterable[str]) -> re.Pattern[str]:
 def _pattern(words: tuple[str, ...]) -> re.Pattern[str]:
     phrases = []
     for phrase in words:
-        *first, last = [p for p in re.split(r"[\s_-]+", phrase) if p] or [""]
+        *first, last = [p for p in re.split(rf"{_BETWEEN}+", phrase) if p] or [""]
         if not last:
             raise ConfigError("words: an empty word cannot be looked for; leave it out")
         ends = "|".join(re.escape(form) for form in sorted(inflections(last), key=len, reverse=True))
-        phrases.append(r"[\s_-]+".join([*map(re.escape, first), f"(?:{ends})"]))
+        phrases.append(f"{_BETWEEN}*".join([*map(re.escape, first), f"(?:{ends})"]))
     if not phrases:
         raise ConfigError("words: at least one word is needed")
-    return re.compile(rf"(?<!\w)(?:{'|'.join(phrases)})(?!\w)", re.IGNORECASE)
+    return re.compile(rf"(?<![^\W_])(?:{'|'.join(phrases)})(?![^\W_])", re.IGNORECASE)
 
 
 def inflections(word: str) -> set[str]:
@@ -123,29 +138,26 @@ def inflections(word: str) -> set[str]:
 
     >>> sorted(inflections("metastasis"))
     ['metastases', 'metastasis']
+    >>> {"varix", "varices"} <= inflections("varices"), "mass" in inflections("masses")
+    (True, True)
     """
     word = word.lower()
-    bases = {word}
-    for plural, singular in (("ies", "y"), ("ses", "sis"), ("ves", "f"), ("xes", "x"), ("ches", "ch"), ("s", "")):
-        if word.endswith(plural) and not word.endswith(("ss", "is", "us")) and len(word) - len(plural) > 2:
-            bases.add(word[: -len(plural)] + singular)
-            break
-    return bases | {form for base in bases for form in _plurals(base)}
+    singulars = {word, *_singulars(word)}
+    return singulars | {form for one in singulars for form in _plurals(one)}
+
+
+def _singulars(word: str) -> set[str]:
+    """What a word may be the plural of; some are no words, which does no harm."""
+    plain = () if word.endswith(("ss", "is", "us")) else (("", ("s",)),)
+    endings = (*_FORMS, ("y", ("ies",)), ("f", ("ves",)), ("fe", ("ves",)), *plain)
+    fits = ((one, several) for one, forms in endings for several in forms if word.endswith(several))
+    return {word[: -len(several)] + one for one, several in fits if len(word) - len(several) > 2}
 
 
 def _plurals(word: str) -> set[str]:
-    rules = (
-        ("sis", ("ses",)),
-        ("us", ("i", "uses")),
-        ("um", ("a", "ums")),
-        ("ule", ("ules", "ular")),
-        ("ex", ("ices",)),
-    )
-    for ending, forms in rules:
+    for ending, forms in _FORMS:
         if word.endswith(ending):
-            return {word[: -len(ending)] + form for form in forms}
+            return {word[: -len(ending)] + form for form in forms} if not word.endswith("es") else set()
     if word.endswith("y") and word[-2:-1] not in "aeiou":
         return {word[:-1] + "ies"}
-    if word.endswith(("s", "x", "ch", "sh")):
-        return {word + "es"} if not word.endswith("es") else set()
-    return {word + "s", word + "e", word + "ta"} if word.endswith("a") else {word + "s"}
+    return {word + "s"}

@@ -180,6 +180,12 @@ def test_mentions_refuse_what_does_not_fit() -> None:
         ("a pleural effusion, an effusion", ["effusion", "pleural effusion"], "a [MASK], an [MASK]"),
         ("bronchi, bronchus", ["bronchus"], "[MASK], [MASK]"),
         ("COVID-19 pneumonia", ["covid 19"], "[MASK] pneumonia"),
+        ("COVID19, covid\u201119", ["covid-19"], "[MASK], [MASK]"),
+        ("groundglass, ground\u2013glass", ["ground_glass"], "[MASK], [MASK]"),
+        ("small pneumothoraces, a varix, varices", ["pneumothorax", "varices"], "small [MASK], a [MASK], [MASK]"),
+        ("a mass, an abscess, an embolus", ["masses", "abscesses", "emboli"], "a [MASK], an [MASK], an [MASK]"),
+        ("disease of the valve", ["diseases", "valves"], "[MASK] of the [MASK]"),
+        ("a _nodule_ of the massif", ["nodule", "mass"], "a _[MASK]_ of the massif"),
     ],
 )
 def test_mask(text: str, words: list[str], masked: str) -> None:
