@@ -116,6 +116,18 @@ def test_slope_and_intercept_count_slice_by_slice(tmp_path: Path) -> None:
     assert np.array_equal(read_volume(folder).array, VOXELS)
 
 
+def test_values_of_another_unit_are_told_and_slices_without_rescale_among_others_are_refused(tmp_path: Path) -> None:
+    iodine = Phantom(VOXELS - 400).write(tmp_path / "iodine", RescaleType="MGML")
+    assert read_volume(iodine).warnings == ("the rescale type is MGML, not HU: values are taken as Hounsfield units",)
+    assert read_volume(Phantom(VOXELS - 400).write(tmp_path / "said", RescaleType="HU")).warnings == ()
+    mixed = Phantom(VOXELS).write(tmp_path / "mixed")
+    Phantom(VOXELS).write(mixed, only=[2], RescaleSlope=None)
+    with pytest.raises(FileError, match=r"1 of \d+ slices without rescale slope and intercept: \d+\.dcm; export"):
+        read_volume(mixed, on_defect="accept")
+    bare = Phantom(VOXELS).write(tmp_path / "bare", RescaleIntercept=None)
+    assert "no rescale slope and intercept" in read_volume(bare).warnings[0]
+
+
 @pytest.mark.parametrize(
     "syntax", [pydicom.uid.RLELossless, pydicom.uid.JPEG2000Lossless, pydicom.uid.DeflatedExplicitVRLittleEndian]
 )

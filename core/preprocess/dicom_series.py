@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 
 from core.cells import named_series
 from core.errors import FileError
+from core.numbers import counted
 from core.preprocess.dicom_file import MAX_VOXELS, NoImageError, frames, read_dicom, rescaled, stored_pixels
 from core.preprocess.dicom_sources import Source, sources
 from core.preprocess.geometry import GeometryError, Slice, inspect, some
@@ -28,6 +29,7 @@ class Frame(Slice):
     source: Source = field(default_factory=lambda: Source("", b""))
     index: int = 0
     rescale: tuple[float, float] | None = None  # slope, intercept
+    unit: str = ""  # what the rescale leads to, where it says so: HU, or another quantity such as mg/ml of iodine
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,10 @@ def read_series(
     kept, actions = plan(series.slices, defects, on_defect, where)  # refuses what no policy can help first
     if defects and on_defect == "refuse":
         raise GeometryError(where, defects)
-    array, affine, more = stack(kept, _voxels(kept, where), on_defect, where)
+    voxels = _voxels(kept, where)  # (n, h, w)
+    warnings += _units(kept, where)
+    array, affine, more = stack(kept, voxels, on_defect, where)
     array, affine = canonical(array, affine)
-    if all(s.rescale is None for s in series.slices):
-        warnings.append("no rescale slope and intercept: stored values are taken as Hounsfield units")
     told = tuple(str(d) for d in defects)
     return Volume(array, affine, told, (*actions, *more), tuple(warnings), series.facts)
 
@@ -94,6 +96,23 @@ def check_modality(found: str, allowed: Sequence[str] | None, where: str) -> Non
             f"{where}: the DICOM tag Modality says {found or 'nothing'}, expected {' or '.join(allowed)}, whose values "
             f"mean something else; give such a scan (a model trained with others in allow_modality reads those)"
         )
+
+
+def _units(slices: Sequence[Frame], where: str) -> list[str]:
+    """What makes it doubtful that the values of slices are Hounsfield units.
+
+    Raises:
+        FileError: where only some slices tell how to rescale, so that they would lie far apart.
+    """
+    bare = [s.name for s in slices if s.rescale is None]
+    if 0 < len(bare) < len(slices):
+        raise FileError(
+            f"{where}: {len(bare)} of {counted(len(slices), 'slice')} without rescale slope and intercept: "
+            f"{some(bare)}; export the series again"
+        )
+    told = ["no rescale slope and intercept: stored values are taken as Hounsfield units"] if bare else []
+    other = sorted({s.unit for s in slices} - {"", "HU"})
+    return [*told, *(f"the rescale type is {unit}, not HU: values are taken as Hounsfield units" for unit in other)]
 
 
 def _choose(listed: list[Series], choose: str | int | None, where: str) -> Series:
@@ -196,6 +215,7 @@ def _frame(source: Source, header: Dataset, index: int, count: int) -> Frame:
     thickness = _numbers([get("PixelMeasuresSequence", "SliceThickness")], 1)
     slope = _numbers([get("PixelValueTransformationSequence", "RescaleSlope")], 1)
     intercept = _numbers([get("PixelValueTransformationSequence", "RescaleIntercept")], 1)
+    unit = get("PixelValueTransformationSequence", "RescaleType")
     return Frame(
         name=source.name if count == 1 else f"{source.name} frame {index + 1}",
         position=position,
@@ -209,6 +229,7 @@ def _frame(source: Source, header: Dataset, index: int, count: int) -> Frame:
         source=source,
         index=index,
         rescale=None if slope is None or intercept is None else (float(slope[0]), float(intercept[0])),
+        unit=str(unit or "").strip().upper(),
     )
 
 
