@@ -88,6 +88,18 @@ def case_value(modality: ModalityConfig, rows: Sequence[Mapping[str, str]], root
     return tuple(locate(name, root) for name in _distinct(names)) or None
 
 
+def together(modality: ModalityConfig, rows: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """The cells of all rows of a case as those of one row, which ``case_value`` takes for the same; "" where blank."""
+    if modality.kind.is_file:
+        between = "|"
+        parts = {c: [n for r in rows for n in split_files(r.get(c, ""))] for c in modality.columns}
+    else:
+        between = "\n"
+        parts = {c: [r.get(c, "").strip() for r in rows] for c in modality.columns}
+    most = 1 if modality.kind in (Modality.TABULAR, Modality.PAIR) else None
+    return {c: between.join(_distinct(found)[:most]) for c, found in parts.items()}
+
+
 def joined(modality: ModalityConfig, texts: Sequence[str]) -> str | None:
     """The text of a case from those of its columns, as far as the model may read it; None if nothing is left."""
     read = [part for text in texts if (part := excerpt(text, modality.excerpt).strip())]

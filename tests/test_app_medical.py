@@ -24,10 +24,11 @@ from apps.medical import case_documents, case_record
 from apps.medical.session import Case, Pending
 from core import recipes
 from core.errors import ConfigError, FileError
+from core.manifest import Manifest
 from core.preprocess.volume_io import Volume
 from core.record_rows import training_rows
 from core.schema import Prediction
-from domains.medical import Diagnosis, answer, decisions, starter, viewer
+from domains.medical import Diagnosis, answer, decisions, recipe, starter, viewer
 
 APP = Path(__file__).parents[1] / "apps" / "medical" / "streamlit_app.py"
 
@@ -202,6 +203,31 @@ def test_an_edited_value_changes_the_answer() -> None:
     assert not at.exception
     assert at.error[0].value.startswith("column 'crp'\\: text where a number is due")
     assert "write a number" in at.error[0].value
+
+
+def test_all_rows_of_a_case_are_opened_where_the_model_gathers_them(tmp_path: Path) -> None:
+    rows = pd.read_csv(starter.sample_table(), dtype=str, keep_default_na=False).drop(columns="ct")
+    rows = pd.concat([rows.assign(age=""), rows.assign(report="", history="Weight loss.", crp="")])
+    table = tmp_path / "rows.csv"
+    rows.to_csv(table, index=False)
+    built = recipe.build(list(rows), target="diagnosis", preset="fast")
+    config = dataclasses.replace(
+        built, table=dataclasses.replace(built.table, gather=True), floor=False,
+        training=dataclasses.replace(built.training, epochs=1),
+    )  # fmt: skip
+    diagnosis = Diagnosis(config=config).fit(table, out=tmp_path / "run")
+    (expected,) = diagnosis.predictor.predict_rows([Manifest.open(table, config).row(1)])
+    at = AppTest.from_string(
+        "from pathlib import Path\nimport streamlit as st\nfrom apps.medical import session\n"
+        f"session.use_model(Path({str(tmp_path / 'run' / 'bundle')!r}))\ntable = Path({str(table)!r})\n"
+        "from core.table import StringTable\n"
+        "session.open_row(table, 1, StringTable.open(table).row(1), session.model())\ncase = session.case()\n"
+        "st.session_state['found'] = session.answer(session.model(), case, case.cells).probabilities",
+        default_timeout=60,
+    ).run()
+    assert not at.exception
+    assert at.session_state["case"].cells["history"] == "Cough for a week.\nWeight loss."
+    assert at.session_state["found"] == pytest.approx(expected.probabilities)
 
 
 def test_a_value_of_one_blank_is_none() -> None:

@@ -10,12 +10,13 @@ from typing import Any
 import streamlit as st
 
 from apps.medical.studio import STUDIO
-from core.cells import check_file, locate, split_files
+from core.cells import check_file, locate, split_files, together
 from core.config import ModalityConfig
 from core.endings import ENDINGS
 from core.errors import ConfigError, FileError, TableError
 from core.preprocess.volume_io import is_series
 from core.schema import Modality, Prediction
+from core.table import StringTable
 from domains.medical import viewer
 from domains.medical.diagnosis import Diagnosis
 
@@ -63,15 +64,27 @@ def case() -> Case | None:
 
 
 def open_row(table: Path, row: int, cells: Mapping[str, str], diagnosis: Diagnosis) -> bool:
-    """Open a row of a table; False where its scan needs a choice first, see ``pending``.
+    """Open a row of a table, with all rows of its case where the model was trained on cases of several rows.
+
+    False where its scan needs a choice first, see ``pending``.
 
     Raises:
         FileError: if a file of it cannot be read.
     """
     config = diagnosis.bundle.config
-    name = cells.get(config.table.id or "", "") or f"row {row + 1}"
+    key = config.table.id or ""
+    name = cells.get(key, "") or f"row {row + 1}"
+    if config.table.gather and cells.get(key, "").strip():
+        rows = _rows_of(StringTable.open(table), key, cells[key].strip())
+        gathered = [together(m, rows) for m in config.modalities]
+        cells = {**cells, **{c: cell for one in gathered for c, cell in one.items()}}
     found = Case(name, _next(), table=table, row=row, truth=cells.get(config.target.column) or None)
     return open_case(found, cells, diagnosis, table.parent)
+
+
+def _rows_of(table: StringTable, column: str, name: str) -> list[dict[str, str]]:
+    ids = (cell.strip() for chunk in table.column(column) for cell in chunk)
+    return [table.row(i) for i, one in enumerate(ids) if one == name]
 
 
 def open_case(found: Case, cells: Mapping[str, str], diagnosis: Diagnosis, root: Path) -> bool:
