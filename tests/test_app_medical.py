@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import io
 import json
 import re
 import time
@@ -20,12 +21,13 @@ from streamlit.testing.v1 import AppTest
 
 from apps import ui
 from apps.cli import main
-from apps.medical import case_documents, case_record
+from apps.medical import case_documents, case_record, page_record
 from apps.medical.session import Case, Pending
 from core import recipes
 from core.errors import ConfigError, FileError
 from core.manifest import Manifest
 from core.preprocess.volume_io import Volume
+from core.record import Entry
 from core.record_rows import training_rows
 from core.schema import Prediction
 from domains.medical import Diagnosis, answer, decisions, recipe, starter, viewer
@@ -357,6 +359,22 @@ def test_a_decision_is_kept_and_comes_back_as_a_training_row() -> None:
     assert "as they were written" in at.success[0].value
     assert {"Dr A", "case-01", "posterior fluid"} <= {str(v) for v in at.dataframe[0].value.iloc[0]}
     assert at.get("download_button")[-1].proto.label == "Rows to train on (1)"
+
+
+@pytest.mark.parametrize("name", ["semicolons.csv", "cells.parquet"])
+def test_decided_rows_are_found_in_any_table_that_a_case_is_opened_from(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = pd.read_csv(starter.sample_table(), dtype=str, keep_default_na=False)
+    table, found = tmp_path / name, list[str]()
+    frame.to_parquet(table) if name.endswith("parquet") else frame.to_csv(table, sep=";", index=False)
+    monkeypatch.setattr(page_record.session, "model", lambda: Diagnosis.load(starter.ensure()))
+    monkeypatch.setattr(page_record.session, "case", lambda: Case("case-01", 1, table=table))
+    monkeypatch.setattr(page_record.record, "download", lambda words, text, file: found.append(text))
+    decided = Entry(1, "", decisions.KIND, {decisions.CASE: "case-01"}, {}, {"diagnosis": "effusion"})
+    page_record._training([decided])
+    (row,) = pd.read_csv(io.StringIO(found[0])).to_dict("records")
+    assert (row["case_id"], row["diagnosis"], row["history"]) == ("case-01", "effusion", "Cough for a week.")
 
 
 def test_data_files_of_a_result_carry_the_name_of_the_case(monkeypatch: pytest.MonkeyPatch) -> None:

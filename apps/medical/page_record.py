@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pandas as pd
 import streamlit as st
 
 from apps import ui
@@ -12,6 +11,7 @@ from apps.medical import case_record, session
 from apps.ui import record
 from core.record import PREDICTION, Entry
 from core.record_rows import training_rows
+from core.table import StringTable
 from domains.medical import DISCLAIMER, decisions
 
 _WORDS = decisions.DECISIONS | {PREDICTION: "answer", decisions.KIND: "decision"}
@@ -32,8 +32,8 @@ def _training(entries: Sequence[Entry]) -> None:
     target = diagnosis.bundle.config.target.column
     name = diagnosis.bundle.config.table.id or decisions.CASE
     table = None
-    if case is not None and case.table is not None and case.table.suffix == ".csv":
-        table = pd.read_csv(case.table, dtype=str, keep_default_na=False).rename(columns={name: decisions.CASE})
+    if case is not None and case.table is not None:
+        table = StringTable.open(case.table).frame().rename(columns={name: decisions.CASE})
     rows, left = training_rows(decided, target, decisions.CASE, table)
     if len(rows):
         text = rows.rename(columns={decisions.CASE: name}).to_csv(index=False)
