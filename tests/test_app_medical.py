@@ -320,6 +320,18 @@ def test_the_train_page_trains_and_the_model_can_be_used(monkeypatch: pytest.Mon
     assert report.excerpt.hidden == tuple(sorted(FINDINGS))
 
 
+def test_a_scan_that_waits_for_a_choice_goes_with_the_model_it_was_opened_for() -> None:
+    at = AppTest.from_string(
+        "import streamlit as st\nfrom apps.medical import session\nfrom domains.medical import starter\n"
+        "session.model()\nst.session_state['pending'] = st.session_state['case'] = 'of the model before'\n"
+        "session.use_model(starter.ensure())",
+        default_timeout=60,
+    ).run()
+    assert not at.exception
+    assert "case" not in at.session_state
+    assert "pending" not in at.session_state
+
+
 def test_words_of_a_header_are_no_markdown_where_a_series_is_chosen() -> None:
     at = app()
     words = "<b>x</b> [link](http://evil)"

@@ -88,8 +88,9 @@ def _shares(counts: reports.Counts) -> dict[str, float]:
 
 
 def _forget() -> None:
-    """A case that is open was read for the model before."""
-    st.session_state.pop("case", None)
+    """A case that is open, or that waits for a choice, was read for the model before."""
+    for name in ("case", "pending"):
+        st.session_state.pop(name, None)
     st.session_state["answers"] = {}
 
 
