@@ -19,6 +19,13 @@ def test_numbers_of_a_confusion_matrix_stand_out_whatever_the_theme() -> None:
         assert (pale + 0.05) / (dark + 0.05) > 4.5
 
 
+def test_labels_that_look_like_numbers_stand_as_they_are() -> None:
+    figure = ui.bars({"0": 0.7, "1": 0.1, "10": 0.2})
+    assert list(figure.data[0].y) == ["1", "10", "0"]  # drawn upwards: the most probable one is on top
+    confusion = ui.matrix([[3, 1], [0, 4]], ["0", "10"]).layout
+    assert {axis.type for axis in (figure.layout.yaxis, confusion.xaxis, confusion.yaxis)} == {"category"}
+
+
 def test_notes_of_signed_bars_keep_off_their_numbers() -> None:
     figure = ui.signed_bars({"text": 4.11, "columns": -1.2}, {"text": "0.00 → 0.37", "columns": "0.20 → 0.37"})
     assert list(figure.layout.annotations) == []

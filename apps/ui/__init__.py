@@ -163,7 +163,9 @@ def signed_bars(values: Mapping[str, float], notes: Mapping[str, str]) -> go.Fig
 def _plain(figure: go.Figure, height: int, x_range: tuple[float, float]) -> go.Figure:
     figure.update_layout(height=height, margin={"l": 0, "r": 8, "t": 4, "b": 4}, showlegend=False, bargap=0.35)
     figure.update_xaxes(range=x_range, visible=False, fixedrange=True)
-    figure.update_yaxes(tickfont_size=15, fixedrange=True, automargin=True, title=None, ticksuffix="  ")
+    figure.update_yaxes(
+        type="category", tickfont_size=15, fixedrange=True, automargin=True, title=None, ticksuffix="  "
+    )  # labels such as "0" and "1" are no numbers
     return figure
 
 
@@ -213,8 +215,8 @@ def matrix(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> go.Fig
             hoverinfo="skip", xgap=2, ygap=2,
         )
     )  # fmt: skip
-    figure.update_xaxes(title="answer", tickfont_size=14, side="bottom", showgrid=False)
-    figure.update_yaxes(title="true", tickfont_size=14, autorange="reversed", showgrid=False)
+    figure.update_xaxes(title="answer", type="category", tickfont_size=14, side="bottom", showgrid=False)
+    figure.update_yaxes(title="true", type="category", tickfont_size=14, autorange="reversed", showgrid=False)
     figure.update_layout(height=90 + 52 * len(classes), margin={"l": 0, "r": 0, "t": 8, "b": 0})
     return figure
 
