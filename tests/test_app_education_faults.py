@@ -197,7 +197,7 @@ def test_an_uploaded_table_names_its_model_and_its_faults_tell_one_way_out() -> 
     rows = "".join(f"q{i % 3},Why?,because,text {i},{'correct' if i % 2 else 'incorrect'}\n" for i in range(40))
     header = "question_id,question,reference,answer,grade\n"
     at.file_uploader(key="train_upload").upload("spring.csv", (header + rows).encode()).run()
-    assert at.text_input(key="model_name").value == "spring-grade"
+    assert at.text_input(key="model_name_spring-grade").value == "spring-grade"
     used = next(c.value for c in at.caption if c.value.startswith("Used: "))
     assert "agreement" in used
     assert "match" not in used

@@ -24,6 +24,7 @@ from apps.cli import main
 from apps.medical import case_documents, case_record, page_record
 from apps.medical.session import Case, Pending
 from core import recipes
+from core.compare import Comparison, Result
 from core.errors import ConfigError, FileError
 from core.manifest import Manifest
 from core.preprocess.volume_io import Volume
@@ -307,7 +308,7 @@ def test_the_train_page_trains_and_the_model_can_be_used(monkeypatch: pytest.Mon
     at.multiselect(key="sections").set_value(["findings"]).run()
     at.selectbox(key="train_on_defect").select("resample").run()
     at.checkbox(key="mask").check().run()
-    at.text_input(key="model_name").set_value("my model/../x").run()
+    at.text_input(key="model_name_cases-diagnosis").set_value("my model/../x").run()
     at.button(key="train").click().run()
     assert not at.exception
     assert [s.value for s in at.success][-1] == "Trained and saved: my-model-..-x"
@@ -318,6 +319,30 @@ def test_the_train_page_trains_and_the_model_can_be_used(monkeypatch: pytest.Mon
     assert report.excerpt is not None
     assert report.excerpt.sections == ("findings",)
     assert report.excerpt.hidden == tuple(sorted(FINDINGS))
+
+
+def test_the_train_page_begins_anew_with_another_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = pd.read_csv(starter.sample_table(), dtype=str, keep_default_na=False).drop(columns="ct")
+    other = first.assign(diagnosis=first["diagnosis"].replace({"effusion": "empyema", "normal": "healthy"}))
+    (tmp_path / "b").mkdir()
+    for table, path in ((first, tmp_path / "a.csv"), (other.assign(icu=first["sex"]), tmp_path / "b" / "b.csv")):
+        table.to_csv(path, index=False)
+    found = Comparison("f1", 7, [Result("fused", {"f1": 0.5}, (0.4, 0.6))])
+    monkeypatch.setattr(Diagnosis, "compare", lambda *given, **options: found)
+    at = page("train").run()
+    at.segmented_control(key="source").set_value("Path on this machine").run()
+    at.text_input(key="train_path").set_value(str(tmp_path / "a.csv")).run()
+    at.checkbox(key="mask").check().run()
+    at.button(key="compare").click().run()
+    assert any(m.value == "**f1 on 7 test cases**" for m in at.markdown)
+    at.text_input(key="train_path").set_value(str(tmp_path / "b" / "b.csv")).run()
+    assert not at.exception
+    assert next(t for t in at.text_input if "Words to hide" in t.label).value == "consolidation, empyema, healthy"
+    assert next(t for t in at.text_input if t.label == "Name of the model").value == "b-diagnosis"
+    assert not any("7 test cases" in m.value for m in at.markdown)
+    assert any("A comparison made with another table" in c.value for c in at.caption)
+    at.selectbox(key="target").select("icu").run()
+    assert next(t for t in at.text_input if t.label == "Name of the model").value == "b-icu"
 
 
 def test_a_scan_that_waits_for_a_choice_goes_with_the_model_it_was_opened_for() -> None:

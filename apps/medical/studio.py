@@ -54,7 +54,7 @@ def _mentions(manifest: Manifest, config: ExperimentConfig) -> ExperimentConfig:
         classes = [label.replace("_", " ") for label in classes_of(manifest)]
         words = st.text_input(
             "Words to hide from the model, in any case and with their plurals; commas between them",
-            ", ".join(classes), key=f"hide_{config.target.column}",
+            ", ".join(classes), key=f"hide_{'_'.join(classes)}",  # another table's labels are other words
         )  # fmt: skip
         hidden = tuple(w.strip() for w in words.split(",") if w.strip())
         if not st.checkbox("Hide these words in all texts, now and in every later case", key="mask") or not hidden:

@@ -34,6 +34,7 @@ _PRESET_WORDS = {
 }
 _KEPT_WORDS = {"none": "nothing", "ids": "ids and answers", "texts": "ids, answers and texts"}
 _COMPARE = "Train fused, each kind alone and the floor on the same splits"
+_OTHER = {"comparison": "A comparison", "learned": "A learning curve"}
 _LEARN = "Compare on an eighth, a quarter, half and all of the training rows: what would more rows bring?"
 
 
@@ -213,7 +214,8 @@ def _train(studio: Studio, source: Source, config: ExperimentConfig, table: pd.D
     left, middle, right, more = st.columns([2, 1, 1, 1], vertical_alignment="bottom")
     uploaded = source.path.is_relative_to(ui.folder())  # whose own folder is but a number
     about = source.path.stem if uploaded else source.path.parent.name
-    name = left.text_input("Name of the model", f"{about}-{config.target.column}", key="model_name")
+    usual = f"{about}-{config.target.column}"
+    name = left.text_input("Name of the model", usual, key=f"model_name_{usual}")
     name = re.sub(r"[^\w.-]+", "-", name).strip(".-") or "model"
     start = middle.button("Train", type="primary", disabled=not ready, key="train", width="stretch")
     measure = right.button("Compare", disabled=not ready, key="compare", width="stretch", help=_COMPARE)
@@ -224,19 +226,22 @@ def _train(studio: Studio, source: Source, config: ExperimentConfig, table: pd.D
     if start:
         st.session_state["trained"] = _fit(studio, source, config, table, name)
     estimator = studio.estimator(config=config)
+    about_what = str(source.path), source.path.stat().st_mtime_ns, str(config.to_json())
     for asked, key, words, run in (
         (measure, "comparison", "Comparing", estimator.compare),
         (grow, "learned", "Comparing on growing parts", estimator.learning_curve),
     ):
         if asked:
             with ui.Steps(words) as steps:
-                st.session_state[key] = run(table, root=source.root, progress=steps)
+                st.session_state[key] = about_what, run(table, root=source.root, progress=steps)
     if (done := st.session_state.get("trained")) is not None:
         _show_trained(studio, *done)
-    if (comparison := st.session_state.get("comparison")) is not None:
-        compared.comparison(comparison)
-    if (learned := st.session_state.get("learned")) is not None:
-        compared.learned(learned)
+    for key, draw in (("comparison", compared.comparison), ("learned", compared.learned)):
+        measured, found = st.session_state.get(key, (None, None))
+        if measured == about_what:
+            draw(found)
+        elif measured is not None:
+            st.caption(f"{_OTHER[key]} made with another table or other settings is shown when they are chosen again.")
 
 
 def _fit(
