@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import re
@@ -265,6 +266,16 @@ def test_any_letters_are_drawn_or_told() -> None:
     assert read_fhir(document("fhir", one))["answer"] == odd
     report = pydicom.dcmread(io.BytesIO(document("sr", one)))
     assert f"In full: {odd}" in [i.TextValue for i in report.ContentSequence if i.ValueType == "TEXT"]
+
+
+def test_what_a_dicom_string_cannot_hold_is_replaced_and_told_in_full() -> None:
+    found = dataclasses.replace(FOUND, id="site\\7", label="L\\R", probabilities={"L\\R": 0.6, "none\nseen": 0.4})
+    report = pydicom.dcmread(io.BytesIO(document("sr", result(found))))
+    assert report.PatientID == "site/7"
+    meanings = [e.value for e in report.iterall() if e.keyword == "CodeMeaning"]
+    assert {"L/R", "none/seen"} < set(meanings)  # one value each
+    texts = [i.TextValue for i in report.ContentSequence if i.ValueType == "TEXT"]
+    assert {"In full: L\\R", "In full: none\nseen"} <= set(texts)
 
 
 def test_the_same_result_gives_the_same_pdf() -> None:

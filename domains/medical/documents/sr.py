@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -54,11 +55,17 @@ def to_sr(result: Result, images: Sequence[Dataset] = ()) -> bytes:
 
 
 def concept(text: str) -> CodedConcept:
-    """A word of the user's table as a code of this program's scheme; a long one is cut, see the comments."""
+    """A word of the user's table as a code of this program's scheme; what DICOM cannot hold stands in the comments."""
     from highdicom.sr import CodedConcept
 
     code = hashlib.sha256(text.encode()).hexdigest()[:16].upper()
-    return CodedConcept(code, SCHEME, text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…")
+    return CodedConcept(code, SCHEME, _held(text))
+
+
+def _held(text: str) -> str:
+    """A text as a DICOM string of one value holds it: no backslash or control sign, 64 characters."""
+    plain = re.sub(r"[\\\x00-\x1f\x7f]", "/", text)
+    return plain if len(plain) <= _LONGEST else f"{plain[: _LONGEST - 1]}…"
 
 
 def _content(result: Result, images: Sequence[Dataset]) -> Any:
@@ -118,10 +125,10 @@ def _group(
 
 
 def _comments(result: Result) -> list[str]:
-    """What has no code: sentences, warnings, and every word that is too long for one."""
+    """What has no code: sentences, warnings, and every word that a code cannot hold as it is."""
     found = result.found
     words = {*found.probabilities, *found.shares, *found.missing, *found.refer, *result.off, result.target}
-    long = [f"In full: {w}" for w in sorted(words) if len(w) > _LONGEST]
+    long = [f"In full: {w}" for w in sorted(words) if _held(w) != w]
     made = f"Made {result.made}; model trained {result.trained}."
     return [result.title, result.conclusion, *result.notes, *long, made, result.disclaimer]
 
@@ -144,7 +151,7 @@ def _no_image(result: Result) -> Dataset:
     one = Dataset()
     for name in _FILLED:
         setattr(one, name, "")
-    one.PatientID = result.found.id[:64]
+    one.PatientID = _held(result.found.id)
     one.StudyInstanceUID, one.SeriesInstanceUID = _uid(result, "study"), _uid(result, "none")
     one.SOPClassUID, one.SOPInstanceUID = CTImageStorage, _uid(result, "no image")
     return one
