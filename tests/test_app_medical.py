@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,9 +29,9 @@ from core.compare import Comparison, Result
 from core.errors import ConfigError, FileError
 from core.manifest import Manifest
 from core.preprocess.volume_io import Volume
-from core.record import Entry
+from core.record import Entry, Record
 from core.record_rows import training_rows
-from core.schema import Prediction
+from core.schema import Prediction, TargetKind
 from domains.medical import Diagnosis, answer, decisions, recipe, starter, viewer
 
 APP = Path(__file__).parents[1] / "apps" / "medical" / "streamlit_app.py"
@@ -432,6 +433,16 @@ def test_another_answer_has_to_be_named() -> None:
     next(b for b in at.button if b.label == "Keep the decision").click().run()
     assert "another answer has to be named" in at.error[0].value
     assert len(case_record.record().rows(decisions.KIND)) == before
+
+
+@pytest.mark.parametrize("label", ["", "about 12", "12 days"])
+def test_another_answer_of_a_number_is_one(tmp_path: Path, label: str) -> None:
+    target = SimpleNamespace(kind=TargetKind.NUMBER, classes=())
+    days: Any = SimpleNamespace(bundle=SimpleNamespace(ensemble=SimpleNamespace(target=target)))
+    with pytest.raises(ConfigError, match=f"another answer has to be a number, found {label!r}"):
+        decisions.keep_decision(
+            Record(tmp_path / "record.sqlite"), days, prediction(), {}, "case-01", "other", label=label
+        )
 
 
 def test_the_api_writes_the_documents_of_a_case(tmp_path: Path) -> None:

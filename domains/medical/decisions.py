@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from core.errors import ConfigError, unknown
+from core.numbers import parse_number
 from core.predict import as_row
 from core.record import LOCAL, Record, input_hash
 from core.record_asked import keep_asked, told
-from core.schema import Prediction, Row
+from core.schema import Prediction, Row, TargetKind
+from core.targets import Target
 from domains.medical.diagnosis import Diagnosis
 
 KIND, CASE = "diagnosis", "case_id"
@@ -51,19 +53,29 @@ def keep_decision(
         cells: texts and values by column, where the person allows that they are kept to train on.
 
     Raises:
-        ConfigError: for an unknown decision or label, or another answer that is not named.
+        ConfigError: for an unknown decision, or another answer that is not named, or no number where one is due.
     """
     if decision not in DECISIONS:
         raise unknown("decision", decision, DECISIONS)
-    classes: Sequence[str] = diagnosis.bundle.ensemble.target.classes
+    if decision == "other":
+        _check_other(label, diagnosis.bundle.ensemble.target)
     decided = {"agree": _said(found), "other": label, "refer": ""}[decision]
-    if decision == "other" and not label:
-        raise ConfigError(f"another answer has to be named: {', '.join(classes)}, or a new one")
     target = diagnosis.bundle.config.target.column
     said = {target: decided, "decided": decision} | ({"note": note} if note else {})
     kept = {k: v for k, v in (cells or {}).items() if k not in said and v.strip()}
     hashed = input_hash(_row(diagnosis, given).values)
     return record.append(KIND, {CASE: case} | kept, told(vars(found)), said, diagnosis.bundle.fingerprint, who, hashed)
+
+
+def _check_other(label: str, target: Target) -> None:
+    """Refuse another answer that a table could not hold as its target."""
+    if target.kind is TargetKind.NUMBER:
+        try:
+            parse_number(label)
+        except ValueError as error:
+            raise ConfigError(f"another answer has to be a number, found {label!r}: {error}") from error
+    elif not label:
+        raise ConfigError(f"another answer has to be named: {', '.join(target.classes)}, or a new one")
 
 
 def _said(found: Prediction) -> str:
