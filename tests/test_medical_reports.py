@@ -123,6 +123,11 @@ def test_select_keeps_the_order_of_the_report() -> None:
         ("Not only a nodule is seen.", False),
         ("Negative for pulmonary nodules", True),
         ("Nodular lesion; effusion has resolved.", False),
+        ("Nodules: none.", True),
+        ("**Pulmonary nodules:** not seen", True),
+        ("Nodule: absent; effusion: small", True),
+        ("Nodule: no change", False),
+        ("Nodule: 9 mm, negative on PET", False),
     ],
 )
 def test_negation(text: str, denied: bool) -> None:

@@ -27,14 +27,18 @@ _BEFORE = (
     r"absence of|absent|negative for|free of|free from|clear of|lack of|lacks|ruled out|rules? out|r/o|exclude[sd]?|"
     r"excluding|fails to reveal|resolution of|resolved|instead of|rather than"
 )
+_SEEN = r"(?:seen|present|identified|visible|demonstrated|found|detected|evident)"
 _AFTER = (
     r"(?:(?:is|are|was|were|has been|have been|can be|could be|has|have|had)\s+)?(?:now\s+|completely\s+)?"
-    r"(?:ruled out|excluded|absent|not (?:seen|present|identified|visible|demonstrated|found|detected|evident)|"
+    rf"(?:ruled out|excluded|absent|not {_SEEN}|"
     r"no longer (?:seen|present|visible|identified)|resolved|cleared|unlikely|negative)"
 )
 _END = r"there (?:is|are)|but|however|although|though|yet|except|aside from|apart from|which|because|secondary to|with"
 _SENTENCE = re.compile(r"(?<=[.;!?])\s+|\n+")
 _LAST_TRIGGER = re.compile(rf"\b(?:(?P<pseudo>{_PSEUDO})|(?P<end>{_END})|(?P<deny>{_BEFORE}))(?!\w)", re.IGNORECASE)
+_ANSWERED = re.compile(  # a structured report: "Pleural effusion: none"
+    rf"^[*_]*\s*[:=][*_]*\s*(?:(?:none|nil|no|not)(?:\s+{_SEEN})?|absent|negative)\s*(?:[.,;]|$)", re.IGNORECASE
+)
 _TRAILING = re.compile(rf"^(?:\s+[\w-]+){{0,6}}?\s+{_AFTER}(?!\w)", re.IGNORECASE)
 
 
@@ -67,9 +71,9 @@ def sentences(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _denied(before: str, after: str) -> bool:
-    """Whether the last trigger before, or a phrase behind, denies what stands between in one sentence."""
+    """Whether the last trigger before, or a phrase or an answer behind, denies what stands between in one sentence."""
     triggers = [m for m in _LAST_TRIGGER.finditer(before) if not m["pseudo"]]
-    if triggers and triggers[-1]["deny"]:
+    if (triggers and triggers[-1]["deny"]) or _ANSWERED.match(after):
         return True
     rest = re.split(rf"[,:]|\b(?:{_END})\b", after, maxsplit=1)[0]
     return _TRAILING.match(rest) is not None
