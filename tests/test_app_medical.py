@@ -22,7 +22,7 @@ from streamlit.testing.v1 import AppTest
 
 from apps import ui
 from apps.cli import main
-from apps.medical import case_documents, case_record, page_record
+from apps.medical import case_documents, case_record, page_record, session
 from apps.medical.session import Case, Pending
 from core import recipes
 from core.compare import Comparison, Result
@@ -33,6 +33,7 @@ from core.record import Entry, Record
 from core.record_rows import training_rows
 from core.schema import Prediction, TargetKind
 from domains.medical import Diagnosis, answer, decisions, recipe, starter, viewer
+from domains.medical.ct_files import write_dicom
 
 APP = Path(__file__).parents[1] / "apps" / "medical" / "streamlit_app.py"
 
@@ -232,6 +233,23 @@ def test_all_rows_of_a_case_are_opened_where_the_model_gathers_them(tmp_path: Pa
     assert not at.exception
     assert at.session_state["case"].cells["history"] == "Cough for a week.\nWeight loss."
     assert at.session_state["found"] == pytest.approx(expected.probabilities)
+
+
+@pytest.mark.parametrize("reads", [("CT",), ("CT", "MR")])
+def test_the_app_opens_the_modalities_that_its_model_reads(
+    tmp_path: Path, reads: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    diagnosis = Diagnosis.load(starter.ensure())
+    monkeypatch.setattr(diagnosis.predictor.view("ct").preprocessor, "allow_modality", reads)
+    monkeypatch.setattr(session, "model", lambda: diagnosis)
+    scan = write_dicom(tmp_path / "mr", np.zeros((4, 8, 8)), (5.0, 20.0, 20.0), tags={"Modality": "MR"})
+    at = AppTest.from_string(
+        "from pathlib import Path\nfrom apps.medical import pages, session\nwith pages.boundary():\n"
+        f"    session.open_upload('mr', (Path({str(scan)!r}),), session.model())"
+    ).run()
+    assert not at.exception
+    assert [("Modality says MR" in e.value) for e in at.error] == ([] if "MR" in reads else [True])
+    assert ("case" in at.session_state) == ("MR" in reads)
 
 
 def test_a_value_of_one_blank_is_none() -> None:

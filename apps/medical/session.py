@@ -14,6 +14,7 @@ from core.cells import check_file, locate, split_files, together
 from core.config import ModalityConfig
 from core.endings import ENDINGS
 from core.errors import ConfigError, FileError, TableError
+from core.preprocess.volume import VolumePreprocessor
 from core.preprocess.volume_io import is_series
 from core.schema import Modality, Prediction
 from core.table import StringTable
@@ -146,7 +147,7 @@ def _read(found: Case, path: Path | tuple[Path, ...], series: str | None, on_def
     from core.preprocess.geometry import GeometryError
 
     try:
-        scan = viewer.open_scan(path, series, on_defect)
+        scan = viewer.open_scan(path, series, on_defect, _allowed())
     except GeometryError as error:
         if on_defect != "refuse":
             raise
@@ -154,6 +155,14 @@ def _read(found: Case, path: Path | tuple[Path, ...], series: str | None, on_def
         st.session_state["pending"] = Pending(found, path, chosen=series, defects=told)
         return False
     return _opened(replace(found, scan=scan))
+
+
+def _allowed() -> tuple[str, ...]:
+    """The DICOM modalities that the open model reads."""
+    diagnosis = model()
+    views = [] if diagnosis is None else diagnosis.bundle.views.values()
+    readers = (v.preprocessor for v in views)
+    return next((r.allow_modality for r in readers if isinstance(r, VolumePreprocessor)), ("CT",))
 
 
 def _opened(found: Case) -> bool:

@@ -33,10 +33,15 @@ class Scan:
     on_defect: str = "refuse"
 
 
-def open_scan(path: Path | Sequence[Path], series: str | None = None, on_defect: str = "refuse") -> Scan:
+def open_scan(
+    path: Path | Sequence[Path],
+    series: str | None = None,
+    on_defect: str = "refuse",
+    allow_modality: Sequence[str] | None = ("CT",),
+) -> Scan:
     """Read a scan for viewing; arguments and errors as in ``core.preprocess.volume_io.read_volume``."""
     place = path if isinstance(path, Path) else tuple(path)
-    return Scan(place, read_volume(path, series, on_defect), series, on_defect)
+    return Scan(place, read_volume(path, series, on_defect, allow_modality), series, on_defect)
 
 
 def count(volume: Volume, plane: str) -> int:
