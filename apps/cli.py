@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from core.progress import Progress
 
 _Parser = argparse.ArgumentParser
+_RESUMED = ("train", "tune", "predict", "hear", "noisy")  # they find what they had done
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,7 +52,8 @@ def _run(options: argparse.Namespace) -> int:
         _show(options, {"error": str(error), "faults": faults}, f"polyfuse: {error}", sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("polyfuse: stopped; the same command goes on from the last epoch", file=sys.stderr)
+        resumed = options.command.split()[1] in _RESUMED
+        print("polyfuse: stopped" + ("; the same command goes on from there" if resumed else ""), file=sys.stderr)
         return 130
     if done is None:
         return 0

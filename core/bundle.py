@@ -14,7 +14,7 @@ import contextlib
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -32,7 +32,7 @@ from core.errors import BundleError, ConfigError
 from core.evaluation.conformal import Threshold, as_threshold
 from core.evaluation.disagreement import Disagreement
 from core.evaluation.nearest import Nearest
-from core.evaluation.novelty import Novelty
+from core.evaluation.novelty import Novelty, evidence
 from core.evaluation.patterns import Calibration, apply_temperatures
 from core.evaluation.scope import Scope
 from core.floor.fit import floor_blocks, floor_views
@@ -72,6 +72,17 @@ class Bundle:
         """The threshold for cases that have exactly these modalities, in the ensemble's order."""
         own = {p.pattern: p.threshold for p in self.patterns}
         return own.get(tuple(map(bool, present)), self.threshold)
+
+    def unlike(self, name: str, cell: Any, prepared: Mapping[str, Any]) -> str | None:
+        """What is unlike the training cases in a cell of a modality, by its first view; None: nothing.
+
+        ``prepared``: what each view makes of the case.
+        """
+        if name in self.facts.get("unlearned", ()):
+            return "unlike the training cases (none of them had it)"
+        if name not in self.novelty or name not in prepared:
+            return None
+        return self.novelty[name].warning(evidence(self.views[name], cell, prepared[name]))
 
     @property
     def fingerprint(self) -> str:

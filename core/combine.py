@@ -175,6 +175,7 @@ def _figures(
 
 
 def _facts(experiment: Experiment, used: Sequence[Held], shares: np.ndarray, command: str) -> dict[str, Any]:
+    met = experiment.present(experiment.fitted_on).any(axis=0)  # (M,)
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
@@ -185,6 +186,7 @@ def _facts(experiment: Experiment, used: Sequence[Held], shares: np.ndarray, com
         "expert_weights": {g.name: float(s) for g, s in zip(used, shares)},
         "seeds": _spread([s for g in used for s in g.by_seed]),
         "privacy": experiment.privacy,
+        "unlearned": [m.name for m, one in zip(experiment.config.modalities, met) if not one],
     }
 
 

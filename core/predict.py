@@ -22,7 +22,6 @@ from core.errors import ConfigError, PolyfuseError, unknown
 from core.evaluation.abstention import reasons
 from core.evaluation.conformal import number_interval, prediction_set
 from core.evaluation.disagreement import answers_alone, contradicted
-from core.evaluation.novelty import evidence
 from core.evaluation.scope import inside_answers
 from core.explanation.shapley import shares, subsets
 from core.manifest import Manifest
@@ -132,7 +131,7 @@ class Predictor:
             found = {n: self.view(n).finish(p) for n, p in prepared.items()}
             samples.append(Sample(row.id, i, found, None))
             notes = [f"{m}: {note}" for m, cell in row.values.items() for note in self.view(m).notes(cell)]
-            strange = {m: said for m, cell in row.values.items() if (said := self._strange(m, cell, prepared[m]))}
+            strange = {m: said for m, cell in row.values.items() if (said := self.bundle.unlike(m, cell, prepared))}
             told.append((*notes, *(f"{m}: {said}" for m, said in strange.items())))
             unlike.append(tuple(strange))
         return samples, told, unlike
@@ -163,11 +162,6 @@ class Predictor:
             if view.backbone is not None and len(cells) > 1:
                 with contextlib.suppress(PolyfuseError):  # what cannot be read is told with its row, in ``prepare_row``
                     view.warm(cells, lambda count: None)
-
-    def _strange(self, modality: str, cell: Any, prepared: Any) -> str | None:
-        """What is unlike the training cases in a cell, judged by the modality's first view; None: nothing."""
-        novelty = self.bundle.novelty.get(modality)
-        return None if novelty is None else novelty.warning(evidence(self.view(modality), cell, prepared))
 
     def view(self, name: str) -> View:
         """One view of the bundle by name."""

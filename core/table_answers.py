@@ -11,7 +11,6 @@ import torch
 from core.bundle import Bundle
 from core.dataset import CaseDataset, Collate, Sample, cells_of, prepare_row
 from core.ensemble import Pattern
-from core.evaluation.novelty import evidence
 from core.manifest import Manifest
 
 
@@ -61,11 +60,7 @@ def _sample(bundle: Bundle, manifest: Manifest, index: int) -> tuple[Sample, boo
     """A row as tensors, and whether one of its modalities is unlike the training cases."""
     row, views = manifest.row(index), bundle.views
     prepared = prepare_row(row, views)
-    told = [
-        bundle.novelty[m].warning(evidence(views[m], cell, prepared[m]))
-        for m, cell in row.values.items()
-        if m in bundle.novelty and m in prepared
-    ]
+    told = [bundle.unlike(m, cell, prepared) for m, cell in row.values.items()]
     return Sample(row.id, index, {n: views[n].finish(p) for n, p in prepared.items()}, None), any(told)
 
 

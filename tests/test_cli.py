@@ -396,3 +396,15 @@ def test_files_that_are_not_there(
 ) -> None:
     assert "no bundle here" in _error(capsys, command, str(tmp_path), source)
     assert "none.csv" in _error(capsys, command, bundle, str(tmp_path / "none.csv"))
+
+
+@pytest.mark.parametrize(("command", "words"), [("tune", "; the same command goes on from there"), ("compare", "")])
+def test_a_stopped_command_says_whether_it_goes_on(
+    command: str, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"apps.cli_train.{command}", stopped)
+    assert main([command, "cases.csv", "--target", "y", *(["--out", "run"] if command == "tune" else [])]) == 130
+    assert capsys.readouterr().err == f"polyfuse: stopped{words}\n"

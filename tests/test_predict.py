@@ -13,11 +13,14 @@ import pytest
 from small import config, table
 
 from core.cache import FeatureCache
+from core.config import TargetConfig
 from core.errors import ConfigError, FileError
 from core.experiment import Experiment
 from core.manifest import Manifest
 from core.predict import Predictor, as_row
-from core.schema import Row
+from core.recipes import Columns, build_config
+from core.schema import Modality, Row
+from core.table_answers import ask_table
 
 NAMES = ("image", "text", "tabular")
 
@@ -150,3 +153,18 @@ def test_conformal_sets_hold_the_label_or_say_nothing(trained: tuple[Predictor, 
     found = bounded.predict(_full(manifest))
     assert set(found.conformal_set) == set(found.probabilities)
     assert found.coverage == 0.9
+
+
+def test_a_kind_of_data_that_no_training_case_had_is_told_and_referred(tmp_path: Path) -> None:
+    rows = pd.DataFrame({"note": [("good", "bad")[i % 2] for i in range(40)], "late": "", "y": ["a", "b"] * 20})
+    named = {name: Columns(Modality.TEXT, (name,)) for name in ("note", "late")}
+    settings = build_config(named, TargetConfig("y"), preset="fast")
+    settings = dataclasses.replace(settings, training=dataclasses.replace(settings.training, epochs=1))
+    Experiment(Manifest.open(rows, settings), settings, tmp_path).run()
+    predictor = Predictor.load(tmp_path / "bundle")
+    assert not predictor.predict({"note": "good"}).warnings
+    found = predictor.predict({"note": "good", "late": "new"})
+    assert found.warnings == ("late: unlike the training cases (none of them had it)",)
+    assert "unlike the training cases: late" in found.refer
+    later = Manifest.open(rows.assign(late="new"), settings)
+    assert ask_table(predictor.bundle, later, range(3)).unlike.all()

@@ -271,6 +271,12 @@ def test_what_to_label_first_is_unsure_and_diverse() -> None:
     assert sorted(supervise.label_first([unsure] * 3, vectors[:3], 9)) == [0, 1, 2]
 
 
+def test_how_unsure_an_answer_of_several_intents_is() -> None:
+    several = [Prediction("t", None, p) for p in ({"a": 0.5, "b": 0.5}, {"a": 1.0, "b": 0.0}, {"a": 0.9, "b": 0.5})]
+    one = -(0.9 * np.log2(0.9) + 0.1 * np.log2(0.1))
+    assert supervise.uncertainty(several) == pytest.approx([1, 0, (one + 1) / 2])
+
+
 def test_decisions_are_counted() -> None:
     entries = [Entry(i, "", "reply", {}, {}, {"decision": d}) for i, d in enumerate(["approved", "edited", "approved"])]
     assert supervise.decided([*entries, Entry(9, "", "reply", {}, {}, {})]) == {"approved": 2, "edited": 1}

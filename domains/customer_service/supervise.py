@@ -159,12 +159,15 @@ def calibration_by_intent(answers: Sequence[Prediction], truth: Sequence[str]) -
 
 
 def uncertainty(answers: Sequence[Prediction]) -> np.ndarray:
-    """Entropy of each answer over its largest possible value, (N,) in [0, 1]."""
+    """Entropy of each answer over its largest possible value, (N,) in [0, 1]; of several intents, their mean."""
     table = np.array([list(a.probabilities.values()) for a in answers])  # (N, classes)
     if not len(table):
         return np.zeros(0)
-    logs = np.log(np.clip(table, 1e-12, 1))
-    return -(table * logs).sum(axis=1) / np.log(max(table.shape[1], 2))
+    entropy = -table * np.log(np.clip(table, 1e-12, 1))
+    if all(a.label is None for a in answers):  # each intent is there or not
+        other = 1 - table
+        return (entropy - other * np.log(np.clip(other, 1e-12, 1))).mean(axis=1) / np.log(2)
+    return entropy.sum(axis=1) / np.log(max(table.shape[1], 2))
 
 
 def label_first(answers: Sequence[Prediction], vectors: np.ndarray, most: int = 10) -> list[int]:
