@@ -175,7 +175,7 @@ def _figures(
 
 
 def _facts(experiment: Experiment, used: Sequence[Held], shares: np.ndarray, command: str) -> dict[str, Any]:
-    met = experiment.present(experiment.fitted_on).any(axis=0)  # (M,)
+    met: np.ndarray = np.any(experiment.present(experiment.fitted_on), axis=0)  # (M,)
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,

@@ -109,9 +109,10 @@ def hide(text: str, words: Sequence[str], token: str = MASK) -> str:
 
 
 def pattern_of(words: Iterable[str]) -> re.Pattern[str]:
-    """Whole words or phrases in any case, the last word inflected; a blank also means a hyphen, underscore or nothing.
+    """Whole words or phrases in any case and either spelling, British or American, the last word inflected.
 
-    An underscore is no letter of a word, as it is Markdown's for _emphasis_.
+    A blank also means a hyphen, underscore or nothing. An underscore is no letter of a word, as it is Markdown's for
+    _emphasis_.
 
     Raises:
         ConfigError: if no word, or an empty one, is given.
@@ -126,11 +127,17 @@ def _pattern(words: tuple[str, ...]) -> re.Pattern[str]:
         *first, last = [p for p in re.split(rf"{_BETWEEN}+", phrase) if p] or [""]
         if not last:
             raise ConfigError("words: an empty word cannot be looked for; leave it out")
-        ends = "|".join(re.escape(form) for form in sorted(inflections(last), key=len, reverse=True))
-        phrases.append(f"{_BETWEEN}*".join([*map(re.escape, first), f"(?:{ends})"]))
+        ends = "|".join(_spelt(form) for form in sorted(inflections(last), key=len, reverse=True))
+        phrases.append(f"{_BETWEEN}*".join([*map(_spelt, first), f"(?:{ends})"]))
     if not phrases:
         raise ConfigError("words: at least one word is needed")
     return re.compile(rf"(?<![^\W_])(?:{'|'.join(phrases)})(?![^\W_])", re.IGNORECASE)
+
+
+def _spelt(word: str) -> str:
+    """The pattern of a word in British and American spelling: oedema and edema, tumour and tumor."""
+    either = re.escape(re.sub("[ao]e", "e", word.lower())).replace("e", "[ao]?e")
+    return re.sub("ou?r", "ou?r", either)
 
 
 def inflections(word: str) -> set[str]:

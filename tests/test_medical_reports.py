@@ -190,6 +190,12 @@ def test_mentions_refuse_what_does_not_fit() -> None:
         ("small pneumothoraces, a varix, varices", ["pneumothorax", "varices"], "small [MASK], a [MASK], [MASK]"),
         ("a mass, an abscess, an embolus", ["masses", "abscesses", "emboli"], "a [MASK], an [MASK], an [MASK]"),
         ("disease of the valve", ["diseases", "valves"], "[MASK] of the [MASK]"),
+        ("Oedema, a haematoma, tumours", ["edema", "hematoma", "tumor"], "[MASK], a [MASK], [MASK]"),
+        (
+            "edemas, a hematoma, tumors of colour",
+            ["oedema", "haematoma", "tumour"],
+            "[MASK], a [MASK], [MASK] of colour",
+        ),
         ("a _nodule_ of the massif", ["nodule", "mass"], "a _[MASK]_ of the massif"),
     ],
 )
