@@ -59,6 +59,12 @@ def test_mastery_is_a_share_of_the_points_until_it_is_traced(own: CourseFolder) 
     at = fine(page("class", course=str(own.folder), group=GROUP))
     assert "share of the points" in words(at)
     assert at.button(key="trace").label == "Trace it from the sequence of answers"
+    own.store("mastery", own.open().mastery)
+    try:
+        at = fine(page("class", course=str(own.folder), group=GROUP))
+        assert at.button(key="trace").label == "Trace it anew, with what was decided since"
+    finally:
+        (own.folder / "mastery.csv").unlink()
 
 
 def test_marks_and_lectures_that_come_later_are_on_the_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

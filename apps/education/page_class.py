@@ -118,11 +118,16 @@ def _heat(course: Course) -> None:
 
 
 def _trace(course: Course) -> None:
-    """Mastery of a course of one's own is a share of the points until it is traced."""
+    """Mastery of a course of one's own is a share of the points until it is traced, and what a trace knew after it."""
     folder = session.opened()
-    if folder is None or folder.synthetic or course.basis == MASTERY or course.graded.empty:
+    if folder is None or folder.synthetic or course.graded.empty:
         return
-    if st.button("Trace it from the sequence of answers", key="trace", icon=":material/timeline:"):
+    words = (
+        "Trace it anew, with what was decided since"
+        if course.basis == MASTERY
+        else "Trace it from the sequence of answers"
+    )
+    if st.button(words, key="trace", icon=":material/timeline:"):
         with ui.Steps("Tracing mastery") as steps:
             course_mastery.trace(folder, steps)
         st.rerun()
