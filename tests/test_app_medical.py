@@ -32,6 +32,7 @@ from core.preprocess.volume_io import Volume
 from core.record import Entry, Record
 from core.record_rows import training_rows
 from core.schema import Prediction, TargetKind
+from core.table import StringTable
 from domains.medical import Diagnosis, answer, decisions, recipe, starter, viewer
 from domains.medical.ct_files import write_dicom
 
@@ -233,6 +234,9 @@ def test_all_rows_of_a_case_are_opened_where_the_model_gathers_them(tmp_path: Pa
     assert not at.exception
     assert at.session_state["case"].cells["history"] == "Cough for a week.\nWeight loss."
     assert at.session_state["found"] == pytest.approx(expected.probabilities)
+    together = StringTable.open(rows.sort_values("case_id", kind="stable"))
+    assert [session.neighbour(together, row, step, diagnosis) for row, step in ((0, 1), (1, 1), (3, -1))] == [2, 2, 1]
+    assert [session.neighbour(together, row, s, diagnosis) for row, s in ((1, -1), (len(rows) - 2, 1))] == [None, None]
 
 
 @pytest.mark.parametrize("reads", [("CT",), ("CT", "MR")])

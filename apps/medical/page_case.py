@@ -42,8 +42,9 @@ def _neighbours(diagnosis: Diagnosis, case: Case) -> None:
     if case.table is None or case.row is None:
         return
     table = StringTable.open(case.table)
-    for words, row in (("Previous", case.row - 1), ("Next", case.row + 1)):
-        if st.button(words, disabled=not 0 <= row < len(table), key=f"go_{words}"):
+    for words, step in (("Previous", -1), ("Next", 1)):
+        row = session.neighbour(table, case.row, step, diagnosis)
+        if st.button(words, disabled=row is None, key=f"go_{words}") and row is not None:
             opened = session.open_row(case.table, row, table.row(row), diagnosis)
             st.switch_page(pages.page("case" if opened else "start"))
 

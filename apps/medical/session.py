@@ -83,6 +83,19 @@ def open_row(table: Path, row: int, cells: Mapping[str, str], diagnosis: Diagnos
     return open_case(found, cells, diagnosis, table.parent)
 
 
+def neighbour(table: StringTable, row: int, step: int, diagnosis: Diagnosis) -> int | None:
+    """The first row of another case before (``step`` -1) or after (1) a row; None where there is none."""
+    config = diagnosis.bundle.config.table
+
+    def case_of(place: int) -> str:
+        return table.row(place).get(config.id or "", "").strip() if config.gather else ""
+
+    beside = row + step
+    while 0 <= beside < len(table) and case_of(row) and case_of(beside) == case_of(row):
+        beside += step
+    return beside if 0 <= beside < len(table) else None
+
+
 def _rows_of(table: StringTable, column: str, name: str) -> list[dict[str, str]]:
     ids = (cell.strip() for chunk in table.column(column) for cell in chunk)
     return [table.row(i) for i, one in enumerate(ids) if one == name]
