@@ -30,7 +30,7 @@ def measure(folder, target: str) -> dict:
         "clinical": Columns(Modality.TABULAR, (*NUMBERS, "sex"), NUMBERS, ("sex",)),
     }
     answer = TargetConfig(target, classes=("N", "Y"))
-    config = build_config(named, answer, TableConfig("case_id", "patient_id"), "best", drop=["[MASK]"])
+    config = build_config(named, answer, TableConfig("case_id", "patient_id"), drop=["[MASK]"])
     manifest, seconds = Manifest.open(table, config, folder), {}
     with timed(seconds, "seconds"), Bars() as progress:
         found = compare(manifest, config, outer_folds=5, metric="auroc", progress=progress)
