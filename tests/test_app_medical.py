@@ -381,7 +381,7 @@ def test_a_scan_that_waits_for_a_choice_goes_with_the_model_it_was_opened_for() 
 
 
 def test_words_of_a_header_are_no_markdown_where_a_series_is_chosen() -> None:
-    at = app()
+    at = app().run()
     words = "<b>x</b> [link](http://evil)"
     at.session_state["pending"] = Pending(Case("*a*", 1), Path("a.zip"), (("1", words), ("2", "lung")))
     at.run()
