@@ -9,11 +9,11 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from medical_samples import phantom
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from domains.medical import Diagnosis, recipe
-from tests.medical_samples import phantom
 
 COLUMNS = ["case_id", "ct", "image", "diagnosis", "split"]
 
