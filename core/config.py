@@ -252,7 +252,7 @@ class ExperimentConfig(_FromJson):
         names = [m.name for m in self.modalities]
         if not names:
             raise ConfigError("modalities: at least one is needed")
-        if len(set(names)) < len(names) or any(not n or {*n} & {*"./"} or len(n.encode()) > NAME for n in names):
+        if len(set(names)) < len(names) or any(not n or {*n} & {*"./\0"} or len(n.encode()) > NAME for n in names):
             rule = f"distinct, not empty, without '.' and '/' and at most {NAME} bytes, as files are called by them"
             raise ConfigError(f"modalities: names must be {rule}, found {names}")
         for m in self.modalities:

@@ -16,7 +16,7 @@ from core.config import ExperimentConfig, TargetConfig, TrainingConfig, read_con
 from core.errors import ConfigError
 from core.schema import TargetKind
 
-NAMES = st.text(st.characters(codec="utf-8", exclude_characters="."), min_size=1, max_size=8)
+NAMES = st.text(st.characters(codec="utf-8", exclude_characters="./\0"), min_size=1, max_size=8)
 TRAINING = st.builds(
     TrainingConfig,
     epochs=st.integers(1, 500),
