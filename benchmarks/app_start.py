@@ -71,4 +71,6 @@ def measure(app: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     for app in sys.argv[1:] or ["medical"]:
+        if not (ROOT / "apps" / app / "streamlit_app.py").is_file():
+            sys.exit(f"no app {app!r}; there are medical, education, customer_service")
         save(f"app_start_{app}", measure(app))
