@@ -74,30 +74,25 @@ def case_value(modality: ModalityConfig, rows: Sequence[Mapping[str, str]], root
 
     A pair is absent unless its first column and another one hold text.
     """
-    if modality.kind is Modality.TABULAR:
-        cells = {c: rows[0][c] for c in modality.columns}
-        for row in rows[1:]:
-            cells = {c: value if value.strip() else row[c] for c, value in cells.items()}
-        return cells if holds(modality, cells) else None
-    if not modality.kind.is_file:
-        texts = {c: "\n".join(_distinct(row[c].strip() for row in rows)) for c in modality.columns}
-        if modality.kind is Modality.PAIR:
-            return texts if holds(modality, texts) else None
-        return joined(modality, [text for text in texts.values() if text])
-    names = (name for row in rows for name in split_files(row[modality.columns[0]]))
-    return tuple(locate(name, root) for name in _distinct(names)) or None
+    row = together(modality, rows)
+    if modality.kind.is_file:
+        return tuple(locate(name, root) for name in split_files(row[modality.columns[0]])) or None
+    if modality.kind is Modality.TEXT:
+        return joined(modality, [text for text in row.values() if text])
+    return row if holds(modality, row) else None
 
 
 def together(modality: ModalityConfig, rows: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """The cells of all rows of a case as those of one row, which ``case_value`` takes for the same; "" where blank."""
+    """The cells of all rows of a case as those of one row, "" where blank.
+
+    Files and texts that differ stand together; of a table's values the first one of each column counts.
+    """
     if modality.kind.is_file:
-        between = "|"
-        parts = {c: [n for r in rows for n in split_files(r.get(c, ""))] for c in modality.columns}
-    else:
-        between = "\n"
-        parts = {c: [r.get(c, "").strip() for r in rows] for c in modality.columns}
-    most = 1 if modality.kind in (Modality.TABULAR, Modality.PAIR) else None
-    return {c: between.join(_distinct(found)[:most]) for c, found in parts.items()}
+        names = {c: [name for row in rows for name in split_files(row.get(c, ""))] for c in modality.columns}
+        return {c: "|".join(_distinct(found)) for c, found in names.items()}
+    cells = {c: _distinct(row.get(c, "").strip() for row in rows) for c in modality.columns}
+    most = 1 if modality.kind is Modality.TABULAR else None
+    return {c: "\n".join(found[:most]) for c, found in cells.items()}
 
 
 def joined(modality: ModalityConfig, texts: Sequence[str]) -> str | None:

@@ -248,8 +248,8 @@ def _name(found: Conversation) -> str:
 
 
 def intent_of(helped: Help) -> str | None:
-    """What the open model says that the customer wants, several joined by '|'; None for a model of something else."""
-    return ("|".join(helped.found.labels) or helped.found.label) if STUDIO.model().tells_intent else None
+    """What the open model says that the customer wants; see ``IntentDetector.intent_of``."""
+    return STUDIO.model().intent_of(helped.found)
 
 
 def _sure(helped: Help) -> float | None:

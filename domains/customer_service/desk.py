@@ -144,7 +144,7 @@ class Desk:
         else:
             lines = [*dialogue, f"customer: {words}"]
             slots = {s.name: s.text for s in reversed(self.detector.slots(words))}  # of a name the first one counts
-            intent = ("|".join(found.labels) or found.label) if self.detector.tells_intent else None
+            intent = self.detector.intent_of(found)
             replies = self.suggester.suggest(lines, behaviour=turn["behaviour"], intent=intent, slots=slots, k=k)
             if not replies:
                 lacking.append("all that could be suggested was said already, so no reply is suggested")

@@ -152,6 +152,10 @@ class IntentDetector(Estimator):
         target = self.bundle.config.target
         return target.kind in (TargetKind.LABEL, TargetKind.LABELS) and target.column not in recipe.OTHERS
 
+    def intent_of(self, found: Prediction) -> str | None:
+        """What an answer says that the customer wants, several joined by '|'; None for a model of something else."""
+        return ("|".join(found.labels) or found.label) if self.tells_intent else None
+
     def slots(self, text: str) -> tuple[Slot, ...]:
         """Amounts, numbers, dates and the like in a text: as the tagger learned them, else by their written form."""
         return self.tagger.find(text) if self.tagger is not None else patterns.find(text)
