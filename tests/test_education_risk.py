@@ -277,12 +277,15 @@ def test_precision_and_recall_at_capacity_by_hand() -> None:
 
 def test_small_groups_are_counted_and_not_shown() -> None:
     y, risk = np.tile([1, 0], 22), np.tile([0.8, 0.3], 22)
-    named = pd.DataFrame({"gender": ["f"] * 40 + ["x"] * 4})
+    named = pd.DataFrame({"gender": ["f"] * 30 + ["m"] * 10 + ["x"] * 4})
     found = by_group(named, "gender", y, risk, risk > 0.5).set_index("group")
-    assert found["learners"].to_dict() == {"f": 40, "x": 4}
+    assert found["learners"].to_dict() == {"f": 30, "m": 10, "x": 4}
     assert found.loc["f", ["at_risk", "auc", "recall"]].tolist() == [0.5, 1, 1]
     assert found.loc["f", "gap"] == pytest.approx(0.05)
-    assert found.loc["x"].drop("learners").isna().all()
+    assert found.loc[["m", "x"]].drop(columns="learners").isna().all(axis=None)  # all less f and m would tell of x
+    two = named.assign(gender=["f"] * 30 + ["m"] * 6 + ["d"] * 4 + ["x"] * 4)
+    found = by_group(two, "gender", y, risk, risk > 0.5).set_index("group")
+    assert found["at_risk"].notna().to_dict() == {"d": False, "f": True, "m": True, "x": False}
 
 
 def test_the_command_line_from_folder_to_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -325,7 +328,10 @@ def test_days_beyond_the_records_of_a_group_are_told_and_left_out(
         frame.to_csv(tmp_path / f"{name}.csv", index=False)
     main(["table", str(tmp_path), str(tmp_path / "risk.csv"), "--day", "0", "7", "30"])
     said = capsys.readouterr().err
-    assert "note: A_2 has records up to day 7: its 20 rows of day 30 would tell all work due since as missed" in said
+    assert (
+        "note: the records of A_2 end before day 30: its 20 rows of that day would tell all work due since as missed"
+        in said
+    )
     rows = pd.read_csv(tmp_path / "risk.csv")
     assert rows.groupby("group")["day"].unique().map(list).to_dict() == {"A_1": [0, 7, 30], "A_2": [0, 7]}
 

@@ -68,18 +68,6 @@ def _groups(rows: pd.DataFrame, capacity: int) -> None:
     session.export("Groups as CSV", shown.to_dict("records"), "risk-by-group", "export_groups")
 
 
-def _without_difference(own: pd.DataFrame) -> pd.DataFrame:
-    """The groups of one column; where those without figures are so few that the figures of all, less those of the
-    others, would tell of them, the smallest other has none either.
-    """
-    blank = own["at_risk"].isna()
-    if not 0 < own.loc[blank, "learners"].sum() < SMALLEST_GROUP or blank.all():
-        return own
-    figures = own.columns.difference(["group", "learners"])
-    own.loc[own.loc[~blank, "learners"].idxmin(), figures] = np.nan
-    return own
-
-
 @st.cache_data(show_spinner=False, max_entries=64)
 def _by_group(rows: pd.DataFrame, capacity: int) -> pd.DataFrame:
     y, risk = rows["came"].to_numpy(), rows["risk"].to_numpy()
@@ -87,7 +75,7 @@ def _by_group(rows: pd.DataFrame, capacity: int) -> pd.DataFrame:
     called[np.argsort(-risk, kind="stable")[:capacity]] = True
     parts = []
     for column in (c for c in _PARTS if c in rows):
-        own = _without_difference(by_group(rows, column, y, risk, called))
+        own = by_group(rows, column, y, risk, called)
         parts.append(own.assign(group=f"{column.replace('_', ' ')}: " + own["group"].astype(str)))
     found = pd.concat(parts, ignore_index=True)[["group", "learners", "at_risk", "mean_risk", "recall"]]
     return found.round(3).rename(columns={"at_risk": "at risk", "mean_risk": "mean risk", "recall": "called in time"})

@@ -11,7 +11,7 @@ from core.errors import ConfigError
 from core.progress import Progress, silent
 from domains.education.course_folder import CourseFolder
 from domains.education.risk import EarlyWarning, by_time
-from domains.education.risk_features import EMPTY, RiskTables, snapshots
+from domains.education.risk_features import EMPTY, RiskTables, beyond_records, snapshots
 
 MOST_WEEKS = 12
 
@@ -79,8 +79,7 @@ def days_of(weeks: int) -> Sequence[int]:
 def known_rows(tables: RiskTables, days: Sequence[int]) -> pd.DataFrame:
     """The snapshots of days that the records of the learner's group reach: later, all work that falls due is missed."""
     rows = snapshots(tables, days)
-    last = {group: days_of(weeks_known(tables, group))[-1] for group in rows["group"].unique()}
-    return rows[rows["day"] <= rows["group"].map(last)].reset_index(drop=True)
+    return rows[~beyond_records(tables, rows)].reset_index(drop=True)
 
 
 def training_rows(course: CourseFolder) -> pd.DataFrame:

@@ -33,7 +33,7 @@ from core.record_asked import keep_asked
 from core.table import StringTable
 from core.table_answers import table_answers
 from domains.education import risk_oulad, risk_recipe
-from domains.education.risk_features import RiskTables, last_days, snapshots
+from domains.education.risk_features import RiskTables, beyond_records, snapshots
 
 CASE, DECIDED = "case_id", "at_risk"  # names a row in a record, and the kind of an entry that a teacher decided on
 DECISIONS = {"call": "Call", "leave": "Not now"}
@@ -190,14 +190,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _table(options: argparse.Namespace) -> None:
     tables = read_tables(options.folder)
-    found, last = snapshots(tables, options.day), last_days(tables)
+    found = snapshots(tables, options.day)
     if options.start:
         found = found[found["start"] >= options.start]
-    unknown = found["day"] > found["group"].map(last)
+    unknown = beyond_records(tables, found)
     for (group, day), rows in found[unknown].groupby(["group", "day"]):
         print(
-            f"note: {group} has records up to day {last[group]:.0f}: its {counted(len(rows), 'row')} of day {day} "
-            "would tell all work due since as missed, and are left out",
+            f"note: the records of {group} end before day {day}: its {counted(len(rows), 'row')} of that day would "
+            "tell all work due since as missed, and are left out",
             file=sys.stderr,
         )
     found = found[~unknown]

@@ -28,6 +28,7 @@ from core.errors import FileError, TableError
 from domains.education.risk_faults import faults
 
 KEYS = ["student_id", "group"]
+FIRST_WEEK = 6  # its last day, the first being 0
 BEFORE = ("clicks_before", "visits_before")  # columns of enrolments: what was done before the start
 ENROLMENT = ("enrolment_id", "student_id", "group", "course", "start", "registered", "left", "at_risk")
 ACTIVITY = ("clicks_so_far", "clicks_7_days", "clicks_28_days", "active_days", "active_7_days", "days_since_active",
@@ -107,10 +108,14 @@ def snapshot(tables: RiskTables, day: int) -> pd.DataFrame:
     return rows.drop(columns="start_date")
 
 
-def last_days(tables: RiskTables) -> pd.Series:
-    """The last day of each group that its records reach, at least the first; a group without any is left out."""
+def beyond_records(tables: RiskTables, rows: pd.DataFrame) -> pd.Series:
+    """(N,) bool: snapshots of a day after the last record of their group, from the second week on.
+
+    All work that falls due between the two would count as missed.
+    """
     days = pd.concat([part[["group", "day"]] for part in (tables.scores, tables.events)])
-    return days.groupby("group")["day"].max().clip(lower=0)
+    last = days.groupby("group")["day"].max().clip(lower=FIRST_WEEK)
+    return rows["day"] > rows["group"].map(last).fillna(FIRST_WEEK)
 
 
 def _activity(tables: RiskTables, rows: pd.DataFrame, day: int) -> pd.DataFrame:

@@ -49,7 +49,8 @@ def by_group(
     """Figures for each value of a column, such as gender: is the warning as good, and as often given, for everybody?
 
     group, learners, at_risk (share), mean_risk, gap (mean risk minus share at risk), auc and recall of those ``called``
-    (N,) bool, each with a 95 % bootstrap interval. Groups below ``smallest`` are counted, their figures left blank.
+    (N,) bool, each with a 95 % bootstrap interval. Groups below ``smallest`` are counted, their figures left blank;
+    where all of these together are fewer still, those of the smallest other group too: the difference would tell them.
     """
     rows = []
     for name, places in table.reset_index(drop=True).groupby(column, sort=True).indices.items():
@@ -57,9 +58,12 @@ def by_group(
         if len(places) >= smallest:
             own |= _figures(y[places], risk[places], called[places])
         rows.append(own)
-    return pd.DataFrame(
-        rows, columns=["group", "learners", *(f"{m}{e}" for m in _MEASURES for e in ("", "_low", "_high"))]
-    )
+    figures = [f"{m}{e}" for m in _MEASURES for e in ("", "_low", "_high")]
+    found = pd.DataFrame(rows, columns=["group", "learners", *figures])
+    blank = found["learners"] < smallest
+    if 0 < found.loc[blank, "learners"].sum() < smallest and not blank.all():
+        found.loc[found.loc[~blank, "learners"].idxmin(), figures] = np.nan
+    return found
 
 
 def _figures(y: np.ndarray, risk: np.ndarray, called: np.ndarray, times: int = 300) -> dict[str, float]:
