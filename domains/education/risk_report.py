@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from core.evaluation.intervals import Resamples
+from domains.education.advice import SMALLEST_GROUP
 
 SMALLEST = 20  # learners; of a smaller group no figures are shown: they would tell of single persons
 BINS = 15
@@ -50,7 +51,8 @@ def by_group(
 
     group, learners, at_risk (share), mean_risk, gap (mean risk minus share at risk), auc and recall of those ``called``
     (N,) bool, each with a 95 % bootstrap interval. Groups below ``smallest`` are counted, their figures left blank;
-    where all of these together are fewer still, those of the smallest other group too: the difference would tell them.
+    where all of these together are fewer than ``SMALLEST_GROUP``, those of the smallest other group too: the difference
+    to all learners would tell them.
     """
     rows = []
     for name, places in table.reset_index(drop=True).groupby(column, sort=True).indices.items():
@@ -61,7 +63,7 @@ def by_group(
     figures = [f"{m}{e}" for m in _MEASURES for e in ("", "_low", "_high")]
     found = pd.DataFrame(rows, columns=["group", "learners", *figures])
     blank = found["learners"] < smallest
-    if 0 < found.loc[blank, "learners"].sum() < smallest and not blank.all():
+    if 0 < found.loc[blank, "learners"].sum() < SMALLEST_GROUP and not blank.all():
         found.loc[found.loc[~blank, "learners"].idxmin(), figures] = np.nan
     return found
 
