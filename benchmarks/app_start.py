@@ -4,73 +4,45 @@ trained, and again with that model there.
     python -m benchmarks.app_start medical        # or education, customer_service; needs the extra test and Chromium
 """
 
-import os
-import shutil
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from playwright.sync_api import sync_playwright
 
 from benchmarks.report import save
+from tests.browser import at_rest, chromium, served
 
-ROOT = Path(__file__).parents[1]
+APPS = Path(__file__).parents[1] / "apps"
 REPEATS = 5
 
 
-def seconds(app: str, home: str, browser: Any) -> dict[str, float]:
-    """Seconds until the server answers, and until the first page stands still, both from the command on."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", f"apps/{app}", "--server.headless=true"]
-    environment = dict(os.environ) | {"POLYFUSE_HOME": home, "POLYFUSE_CACHE": f"{home}/cache"}
+def seconds(app: str, home: str, browser: Any) -> float:
+    """Seconds from the command until the first page stands still."""
     start = time.perf_counter()
-    with subprocess.Popen([*command, f"--server.port={port}"], cwd=ROOT, env=environment) as server:
-        try:
-            answers = _wait(f"http://localhost:{port}/_stcore/health", start)
-            page = browser.new_page(viewport={"width": 1366, "height": 768})
-            page.set_default_timeout(1_800_000)
-            page.goto(f"http://localhost:{port}")
-            page.locator("h1, h2").first.wait_for()
-            page.locator("[data-test-script-state=notRunning]").wait_for()
-            drawn = time.perf_counter() - start
-            page.close()
-        finally:
-            server.terminate()
-    return {"server answers": answers, "first page drawn": drawn}
-
-
-def _wait(address: str, start: float) -> float:
-    while True:
-        try:
-            urllib.request.urlopen(address, timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return time.perf_counter() - start
+    with served(f"apps/{app}", {"POLYFUSE_HOME": home, "POLYFUSE_CACHE": f"{home}/cache"}) as address:
+        page = browser.new_page(viewport={"width": 1366, "height": 768})
+        page.set_default_timeout(1_800_000)
+        page.goto(address)
+        page.locator("h1, h2").first.wait_for()
+        at_rest(page)
+        drawn = time.perf_counter() - start
+        page.close()
+    return round(drawn, 2)
 
 
 def measure(app: str) -> dict[str, Any]:
     """The first start of all, and the median and the longest of the next ones."""
-    with tempfile.TemporaryDirectory() as home, sync_playwright() as run:
-        browser = run.chromium.launch(executable_path=shutil.which("chromium"), args=["--headless", "--no-sandbox"])
+    with tempfile.TemporaryDirectory() as home, chromium() as browser:
         first = seconds(app, home, browser)
         again = [seconds(app, home, browser) for _ in range(REPEATS)]
-        browser.close()
-    later = {name: [one[name] for one in again] for name in first}
-    figures = {name: {"p50": float(np.median(found)), "longest": max(found)} for name, found in later.items()}
-    return {"first, trains the sample model": first, "again": figures, "repeats": REPEATS}
+    return {"first, trains the sample model": first, "again": {"p50": float(np.median(again)), "longest": max(again)}}
 
 
 if __name__ == "__main__":
     for app in sys.argv[1:] or ["medical"]:
-        if not (ROOT / "apps" / app / "streamlit_app.py").is_file():
+        if not (APPS / app / "streamlit_app.py").is_file():
             sys.exit(f"no app {app!r}; there are medical, education, customer_service")
         save(f"app_start_{app}", measure(app))
