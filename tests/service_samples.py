@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from core.schema import TargetKind
-from domains.customer_service import Detection, patterns
+from domains.customer_service import Detection, IntentDetector, patterns
 
 SAMPLES = Path(__file__).parents[1] / "sample_data" / "customer_service"
 CALLS = 16  # that keep their sound; reading sound takes most of the time
@@ -23,7 +24,9 @@ def steady_detector(found: Detection, kind: TargetKind = TargetKind.LABEL) -> An
     config = SimpleNamespace(target=SimpleNamespace(kind=kind), modalities=())
     bundle = SimpleNamespace(config=config)
     tells = kind in (TargetKind.LABEL, TargetKind.LABELS)
-    return SimpleNamespace(bundle=bundle, detect=lambda **_: found, slots=patterns.find, tells_intent=tells)
+    steady = SimpleNamespace(bundle=bundle, detect=lambda **_: found, slots=patterns.find, tells_intent=tells)
+    steady.intent_of = partial(IntentDetector.intent_of, steady)
+    return steady
 
 
 def write_table(folder: Path) -> Path:
