@@ -1,8 +1,8 @@
 """What more training rows would bring: fused, each kind alone and the floor on growing parts of them.
 
 The parts are nested, keep groups whole and the shares of classes; fewer than eight groups make fewer parts, and a part
-too small to be learned from, as one of a single class, is passed over. Test rows stay as they are, and validation rows
-too, but where members are cross-validated (``folds``), which train on them as well.
+too small to be learned from, as one of a single class, is passed over and told. Test rows stay as they are, and
+validation rows too, but where members are cross-validated (``folds``), which train on them as well.
 """
 
 from __future__ import annotations
@@ -40,11 +40,12 @@ class Point:
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """Points of all models, by rising rows; ``cases`` test cases."""
+    """Points of all models, by rising rows; ``cases`` test cases; ``small``: rows of parts that were passed over."""
 
     metric: str
     cases: int
     points: list[Point]
+    small: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The points as JSON."""
@@ -65,12 +66,14 @@ class LearningCurve:
         return sorted((p for p in self.points if p.model == model), key=lambda p: p.rows)
 
     def verdict(self) -> str:
-        """What the last step brought the fused model, in a sentence."""
-        last = self.of(FUSED)[-2:]
-        if len(last) < 2:
-            return ""
-        gain = last[1].value - last[0].value
-        return f"from {last[0].rows} to {last[1].rows} training rows the fused model gained {gain:+.3f}"
+        """What the last step brought the fused model, and which parts could not be learned from, in words."""
+        last, told = self.of(FUSED)[-2:], list[str]()
+        if len(last) == 2:
+            gain = last[1].value - last[0].value
+            told.append(f"from {last[0].rows} to {last[1].rows} training rows the fused model gained {gain:+.3f}")
+        if self.small:
+            told.append(f"parts of {', '.join(map(str, self.small))} rows were too small to be learned from")
+        return "; ".join(told)
 
 
 def learning_curve(
@@ -100,7 +103,7 @@ def learning_curve(
     tested = [i for rows in splits for i in rows["test"]]
     y = target.decoded(target.encode([manifest.targets[i] for i in tested]))
     group = [manifest.groups[i] for i in tested]
-    points = []
+    points, small = list[Point](), list[int]()
     sizes = [
         [{part: _nested(manifest, s[part], many, config.seed) for part in cut} for s in splits] for many in eighths
     ]
@@ -108,6 +111,7 @@ def learning_curve(
         if several in sizes[:at]:  # few groups cannot be cut so finely
             continue
         pooled: dict[str, list[np.ndarray]] = {}
+        learned = round(sum(len(part) for fewer in several for part in fewer.values()) / len(splits))
         try:
             for rows, fewer in zip(splits, several):
                 for model, answers in answers_of(manifest, config, rows | fewer, (), progress, cache).items():
@@ -115,12 +119,12 @@ def learning_curve(
         except ConfigError:
             if eighths[at] == max(eighths):
                 raise
-            continue  # too few rows, or of one class alone
-        learned = sum(len(part) for fewer in several for part in fewer.values())
+            small.append(learned)  # too few rows, or of one class alone
+            continue
         for model, p in pool(pooled, len(splits))[0].items():
             ends = interval(kind, name, y, p, group)
-            points.append(Point(model, round(learned / len(splits)), score(kind, name, y, p), ends))
-    return LearningCurve(name, len(y), points)
+            points.append(Point(model, learned, score(kind, name, y, p), ends))
+    return LearningCurve(name, len(y), points, tuple(small))
 
 
 def _nested(manifest: Manifest, rows: Sequence[int], eighths: int, seed: int) -> list[int]:

@@ -200,12 +200,14 @@ def test_the_learning_curve_grows_over_nested_parts(run: Experiment, folder: Pat
     assert seen
 
 
-def test_a_part_of_one_class_alone_is_passed_over(tmp_path: Path) -> None:
+def test_a_part_of_one_class_alone_is_passed_over_and_told(tmp_path: Path) -> None:
     labels = ["rare" if i % 20 == 0 else "often" for i in range(100)]
     settings = change(config("text", table={}), epochs=1)
     manifest = Manifest.open(pd.DataFrame({"text": [f"words {i}" for i in range(100)], "label": labels}), settings)
     found = learning_curve(manifest, settings, eighths=(1, 2, 8))
     assert [p.rows for p in found.points] == [18, 70]
+    assert found.small == (9,)
+    assert found.text().endswith("; parts of 9 rows were too small to be learned from")
     with pytest.raises(ConfigError, match="needs at least two classes in training, found often"):
         learning_curve(manifest, settings, eighths=(1,))  # nothing is left
 
