@@ -98,9 +98,12 @@ def floor(table: pd.DataFrame, target: str, train: np.ndarray, test: np.ndarray)
 
 
 def turns(folder, every: int = 1) -> pd.DataFrame:
-    """One row an agent turn of every so many dialogues: what was just said, lines before, behaviour, the action."""
+    """One row an agent turn of every so many dialogues: what was just said, lines before, behaviour, the action.
+
+    Turns that the agent typed freely are part of what happened, and no answer: there is no reply to rank for them.
+    """
     table = pd.read_csv(folder / "star_turns.csv.gz", dtype=str, keep_default_na=False)
-    return read_dialogues(table[table["dialogue_id"].astype(int) % every == 0]).decisions
+    return read_dialogues(table[table["dialogue_id"].astype(int) % every == 0], typed=("_free_text",)).decisions
 
 
 NUMBERS = ("kb_queries_so_far", "turn_number", "gap_seconds", "t_seconds")

@@ -104,6 +104,21 @@ def test_rows_that_cannot_be_used_are_set_aside_with_the_reason() -> None:
     assert "set aside 1 × no text" in found.text()
 
 
+def test_a_reply_that_was_typed_is_history_and_no_answer(source: Path, tmp_path: Path) -> None:
+    found = read_dialogues(_turns(2), typed=["ask_number"])
+    assert list(found.decisions["next_action"]) == ["tell", "bye"] * 2
+    assert list(found.decisions["previous_action"]) == ["ask_number", "tell"] * 2
+    assert "agent: Which number?" in found.decisions["dialogue"][0]
+    assert [(a.row, a.reason) for a in found.aside] == [
+        (2, "'ask_number' is no known reply"),
+        (9, found.aside[0].reason),
+    ]
+    with pytest.raises(ConfigError, match="Did you mean 'tell'"):
+        read_dialogues(_turns(2), typed=["tel"])
+    assert convert([str(source), "--out", str(tmp_path / "out"), "--typed", "ask_number,bye"]) == 0
+    assert set(pd.read_csv(tmp_path / "out/decisions.csv")["next_action"]) == {"tell"}
+
+
 def test_a_split_stays_where_it_keeps_customers_whole() -> None:
     table = _turns(8)
     whole = table.assign(split=["train" if d < "6" else "test" for d in table["dialogue_id"]])

@@ -13,6 +13,9 @@ Read is a table of turns (CSV, .csv.gz, Parquet), a row a turn, in order or with
     polyfuse train FOLDER/decisions.csv --domain customer_service --target next_action --out RUN
     polyfuse replies REPLIES --table FOLDER/decisions.csv
 
+``--typed ACTION[,ACTION]`` names actions that are no known reply, such as "typed freely": they stay what happened
+before, and are no answer to learn or to measure (nothing could have suggested them).
+
 ``decisions.csv``, a row each turn of the agent: turn_id, dialogue_id, customer_id, split, ``text`` (what the customer
 just said), ``dialogue`` (the last lines before), behaviour as it stood then, ``previous_action``, ``action_before``
 (the one before that; read with ``--set categories=action_before``), and the answers: ``reply`` and ``next_action``.
@@ -27,7 +30,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -105,11 +108,16 @@ class Dialogues:
         return "\n".join(lines + [f"  note: {n}" for n in self.notes])
 
 
-def read_dialogues(source: Path | str | pd.DataFrame, *, lines: int = LINES) -> Dialogues:
-    """Both tables of a table of turns; ``lines``: so many lines before the customer's last words make the dialogue.
+def read_dialogues(source: Path | str | pd.DataFrame, *, lines: int = LINES, typed: Collection[str] = ()) -> Dialogues:
+    """Both tables of a table of turns.
+
+    Args:
+        source: the table, or its path.
+        lines: so many lines before the customer's last words make the dialogue.
+        typed: actions that stand for the agent's own words; they are history, and no decision to learn.
 
     Raises:
-        ConfigError: for a column that is needed and not there.
+        ConfigError: for a column that is needed and not there, or a ``typed`` action that no turn has.
         FileError: if the table cannot be read.
     """
     table = StringTable.open(source)
@@ -122,8 +130,11 @@ def read_dialogues(source: Path | str | pd.DataFrame, *, lines: int = LINES) -> 
     aside, notes = list[SetAside](), list[str]()
     talks = _talks(_rows(table.frame(), {n: c for n, c in found.items() if c}), aside)
     decisions = [row for talk in talks.values() for row in _decisions(talk, lines, found["action"] is not None, aside)]
+    met = Counter(row.get("next_action", "") for row in decisions)
+    if alien := sorted({*typed} - {*met}):
+        raise unknown("action", alien[0], met)
     if found["action"]:
-        decisions = _met_twice(decisions, aside)
+        decisions = _to_learn(decisions, met, typed, aside)
     told = pd.DataFrame([{k: v for k, v in d.items() if k != "row"} for d in decisions])
     whole = pd.DataFrame([_session(talk) for talk in talks.values()])
     if found["action"] is None:
@@ -238,12 +249,19 @@ def _session(talk: Sequence[Mapping[str, str]]) -> dict[str, str]:
     return named | {"text": "\n".join(said)} | dict(zip(COUNTS, map(str, counts)))
 
 
-def _met_twice(rows: list[dict[str, str]], aside: list[SetAside]) -> list[dict[str, str]]:
-    """Decisions of actions that were taken more than once: a label with one case can be neither learned nor tested."""
-    met = Counter(row["next_action"] for row in rows)
-    reason = "the only decision with its action"
-    aside += [SetAside(int(r["row"]), r["dialogue_id"], reason) for r in rows if met[r["next_action"]] == 1]
-    return [row for row in rows if met[row["next_action"]] > 1]
+def _to_learn(
+    rows: list[dict[str, str]], met: Mapping[str, int], typed: Collection[str], aside: list[SetAside]
+) -> list[dict[str, str]]:
+    """Decisions of actions that stand for a reply and were taken more than once, so that one can be tested."""
+    kept = list[dict[str, str]]()
+    for row in rows:
+        action = row["next_action"]
+        if action not in typed and met[action] > 1:
+            kept.append(row)
+            continue
+        reason = f"{action!r} is no known reply" if action in typed else "the only decision with its action"
+        aside.append(SetAside(int(row["row"]), row["dialogue_id"], reason))
+    return kept
 
 
 def _whole_splits(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
@@ -265,13 +283,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("turns", type=Path, help="table of turns")
     parser.add_argument("--out", type=Path, required=True, help="folder for the tables")
     parser.add_argument("--lines", type=int, default=LINES, help=f"lines of a dialogue (default {LINES})")
+    parser.add_argument("--typed", default="", help="actions that are no known reply, comma-separated")
     parser.add_argument("--sessions", type=Path, help="table with a row a dialogue")
     parser.add_argument("--keep", help="its columns that come into sessions.csv, comma-separated")
     options = parser.parse_args(arguments)
     if (options.sessions is None) != (options.keep is None):
         parser.error("--sessions and --keep belong together: a table, and which of its columns come along")
     try:
-        found = read_dialogues(options.turns, lines=options.lines)
+        found = read_dialogues(options.turns, lines=options.lines, typed=[t for t in options.typed.split(",") if t])
         if options.sessions is not None:
             found.sessions = with_columns(found.sessions, options.sessions, as_names(options.keep.split(",")))
         written = found.write(options.out)
