@@ -247,13 +247,18 @@ def test_modality_dropout_never_empties_a_case_and_keeps_every_number() -> None:
     assert torch.equal(drop_modalities(present, 0.0, torch.Generator()), present)
 
 
+def _nine_and_three(model: FusionModel) -> torch.Tensor:
+    """Scores .9 and .3 of ten cases each, where the model is."""
+    return torch.tensor([[9.0, 3.0], [10.0, 10.0]], device=next(model.parameters()).device)
+
+
 def test_ogm_ge_slows_the_faster_modality_and_spares_the_other(folder: Path) -> None:
     """Scores .9 and .3: ratio 3, so the faster one's gradient is scaled by 1 − tanh(.5 · 2)."""
     run = _run(folder, config("text", "tabular"))
     model = _trainer(run).model
     for p in model.parameters():
         p.grad = torch.full_like(p, 2.0)  # no spread, so no noise
-    balance_gradients(model, torch.tensor([[9.0, 3.0], [10.0, 10.0]]), seed=0)
+    balance_gradients(model, _nine_and_three(model), seed=0)
     for p in model.encoder_parameters("text"):
         torch.testing.assert_close(p.grad, torch.full_like(p, 2 * (1 - np.tanh(1.0))))
     for p in [*model.encoder_parameters("tabular"), *model.fusion.parameters()]:
@@ -263,12 +268,15 @@ def test_ogm_ge_slows_the_faster_modality_and_spares_the_other(folder: Path) -> 
 def test_ogm_ge_noise_is_as_wide_as_the_gradient_and_new_at_each_step(folder: Path) -> None:
     run = _run(folder, config("text", "tabular"))
     model = _trainer(run).model
-    before = {n: torch.randn(p.shape, generator=torch.Generator().manual_seed(0)) for n, p in model.named_parameters()}
+    before = {
+        n: torch.randn(p.shape, generator=torch.Generator().manual_seed(0)).to(p.device)
+        for n, p in model.named_parameters()
+    }
 
     def noise(seed: int) -> torch.Tensor:
         for name, p in model.named_parameters():
             p.grad = before[name].clone()
-        balance_gradients(model, torch.tensor([[9.0, 3.0], [10.0, 10.0]]), seed)
+        balance_gradients(model, _nine_and_three(model), seed)
         name = "encoders.text.terms.weight"
         return dict(model.named_parameters())[name].grad - before[name] * (1 - np.tanh(1.0))
 
@@ -280,8 +288,6 @@ def test_ogm_ge_noise_is_as_wide_as_the_gradient_and_new_at_each_step(folder: Pa
 def test_a_fusion_trains_on_rows_of_every_pattern(folder: Path) -> None:
     run = _run(folder, config("text", "tabular"))
     trainer = _trainer(run)
-    inputs = {
-        n: Encoded(x.tokens, torch.zeros_like(x.mask))
-        for n, x in trainer.collate([trainer.job.plain[i] for i in (0, 1)]).inputs.items()
-    }
+    batch = trainer.collate([trainer.job.plain[i] for i in (0, 1)]).to(next(trainer.model.parameters()).device)
+    inputs = {n: Encoded(x.tokens, torch.zeros_like(x.mask)) for n, x in batch.inputs.items()}
     assert torch.isfinite(trainer.model(inputs)).all()
