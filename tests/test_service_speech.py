@@ -133,6 +133,16 @@ def test_a_bad_recording_is_told_in_words(detector: IntentDetector, tmp_path: Pa
     )
 
 
+def test_two_voices_heard_as_one_are_told_and_one_voice_on_two_channels_is_not(
+    detector: IntentDetector, tmp_path: Path
+) -> None:
+    voice, other = babble(1, 110), babble(1, 220)
+    for name, right, told in (("call", other, True), ("stereo", voice * 0.5, False), ("left", other * 0, False)):
+        soundfile.write(tmp_path / f"{name}.wav", np.stack([voice, right], axis=1), RATE)
+        found = detector.detect(audio=tmp_path / f"{name}.wav")
+        assert any("two channels of different sound" in w for w in found.warnings) is told, name
+
+
 def test_the_recipe_of_sound_is_trained_here_in_fast_and_pretrained_elsewhere_where_that_is_installed() -> None:
     named = {"speech": recipes.Columns(Modality.AUDIO, ("audio",))}
     target = ExperimentConfig.from_json(SETTINGS).target

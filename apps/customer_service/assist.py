@@ -214,7 +214,7 @@ def keep_reply(found: Conversation, helped: Help, place: int, decision: str, tex
     given = helped.replies[place]
     answered = {
         "suggested": found.masked(given.text), "template": given.template, "source": given.source,
-        "score": round(float(given.score), 4), "place": place + 1, "intent": intent_of(helped),
+        "score": round(float(given.score), 4), "place": place + 1, "intent": _wanted(found, helped),
     }  # fmt: skip
     kept = {"decision": decision, "reply": text if decision != "rejected" else ""}
     return record().append("reply", _case(found), answered, kept, _model(), who())
@@ -222,8 +222,13 @@ def keep_reply(found: Conversation, helped: Help, place: int, decision: str, tex
 
 def keep_own_reply(found: Conversation, helped: Help, text: str, drafted_by: str | None = None) -> int:
     """Keep a reply that the agent wrote without a suggestion, or out of a model's draft."""
-    said = {"intent": intent_of(helped)} | ({"drafted_by": drafted_by} if drafted_by else {})
+    said = {"intent": _wanted(found, helped)} | ({"drafted_by": drafted_by} if drafted_by else {})
     return record().append("reply", _case(found), said, {"decision": "written", "reply": text}, _model(), who())
+
+
+def _wanted(found: Conversation, helped: Help) -> str | None:
+    """The intent that a kept reply answers: the agent's word goes before the model's."""
+    return decided_intent(found) or intent_of(helped)
 
 
 def _case(found: Conversation) -> dict[str, Any]:

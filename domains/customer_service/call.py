@@ -160,6 +160,18 @@ def read_call(
     return Call(path, waves[CUSTOMER], waves[AGENT], spans, tuple(_turns(spans, pause, longest)))
 
 
+def two_sounds(path: Path) -> bool:
+    """Whether a recording has two channels with different sound, as of a call, so that their mean mixes two voices.
+
+    Raises:
+        FileError: if it cannot be read.
+    """
+    if channel_count(path) != 2:
+        return False
+    waves = torch.stack([read_audio(path, RATE, channel) for channel in (0, 1)])  # (2, samples)
+    return bool(waves.corrcoef()[0, 1].abs().nan_to_num(1.0) < SAME)  # of a silent channel nothing is mixed in
+
+
 def _other(who: str) -> str:
     return AGENT if who == CUSTOMER else CUSTOMER
 

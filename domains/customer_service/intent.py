@@ -21,6 +21,7 @@ from core.schema import Prediction, TargetKind
 from core.table import StringTable
 from domains.customer_service import beside, hierarchy, patterns, recipe
 from domains.customer_service.beside import Beside
+from domains.customer_service.call import two_sounds
 from domains.customer_service.sides import accept
 from domains.customer_service.slots import Slot, SlotTagger
 
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 DOUBTFUL = 0.6  # a recogniser's confidence below which the reader is told that words may be wrong
 LONG = 1000  # words that no turn has
 TOP = 5
+_MIXED = (
+    "speech: two channels of different sound were heard as one; where they are customer and agent, cut the call into "
+    "turns by domains.customer_service.call.read_call and give the customer's"
+)
 
 
 @dataclass(frozen=True)
@@ -136,6 +141,8 @@ class IntentDetector(Estimator):
         found = self.predictor.predict(case, explain=explain, id="turn")
         was_heard = not text and bool(recognised)
         told = found.warnings + (_heard(confidence) if was_heard else ()) + _odd(text or recognised or "")
+        if audio is not None and two_sounds(Path(audio)):
+            told += (_MIXED,)
         seconds = {"recognition": hearing, "answer": time.perf_counter() - start - hearing}
         return self._detection(
             dataclasses.replace(found, warnings=told),
