@@ -17,26 +17,30 @@ from core.progress import Bars
 from domains.customer_service.noisy import LEVELS, noisy_copies
 
 
-def noisy_table(root: Path, part: str, levels: Sequence[float] = LEVELS) -> pd.DataFrame:
+def noisy_table(root: Path, part: str, levels: Sequence[float] = LEVELS, pooled: bool = False) -> pd.DataFrame:
     """A row a recording and level; ``noise_db`` is "clean" or the level.
 
     Clean recordings have the recognition of the data itself, noisy ones that of the noisy sound. Rows that are not for
-    training come at every level, every fourth training row at one level besides clean.
+    training come at every level, every fourth training row at one level besides clean. ``pooled``: every row is for
+    both, so all come at every level. The column ``learned`` tells the rows that training may read.
     """
     table = pd.read_csv(root / f"speech/{part}/manifest.csv", dtype=str, keep_default_na=False)
     table = table.rename(columns={"utt_id": "turn_id", "asr_tiny_en": "recognised"}).drop(columns="transcript")
     table["turn"] = table["turn_id"]
-    learned = table["split"] == "train"
+    learned = (table["split"] == "train") | pooled
+    tested = ~learned | pooled
     folder, recogniser = default_folder() / "benchmarks" / part, recognition.build("faster_whisper", threads=1)
     with Bars() as progress:
         made = [
             noisy_copies(
                 rows, folder, root=root, levels=levels, every_level=every, recogniser=recogniser, progress=progress
             )
-            for rows, every in ((table[~learned], True), (table[learned].iloc[::4], False))
+            for rows, every in ((table[tested], True), (table[learned].iloc[::4], False))
         ]
     clean = table.assign(noise_db="clean", audio=[str(root / a) for a in table["audio"]])
-    found = pd.concat([clean, *made], ignore_index=True)
+    read = {*clean["turn_id"], *made[1]["turn_id"]}
+    found = pd.concat([clean, *made], ignore_index=True).drop_duplicates("turn_id", ignore_index=True)
+    found["learned"] = found["turn_id"].isin(read)
     return found.assign(noise_db=found["noise_db"].map(lambda x: x if x == "clean" else f"{x:g}"))
 
 
