@@ -19,9 +19,9 @@ CALLS = 16  # that keep their sound; reading sound takes most of the time
 TURNS = 140
 
 
-def steady_detector(found: Detection, kind: TargetKind = TargetKind.LABEL) -> Any:
+def steady_detector(found: Detection, kind: TargetKind = TargetKind.LABEL, outside: str | None = None) -> Any:
     """A detector that reads text and always finds the same, for tests of the desk around it."""
-    config = SimpleNamespace(target=SimpleNamespace(kind=kind), modalities=())
+    config = SimpleNamespace(target=SimpleNamespace(kind=kind, outside=outside), modalities=())
     bundle = SimpleNamespace(config=config)
     tells = kind in (TargetKind.LABEL, TargetKind.LABELS)
     steady = SimpleNamespace(bundle=bundle, detect=lambda **_: found, slots=patterns.find, tells_intent=tells)

@@ -157,6 +157,7 @@ def test_the_agents_word_on_the_intent_is_kept() -> None:
     assert kept.answer["intent"] != "bill_question"
     assert kept.decision == {"decision": "corrected", "intent": "bill_question"}
     assert "the intent is **bill question**" in told(at)
+    assert "intent is bill question" in told(at)  # the line of the routing table that fires now
     at.button(key=key(at, "approve_")).click().run()
     assert entries("reply")[-1].answer["intent"] == "bill_question"  # as the agent named it, not the model
 

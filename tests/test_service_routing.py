@@ -13,6 +13,8 @@ from core.errors import ConfigError, FileError, TableError
 from core.schema import TargetKind
 from domains.customer_service import Detection
 from domains.customer_service.desk import Desk
+from domains.customer_service.knowledge import Knowledge, Piece
+from domains.customer_service.replies import ReplySuggester
 from domains.customer_service.routing import Line, RoutingTable
 
 ROOT = Path(__file__).parents[1]
@@ -199,6 +201,27 @@ def test_of_several_intents_the_most_probable_one_says_how_sure_the_desk_is(tmp_
         helped = Desk(steady_detector(found, TargetKind.LABELS), table).help(text="my bill, and my card was stolen")
         assert helped.route is not None
         assert helped.route.queue == queue
+
+
+def test_the_intent_that_a_person_names_decides_queue_and_replies_and_the_answer_stays(tmp_path: Path) -> None:
+    rows = "intent,confidence,out_of_scope,queue,priority\nbill,>= 0.9,,billing,3\n,,true,people,2\n,,,rest,5\n"
+    (tmp_path / "r.csv").write_text(rows)
+    pieces = (Piece("the bill", "Here is your bill.", "k.md"), Piece("the card", "Here is your card.", "k.md"))
+    suggester = ReplySuggester().fit(knowledge=Knowledge(pieces))
+    said = "about the bill, not the card"
+    found = Detection("turn", "card", {"card": 0.6, "bill": 0.4}, text=said)
+    desk = Desk(steady_detector(found, outside="oos"), RoutingTable.read(tmp_path / "r.csv"), suggester)
+    helped = desk.help(text=said)
+    assert helped.route is not None
+    assert helped.route.queue == "rest"
+    for named, queue in (("bill", "billing"), ("oos", "people"), ("card", "rest")):
+        again = desk.corrected(helped, named)
+        assert again.route is not None
+        assert (again.route.queue, again.found) == (queue, helped.found)
+    assert [r.text for r in desk.corrected(helped, "bill", dialogue=["agent: Here is your card."]).replies] == [
+        "Here is your bill."
+    ]
+    assert desk.corrected(helped, "bill|card").route == desk.corrected(helped, "bill").route
 
 
 @pytest.mark.parametrize("condition", ["2", "2.0", "1|2"])

@@ -135,6 +135,18 @@ def help_with(found: Conversation, off: frozenset[str] = frozenset()) -> Help:
         if (heard := kept[key].heard) is not None:
             session.heard(heard.text, heard.confidence)
             st.rerun()
+    return _corrected(found, kept[key])
+
+
+def _corrected(found: Conversation, helped: Help) -> Help:
+    """The help with the intent that the agent named, where that is another; found once."""
+    named = decided_intent(found)
+    if named is None or named == intent_of(helped):
+        return helped
+    kept: dict[Any, Help] = st.session_state.setdefault("help_corrected", {})
+    key = (found.turn, named, tuple(sorted(found.behaviour.items())), files.version(), helped.found.text)
+    if key not in kept:
+        kept[key] = desk().corrected(helped, named, dialogue=found.lines, behaviour=found.behaviour)
     return kept[key]
 
 
@@ -206,6 +218,10 @@ def keep_intent(found: Conversation, helped: Help, intent: str) -> int:
     decided = {"decision": said, "intent": intent}
     number = record().append("intent", _case(found), answered, decided, _model(), who())
     st.session_state.setdefault("intents_kept", {})[found.turn] = intent
+    if said == "corrected":  # other replies come in the places of these
+        st.session_state.get("rejected", {}).pop(found.turn, None)
+        for place in range(len(helped.replies)):
+            st.session_state.pop(f"edit_{found.turn}_{place}", None)
     return number
 
 

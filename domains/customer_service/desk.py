@@ -6,6 +6,7 @@ It suggests. Nothing is sent by itself, and nobody's feelings are inferred.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -106,6 +107,26 @@ class Desk:
             replies = self._replies(found, turn, dialogue, k, lacking)
         return Help(found, heard, route, urgency, action, replies, seconds, tuple(lacking))
 
+    def corrected(
+        self,
+        helped: Help,
+        intent: str,
+        *,
+        dialogue: Sequence[str] = (),
+        behaviour: Mapping[str, Any] | None = None,
+        k: int = 3,
+    ) -> Help:
+        """The same turn with the intent that a person named, several joined by '|': where it goes, what to reply."""
+        values, words, route, replies = dict(behaviour or {}), helped.found.text, helped.route, helped.replies
+        if self.routing is not None:
+            route = self.routing.route(
+                intent.split("|"), confidence=1.0, urgency=helped.urgency.label if helped.urgency else None,
+                out_of_scope=intent == self.detector.bundle.config.target.outside, behaviour=values,
+            )  # fmt: skip
+        if self.suggester is not None and words:
+            replies = self._suggest(self.suggester, words, dialogue, values, intent, k)
+        return dataclasses.replace(helped, route=route, replies=replies)
+
     def _beside(
         self, stage: str, detector: IntentDetector | None, turn: Mapping[str, Any], seconds: dict[str, float]
     ) -> Detection | None:
@@ -142,14 +163,20 @@ class Desk:
         elif not words:
             lacking.append("nothing was written or heard, so no reply is suggested")
         else:
-            lines = [*dialogue, f"customer: {words}"]
-            slots = {s.name: s.text for s in reversed(self.detector.slots(words))}  # of a name the first one counts
             intent = self.detector.intent_of(found)
-            replies = self.suggester.suggest(lines, behaviour=turn["behaviour"], intent=intent, slots=slots, k=k)
+            replies = self._suggest(self.suggester, words, dialogue, turn["behaviour"], intent, k)
             if not replies:
                 lacking.append("all that could be suggested was said already, so no reply is suggested")
-            return tuple(replies)
+            return replies
         return ()
+
+    def _suggest(
+        self, suggester: ReplySuggester, words: str, dialogue: Sequence[str], behaviour: Mapping[str, Any],
+        intent: str | None, k: int,
+    ) -> tuple[Suggestion, ...]:  # fmt: skip
+        lines = [*dialogue, f"customer: {words}"]
+        slots = {s.name: s.text for s in reversed(self.detector.slots(words))}  # of a name the first one counts
+        return tuple(suggester.suggest(lines, behaviour=behaviour, intent=intent, slots=slots, k=k))
 
 
 def _detect(detector: IntentDetector, turn: Mapping[str, Any], explain: bool = True) -> Detection:
