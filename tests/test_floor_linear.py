@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse as sp
 
 from core.config import TargetConfig
+from core.floor import linear
 from core.floor.features import Block
 from core.floor.linear import Linear, inner_folds
 from core.schema import Signature, TargetKind
@@ -40,6 +41,25 @@ def test_what_only_names_the_group_asks_for_a_weaker_model() -> None:
     blocks = [Block("table", 0, Signature((60,)))]
     known, new = (Linear.fit(target, blocks, rows, y, groups=g) for g in (None, groups))
     assert new.strength < known.strength
+
+
+@pytest.mark.parametrize(("classes", "tried"), [(3, [0.3, 2.0, 12.0, 60.0]), (24, [2.0, 12.0])])
+def test_of_many_classes_no_strength_is_tried_beyond_a_worse_one(
+    classes: int, tried: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw, solve, asked = np.random.default_rng(0), linear._solve, list[float]()
+    rows = sp.csr_matrix(draw.normal(size=(480, 12)))
+    told = [f"c{v:02}" for v in draw.integers(0, classes, 480)]  # of chance: the more a model trusts it, the worse
+    target = Target.fit(TargetConfig("y"), told)
+
+    def seen(target: Target, rows: sp.csr_matrix, y: np.ndarray, strength: float) -> tuple[np.ndarray, np.ndarray]:
+        asked.append(strength)
+        return solve(target, rows, y, strength)
+
+    monkeypatch.setattr(linear, "_solve", seen)
+    model = Linear.fit(target, [Block("x", 0, Signature((11,)))], rows, target.encode(told).numpy())
+    assert list(dict.fromkeys(asked)) == tried
+    assert asked[-1] == model.strength == tried[0]
 
 
 @pytest.mark.parametrize("kind", list(TargetKind))

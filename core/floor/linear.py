@@ -20,7 +20,7 @@ from core.targets import Target
 
 STRENGTHS = (0.3, 2.0, 12.0, 60.0)  # inverse, as scikit-learn's C
 DENSE = 25_000_000  # cells of a table that may be held as 64-bit numbers: 200 MB
-MANY = 20  # of more classes the weakest strength is not tried, and each on one fold: a fit takes long
+MANY = 20  # of more classes a fit takes long: the lowest is not tried, each on one fold, and none beyond a worse one
 
 
 class Linear:
@@ -59,10 +59,11 @@ class Linear:
         if strength is None:
             many = len(target.classes) > MANY
             folds = inner_folds(len(y), groups=groups)[: 1 if many else 2]
-            losses = {
-                c: sum(_loss(target, y[b], *_solve(target, scaled[a], y[a], c), scaled[b]) for a, b in folds)
-                for c in STRENGTHS[many:]
-            }
+            losses = dict[float, float]()
+            for c in STRENGTHS[many:]:
+                losses[c] = sum(_loss(target, y[b], *_solve(target, scaled[a], y[a], c), scaled[b]) for a, b in folds)
+                if many and losses[c] > min(losses.values()):
+                    break
             strength = min(losses, key=lambda c: losses[c])
         return cls(target, blocks, scale, *_solve(target, scaled, y, strength), strength)
 
