@@ -2,6 +2,7 @@
 
     python -m benchmarks.education_grading beetle-2way-answers beetle-2way-questions
     python -m benchmarks.education_grading beetle-2way-questions:1       # the first fold alone
+    python -m benchmarks.education_grading best scientsbank-2way-answers # by another preset than default
     python -m benchmarks.education_grading                               # all of them, every fold
 
 answers     the official unseen answers, trained on the official training rows
@@ -42,6 +43,7 @@ from core.floor.linear import Linear, unscale
 from core.manifest import Manifest
 from core.metrics import score, scores
 from core.progress import Bars
+from core.recipes import PRESETS
 from core.schema import TargetKind
 from core.splits import folds
 from domains.education import recipe
@@ -148,12 +150,12 @@ def figures(kind: TargetKind, metric: str, y: np.ndarray, answers: Answers, grou
     return found
 
 
-def measure(folder: Path, setting: str, most: int = 0) -> dict[str, Any]:
+def measure(folder: Path, setting: str, most: int = 0, preset: str = "default") -> dict[str, Any]:
     """One setting: its folds (at ``most`` so many; 0: all) trained, pooled and measured."""
     dataset, kind, unseen = setting.split("-")
     target = "score" if kind == "score" else f"label_{kind}"
     table = table_of(folder, dataset)
-    config = recipe.build(list(table.columns), target=target, unseen=unseen)
+    config = recipe.build(list(table.columns), target=target, unseen=unseen, preset=preset)
     manifest = Manifest.open(table, config)
     pooled: dict[str, list[np.ndarray]] = {}
     tested: list[int] = []
@@ -181,6 +183,9 @@ def measure(folder: Path, setting: str, most: int = 0) -> dict[str, Any]:
 
 if __name__ == "__main__":
     answers_folder = public_data("education") / "answers"
-    for wanted in sys.argv[1:] or SETTINGS:
+    asked = [a for a in sys.argv[1:] if a not in PRESETS]
+    how = next((a for a in sys.argv[1:] if a in PRESETS), "default")
+    for wanted in asked or SETTINGS:
         named, _, count = wanted.partition(":")
-        save(f"education_grading_{named.replace('-', '_')}", measure(answers_folder, named, int(count or 0)))
+        name = f"education_grading_{named.replace('-', '_')}" + (f"_{how}" if how != "default" else "")
+        save(name, measure(answers_folder, named, int(count or 0), how))
