@@ -114,14 +114,17 @@ def multidogo(root: Path, domains: tuple[str, ...] = ("fastfood", "airline")) ->
     table, found = read(root / "text/multidogo_turn.csv.gz"), {}
     table["intent"] = table["intent"].str.replace("<div>", "|")
     for domain in domains:
-        rows = _known(table[table["domain"] == domain])
-        found[domain] = {"intents": _several(rows), "slots": _slots(rows)}
+        of_domain = table[table["domain"] == domain]
+        rows = _known(of_domain)
+        left_out = len(of_domain) - len(rows)
+        found[domain] = {"intents": _several(rows), "slots": _slots(rows), "turns left out": left_out}
         print(domain, found[domain], flush=True)
     return found
 
 
 def _known(rows: pd.DataFrame) -> pd.DataFrame:
-    """Without the few turns of an intent that training has not met twice."""
+    """Without the few turns that are blank, have no intent, or one that training has not met twice."""
+    rows = rows[(rows["text"].str.strip() != "") & (rows["intent"] != "")]
     count = rows.loc[rows["split"] == "train", "intent"].str.get_dummies("|").sum()
     known = set(count.index[count > 1])
     return rows[[set(cell.split("|")) <= known for cell in rows["intent"]]]
