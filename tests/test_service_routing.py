@@ -75,6 +75,7 @@ def table(tmp_path: Path) -> RoutingTable:
         ({"intent": "bill", "behaviour": {"plan": "plus", "waiting_seconds": "301.5"}}, "gold", 19),
         ({"intent": "bill", "behaviour": {"plan": "basic", "waiting_seconds": 301}}, "rest", 20),
         ({"intent": "bill", "behaviour": {"plan": "", "waiting_seconds": 301}}, "rest", 20),
+        ({"intent": "bill", "behaviour": {"plan": float("nan"), "waiting_seconds": 301}}, "rest", 20),
         ({"intent": "bill", "behaviour": {"plan": "plus", "waiting_seconds": "long"}}, "rest", 20),
     ],
 )

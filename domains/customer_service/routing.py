@@ -166,7 +166,7 @@ def alternatives(condition: str) -> list[str]:
 
 
 def _holds(condition: str, value: Any) -> bool:
-    if value is None or value == "":
+    if value is None or value != value or value == "":  # a table's blank cell is NaN
         return False
     if found := COMPARISON.fullmatch(condition.strip()):
         try:
