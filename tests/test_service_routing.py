@@ -159,6 +159,8 @@ def test_all_faults_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
         ("r.csv", "queue,priority\nq,1\nx,2\n", "line 3: is never reached"),
         ("r.csv", "queue,priority,queue\nq,1,q\n", "the column is there twice"),
         ("r.csv", "queue,priority\nq,1,a,b\n", "4 cells under 2 columns"),
+        ("r.csv", "plan,queue,priority\n!,q,1\n,r,3\n", "line 2, plan: names no value"),
+        ("r.toml", '[[line]]\nintent = "|"\nqueue = "q"\npriority = 1\n', "line 1, intent: names no value"),
     ],
 )
 def test_a_malformed_table_is_refused_in_words(tmp_path: Path, name: str, content: str, message: str) -> None:

@@ -181,7 +181,9 @@ def _condition_faults(raw: _Raw, own: Sequence[str], known: Mapping[str, list[st
             continue
         values, number = alternatives(condition), raw.number
         compares = condition.lstrip("!").lstrip()[:1] in ("<", ">", "=")
-        if compares and not COMPARISON.fullmatch(condition):
+        if not values:
+            yield LineFault(number, name, condition, "names no value; write one, or leave it blank for any")
+        elif compares and not COMPARISON.fullmatch(condition):
             yield LineFault(number, name, condition, "expected >=, <=, > or < and a number, or values joined by |")
         elif name == "confidence" and not compares:
             yield LineFault(number, name, condition, "expected a comparison such as >= 0.7")
