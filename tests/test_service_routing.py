@@ -195,6 +195,12 @@ def test_a_csv_of_a_spreadsheet_is_read_by_its_own_mark(tmp_path: Path, mark: st
     assert [table.route(intent).queue for intent in ("loss", "bill")] == ["security, at once", "rest"]
 
 
+def test_a_csv_that_a_spreadsheet_saved_in_capitals_decides(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("Out_of_scope,Queue,Priority\nTRUE,people,1\n,rest,3\n", encoding="utf-8")
+    table = RoutingTable.read(tmp_path / "r.csv")
+    assert [table.route("x", out_of_scope=o).queue for o in (True, False)] == ["people", "rest"]
+
+
 def test_of_several_intents_the_most_probable_one_says_how_sure_the_desk_is(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("confidence,queue,priority\n>= 0.9,fast,1\n< 0.9,people,2\n,rest,5\n")
     table = RoutingTable.read(tmp_path / "r.csv")

@@ -86,7 +86,7 @@ def _csv_lines(source: str, text: str) -> list[_Raw]:
     delimiter = delimiter_of(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     rows = csv_rows(reader, source)
-    header = [name.strip() for name in next(rows, [])]
+    header = [_column(name.strip()) for name in next(rows, [])]
     if twice := sorted({n for n in header if header.count(n) > 1}):
         raise TableError(source, [LineFault(1, n, "", "the column is there twice; rename one") for n in twice])
     found, faults, start = list[_Raw](), list[Fault](), reader.line_num + 1
@@ -95,11 +95,22 @@ def _csv_lines(source: str, text: str) -> list[_Raw]:
             reason = f"{len(cells)} cells under {len(header)} columns; quote cells that hold {delimiter!r}"
             faults.append(LineFault(start, "", cells[-1], reason))
         elif any(c.strip() for c in cells):
-            found.append(_Raw(start, dict(zip(header, (c.strip() for c in cells)))))
+            found.append(_Raw(start, _truth(dict(zip(header, (c.strip() for c in cells))))))
         start = reader.line_num + 1
     if faults:
         raise TableError(source, faults)
     return found
+
+
+def _column(name: str) -> str:
+    """The table's own columns are known in capitals too; of behaviour the letters count."""
+    return name.lower() if name.lower() in (*_OWN, *_ANSWERS) else name
+
+
+def _truth(cells: dict[str, str]) -> dict[str, str]:
+    """Spreadsheets write true and false in capitals."""
+    said = cells.get("out_of_scope", "")
+    return cells | {"out_of_scope": said.lower()} if said.lower() in ("true", "false") else cells
 
 
 def _toml_lines(source: str, text: str) -> tuple[list[_Raw], list[_Raw]]:
