@@ -94,12 +94,26 @@ def test_nobody_speaking_gets_no_answer_and_wrong_pieces_are_refused(detector: I
     assert list(detect_growing(detector, blocks(noise), RATE)) == []
     with pytest.raises(ConfigError, match=r"expected one channel of numbers \(samples,\), found the shape \(10, 2\)"):
         TurnStream(detector, RATE).hear(np.zeros((10, 2)))
-    with pytest.raises(ConfigError, match="expected one channel of numbers"):
+    with pytest.raises(ConfigError, match="expected one channel of numbers, found nan at sample 1 of these"):
         TurnStream(detector, RATE).hear(np.array([0.0, np.nan]))
+    with pytest.raises(ConfigError, match="expected one channel of numbers"):
+        TurnStream(detector, RATE).hear(np.array(["loud"]))
     with pytest.raises(ConfigError, match="stream rate: expected 4000 to 384000 Hz, found 100"):
         TurnStream(detector, 100)
     with pytest.raises(ConfigError, match=r"found sure=0, every=0\.5"):
         TurnStream(detector, RATE, sure=0)
+
+
+@pytest.mark.parametrize(("kind", "middle"), [("int16", 0), ("int32", 0), ("uint8", 128)])
+def test_whole_numbers_of_a_sound_card_are_heard_as_loud_as_floats(
+    detector: IntentDetector, kind: str, middle: int
+) -> None:
+    wave = babble(0.2)
+    full = 2.0 ** (8 * np.dtype(kind).itemsize - 1)
+    stream = TurnStream(detector, RATE)
+    stream.hear((wave * (full - 1) + middle).astype(kind))
+    assert stream.sound == pytest.approx(wave, abs=0.02)
+    assert stream.sound.dtype == np.float32
 
 
 def hours(path: Path, count: float) -> Path:

@@ -96,14 +96,14 @@ class TurnStream:
     def hear(self, samples: np.ndarray) -> Early | None:
         """Take (samples,) more of the turn; an answer where it is time for one and somebody has spoken.
 
+        Samples are floats from -1 to 1, or whole numbers of any width as sound cards and telephone lines give them.
+
         Raises:
             ConfigError: for samples of another shape or that are no numbers, or after the end of the turn.
         """
         if self.is_over:
             raise ConfigError("the turn is over; begin another TurnStream for the next one")
-        if samples.ndim != 1 or not np.isfinite(samples).all():
-            raise ConfigError(f"stream: expected one channel of numbers (samples,), found the shape {samples.shape}")
-        self.sound = np.concatenate([self.sound, np.asarray(samples, np.float32)])
+        self.sound = np.concatenate([self.sound, _checked(samples)])
         seconds = len(self.sound) / self.rate
         if seconds - self.asked < self.every:
             return None
@@ -148,6 +148,21 @@ def detect_growing(
     last = stream.finish()
     if last is not None:
         yield last
+
+
+def _checked(samples: np.ndarray) -> np.ndarray:
+    """(samples,) as floats from -1 to 1, for a recogniser hears nothing sensible in whole numbers as they are."""
+    found = np.asarray(samples)
+    if found.ndim != 1 or found.dtype.kind not in "fiu":
+        kind = f"the shape {found.shape} of {found.dtype}"
+        raise ConfigError(f"stream: expected one channel of numbers (samples,), found {kind}")
+    if found.dtype.kind != "f":
+        full = 2.0 ** (8 * found.dtype.itemsize - 1)
+        found = found / full - (found.dtype.kind == "u")  # without a sign, silence lies in the middle
+    if not np.isfinite(found).all():
+        at = int(np.flatnonzero(~np.isfinite(found))[0])
+        raise ConfigError(f"stream: expected one channel of numbers, found {found[at]} at sample {at} of these")
+    return found.astype(np.float32)
 
 
 def _asker(detector: IntentDetector | Predictor, context: dict[str, Any]) -> Callable[[np.ndarray], Prediction]:
