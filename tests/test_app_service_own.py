@@ -12,7 +12,7 @@ from service_samples import prepare
 from streamlit.testing.v1 import AppTest
 from test_app_service import app, page, told
 
-from apps.customer_service import files
+from apps.customer_service import files, session
 from apps.customer_service.session import Conversation, Message
 from apps.customer_service.studio import STUDIO
 from apps.ui.studio import Source
@@ -157,3 +157,8 @@ def test_what_an_agent_wrote_is_still_there_after_a_look_at_another_page() -> No
     at.session_state["away"] = False
     at.run()
     assert [at.text_area(key=area).value for area in areas] == [f"Half of {area}" for area in areas]
+
+
+def test_a_turn_of_a_table_whose_text_is_blanks_is_read_as_it_was_heard(tmp_path: Path) -> None:
+    found = session.open_row({"text": "  ", "recognised": "where is my tram", "audio": " "}, tmp_path, "t1")
+    assert found.message == Message("", None, "where is my tram", None)

@@ -14,6 +14,7 @@ from core import answer
 from core.errors import ConfigError, FileError, TableError
 from core.schema import Prediction
 from domains.customer_service import Detection, IntentDetector, hierarchy, recipe
+from domains.customer_service.desk import Desk
 
 TURNS = {
     "lost_card": ("my card is lost", "the card was stolen", "please block my card", "card gone block it"),
@@ -147,6 +148,31 @@ def test_recognised_text_is_marked(detector: IntentDetector, folder: Path, tmp_p
     typed = hearing.detect(audio=folder / "top_up-1.wav", text="add money")
     assert (typed.text, typed.recognised, typed.confidence) == ("add money", False, None)
     assert not any("recogniser" in w for w in typed.warnings)
+
+
+@pytest.mark.parametrize("blank", ["  \n", float("nan")])
+def test_a_blank_cell_is_no_text(detector: IntentDetector, folder: Path, tmp_path: Path, blank: Any) -> None:
+    detector.save(tmp_path / "bundle")
+    hearing = IntentDetector.load(tmp_path / "bundle", recogniser=Ear("top up the account", 0.9))
+    found = hearing.detect(audio=folder / "top_up-1.wav", text=blank, recognised=blank, dialogue=blank)
+    assert (found.text, found.recognised) == ("top up the account", True)
+    unsure = float("nan")
+    read = hearing.detect(audio=blank, text=blank, recognised="top up the account", confidence=unsure)
+    assert (read.text, read.recognised) == ("top up the account", True)
+    assert "text: heard by a recogniser, words may be wrong" in read.warnings
+    with pytest.raises(ConfigError, match="nothing is given that this model reads"):
+        hearing.detect(text=blank)
+    helped = Desk(detector, recogniser=hearing.recogniser).help(audio=folder / "top_up-1.wav", text=blank)
+    assert helped.found.text == "top up the account"
+
+
+def test_what_is_no_text_and_no_path_is_refused(detector: IntentDetector) -> None:
+    wrong: Any = 123
+    with pytest.raises(ConfigError, match="text: expected a text, found int"):
+        detector.detect(text=wrong)
+    wrong = [0.0] * 100
+    with pytest.raises(ConfigError, match="audio: expected the path of a recording, found list; samples are heard by"):
+        detector.detect(audio=wrong)
 
 
 def test_a_table_with_several_intents_in_a_cell_is_read_so() -> None:

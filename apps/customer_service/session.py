@@ -108,6 +108,7 @@ def conversation() -> Conversation | None:
 
 def open_row(cells: Mapping[str, str], root: Path, name: str) -> Conversation:
     """Open a turn of a table, with all that was said before it."""
+    cells = {name: cell.strip() for name, cell in cells.items()}  # where the text is blank, what was heard is read
     audio = locate(cells["audio"], root) if cells.get("audio") else None
     recognised = next((cells[c] for c in recipe.RECOGNISED if cells.get(c)), "")
     sure = cells.get("recognised_confidence", "")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ConfigError
-from domains.customer_service.intent import Detection, IntentDetector
+from domains.customer_service.intent import Detection, IntentDetector, said
 
 if TYPE_CHECKING:
     from core.recognition import Recogniser, Transcript
@@ -85,6 +85,7 @@ class Desk:
             FileError: if the recording cannot be read, with the reason.
         """
         seconds, lacking, heard = dict[str, float](), list[str](), None
+        text, recognised = said("text", text), said("recognised", recognised)
         if audio is not None and not text and not recognised:
             if self.recogniser is None:
                 lacking.append("no recogniser is installed, so speech stays sound: pip install 'polyfuse[speech]'")

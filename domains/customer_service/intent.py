@@ -133,15 +133,17 @@ class IntentDetector(Estimator):
             FileError: if the recording cannot be read, with the reason.
         """
         start = time.perf_counter()
+        audio, text, recognised = _recording(audio), said("text", text), said("recognised", recognised)
+        dialogue = "\n".join(dialogue) if isinstance(dialogue, list | tuple) else said("dialogue", dialogue)
         if not text and not recognised and audio is not None and self.recogniser is not None and self._reads("text"):
-            heard = self.recogniser.transcribe(Path(audio))
+            heard = self.recogniser.transcribe(audio)
             recognised, confidence = heard.text, heard.confidence
         hearing = time.perf_counter() - start
         case = self._case({"audio": audio, "dialogue": dialogue}, text or recognised, behaviour or {})
         found = self.predictor.predict(case, explain=explain, id="turn")
         was_heard = not text and bool(recognised)
         told = found.warnings + (_heard(confidence) if was_heard else ()) + _odd(text or recognised or "")
-        if audio is not None and two_sounds(Path(audio)):
+        if audio is not None and two_sounds(audio):
             told += (_MIXED,)
         seconds = {"recognition": hearing, "answer": time.perf_counter() - start - hearing}
         return self._detection(
@@ -218,6 +220,31 @@ def _several(table: Table, target: str | None) -> str | None:
     return "intent:labels" if any("|" in cell for part in columns.column("intent") for cell in part) else "intent"
 
 
+def said(name: str, words: object) -> str | None:
+    """Words of a turn; blanks are none, nor is NaN, as a table's blank cell is.
+
+    Raises:
+        ConfigError: for anything but a text.
+    """
+    if words is None or words != words:
+        return None
+    if not isinstance(words, str):
+        raise ConfigError(f"{name}: expected a text, found {type(words).__name__}; give it as one str")
+    return words if words.strip() else None
+
+
+def _recording(audio: object) -> Path | None:
+    if audio is None or isinstance(audio, Path):
+        return audio
+    if not isinstance(audio, str | float):  # a table's blank cell is NaN
+        raise ConfigError(
+            f"audio: expected the path of a recording, found {type(audio).__name__}; samples are heard by "
+            "domains.customer_service.detect_growing"
+        )
+    named = said("audio", audio)
+    return Path(named) if named is not None else None
+
+
 def _odd(text: str) -> tuple[str, ...]:
     """What is odd about the form of a text."""
     if text and not any(c.isalnum() for c in text):
@@ -229,7 +256,7 @@ def _odd(text: str) -> tuple[str, ...]:
 
 def _heard(confidence: float | None) -> tuple[str, ...]:
     """What the reader of an answer should know about a text that a recogniser heard."""
-    if confidence is None:
+    if confidence is None or confidence != confidence:
         return ("text: heard by a recogniser, words may be wrong",)
     doubt = "; words may be wrong, listen to the recording" if confidence < DOUBTFUL else ""
     return (f"text: heard by a recogniser with confidence {confidence:.2f}{doubt}",)
