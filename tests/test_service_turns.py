@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import pytest
 
 from core.errors import ConfigError
+from domains.customer_service import ReplySuggester
 from domains.customer_service.turns import from_dialogue, from_table, key, template
 
 
@@ -48,3 +51,19 @@ def test_a_dialogue_is_read_by_its_sides() -> None:
     assert (turn.text, turn.said) == ("Agents keep hanging up on me agent 007 too", "Hi")
     with pytest.raises(ConfigError, match="the customer's last words are missing"):
         from_dialogue("customer: a\nagent: b")
+
+
+@pytest.mark.parametrize(
+    ("dialogue", "found"),
+    [(None, "NoneType"), (float("nan"), "float"), ([{"role": "customer", "text": "a"}], "dict")],
+)
+def test_what_is_no_dialogue_is_refused_in_words(dialogue: Any, found: str) -> None:
+    with pytest.raises(ConfigError, match=f"expected lines of text, each customer: … or agent: …, found {found}"):
+        from_dialogue(dialogue)
+
+
+@pytest.mark.parametrize("k", [0, -1, 1.5])
+def test_fewer_replies_than_one_are_refused(k: Any) -> None:
+    suggester = ReplySuggester().fit(pd.DataFrame({"text": ["a", "b"], "reply": ["c", "d"]}))
+    with pytest.raises(ConfigError, match="expected k as a whole number from 1"):
+        suggester.suggest("customer: a", k=k)

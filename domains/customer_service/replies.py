@@ -111,8 +111,10 @@ class ReplySuggester:
             slots: values for the placeholders of replies, by name.
 
         Raises:
-            ConfigError: before ``fit`` or ``load``, or if the customer said nothing.
+            ConfigError: before ``fit`` or ``load``, if the customer said nothing, or for ``k`` below 1.
         """
+        if k < 1 or k != int(k):
+            raise ConfigError(f"suggest: expected k as a whole number from 1, found {k}")
         turn = from_dialogue(dialogue, text, intent, behaviour)
         said, filled = turn.all_said, _by_alias(slots or {})
         masker = Masker()

@@ -67,8 +67,11 @@ def from_dialogue(
     """The open turn of a dialogue: its last lines of the customer, or ``text`` where that is given apart.
 
     Raises:
-        ConfigError: if the customer said nothing.
+        ConfigError: if the customer said nothing, or for lines that are no text.
     """
+    given = [dialogue] if isinstance(dialogue, str) or not isinstance(dialogue, Sequence) else dialogue
+    if alien := [type(n).__name__ for n in given if not isinstance(n, str)]:
+        raise ConfigError(f"dialogue: expected lines of text, each customer: … or agent: …, found {alien[0]}")
     lines = [n.strip() for n in (dialogue.splitlines() if isinstance(dialogue, str) else dialogue) if n.strip()]
     own = list[str]()
     while text is None and lines and not by_agent(lines[-1]):
