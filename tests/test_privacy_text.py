@@ -40,6 +40,8 @@ from core.privacy.values import UNIT
         ("we moved from twelve elm road last week", "we moved from [ADDRESS_1] last week"),
         ("it is in NW1 6XE", "it is in [ADDRESS_1]"),
         ("hi, this is john smith speaking", "hi, this is [NAME_1] speaking"),
+        ("hi i am maria gonzalez and my card is lost", "hi i am [NAME_1] and my card is lost"),
+        ("this is maria about my card", "this is [NAME_1] about my card"),
         ("my surname is s z o c z", "my surname is [NAME_1]"),
         ("Dear Dr. Xanthippe Wu, hello", "Dear Dr. [NAME_1], hello"),
         (

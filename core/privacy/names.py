@@ -57,6 +57,8 @@ _SPELLED = re.compile(  # few letters between stops are an abbreviation, such as
     r"\b[^\W\d_](?:(?:[.,-]*\s[\s.,-]*|[,-]+)[^\W\d_]\b){2,}|\b[^\W\d_](?:[.,-]+[^\W\d_]\b){4,}"
 )
 _MORE = re.compile(rf"(?:\s+{_TITLED}){{0,2}}")
+_INTRODUCED = re.compile(r"\b(?:i['’]?m|i\s+am|this\s+is|it['’]?s)\s+$", re.I)
+_NEXT = re.compile(rf"\s+{_WORD}")
 
 
 def names(text: str, known: Iterable[str] = ()) -> Iterator[Span]:
@@ -73,10 +75,21 @@ def names(text: str, known: Iterable[str] = ()) -> Iterator[Span]:
     listed = _list("given") | {n.lower() for n in known}
     for match in re.finditer(_WORD, text):
         if match.group().lower().removesuffix("'s").removesuffix("’s") in listed:
-            rest = _MORE.match(text, match.end())
-            more = rest.group() if rest and match.group()[0].isupper() else ""
-            yield from _leading(text, match.start(), match.group() + more)
+            yield from _leading(text, match.start(), match.group() + _more(text, match))
     yield from (Span(m.start(), m.end(), "NAME", m.group()) for m in _SPELLED.finditer(text))
+
+
+def _more(text: str, given: re.Match[str]) -> str:
+    """What follows a given name and may be of it: words in capitals; of heard speech, which has none, the next word."""
+    if given.group()[0].isupper():
+        found = _MORE.match(text, given.end())
+    else:
+        found = (
+            _NEXT.match(text, given.end())
+            if _INTRODUCED.search(text, max(0, given.start() - 24), given.start())
+            else None
+        )
+    return found.group() if found else ""
 
 
 def _titled(text: str) -> Iterator[Span]:
