@@ -310,6 +310,20 @@ def test_oneroster_results_and_enrolments(packed: bool, tmp_path: Path) -> None:
         assert part in reasons
 
 
+def test_a_score_of_nothing_is_no_score(tmp_path: Path) -> None:
+    of_nothing = statement("http://adlnet.gov/expapi/verbs/completed", result={"score": {"raw": 0, "max": 0}})
+    found = brought(tmp_path / "log.jsonl", json.dumps(of_nothing) + "\n", tmp_path)
+    assert dict(found.rows) == {"events.csv": 1}
+    folder = tmp_path / "export"
+    folder.mkdir()
+    for name, text in ROSTER.items():
+        (folder / name).write_text(text.replace("k1,0,20", "k1,0,0").replace(",17,", ",0,"), encoding="utf-8")
+    found = import_records([folder], tmp_path / "roster", now=NOW)
+    assert "scores.csv" not in found.rows
+    reasons = [a["reason"] for a in rows(found, "set_aside.csv")]
+    assert "the score 0 lies outside 0 to 0 of its line item, which is above 0" in reasons
+
+
 def test_what_cannot_be_read_at_all_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="cannot be opened"):
         import_records([tmp_path / "none.csv"], tmp_path / "out", now=NOW)

@@ -221,6 +221,8 @@ def _score(student: str, time: str, place: str, score: Any) -> Score | None:
         raise ValueError("the score is no number with its max, nor a scaled one") from None
     if not 0 <= value <= most < math.inf:
         raise ValueError(f"the score {value:g} lies outside 0 to {most:g}")
+    if most == 0:  # as players write of what bears no marks: the event counts, and no share is known
+        return None
     return Score(student, time, place, f"{value:g}", f"{most:g}")
 
 
