@@ -335,6 +335,11 @@ def test_what_cannot_be_read_at_all_is_refused(tmp_path: Path) -> None:
         import_records([tmp_path / "other.csv"], tmp_path / "out", now=NOW)
     with pytest.raises(FileError, match="no column for student_id"):
         import_records([tmp_path / "other.csv"], tmp_path / "out", kind="log", now=NOW)
+    with pytest.raises(FileError, match="no column 'code_module'; a table of clicks has code_module, code_pres"):
+        import_records([tmp_path / "other.csv"], tmp_path / "out", kind="clicks", now=NOW)
+    (tmp_path / "capitals.csv").write_text("Code_Module,Code_Presentation,ID_student,Date,Sum_click\nA,2013J,1,3,4\n")
+    with pytest.raises(FileError, match="no column 'code_module'"):
+        import_records([tmp_path / "capitals.csv"], tmp_path / "out", now=NOW)
     with pytest.raises(ConfigError, match="Did you mean 'clicks'"):
         import_records([], tmp_path / "out", kind="click", now=NOW)
     (tmp_path / "empty").mkdir()

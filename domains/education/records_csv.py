@@ -107,7 +107,13 @@ def log(columns: Sequence[str]) -> Make:
 
 
 def clicks(columns: Sequence[str]) -> Make:
-    """How lines of an Open University-style click table are read; ``date`` counts days from the start of a course."""
+    """How lines of an Open University-style click table are read; ``date`` counts days from the start of a course.
+
+    Raises:
+        FileError: if a column is missing.
+    """
+    if lacking := [c for c in CLICKS if c not in columns]:
+        raise FileError(f"no column {lacking[0]!r}; a table of clicks has {', '.join(CLICKS)}, so written")
 
     def read(row: Mapping[str, str], now: datetime) -> Event:
         module, presentation = (needed(row[c], c) for c in CLICKS[:2])
