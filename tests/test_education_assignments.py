@@ -10,6 +10,7 @@ import pytest
 
 from core.errors import ConfigError, FileError, TableError
 from core.table import StringTable
+from domains.education import Grader
 from domains.education.assignments import Assignments, main, read_assignments
 from domains.education.assignments_history import share_right, with_history
 from domains.education.mastery_data import read_answers
@@ -182,6 +183,23 @@ def test_what_stands_between_the_cells_and_decimal_commas(tmp_path: Path, mark: 
     found = read(tmp_path, text, QUESTIONS)
     assert [(r["answer"], r["points"], r["max_points"]) for r in found.rows] == [("a\u2028b", "1.50", "2.0")]
     assert [a.reason.split(";")[0] for a in found.aside] == ["points are 'nan' of '2'", "3.5 points of 2"]
+
+
+def test_scores_are_numbers_also_with_a_decimal_comma(tmp_path: Path) -> None:
+    found = read(tmp_path, 'student_id,question_id,question,answer,score,time\ns1,q1,Q?,a,"3,5",2026-01-01\n'
+                 "s1,q1,Q?,b,much,2026-01-02\ns1,q2,Q?,c,4,2026-01-03\n")  # fmt: skip
+    assert [(a.line, a.reason) for a in found.aside] == [(3, "points are 'much' of ''; write numbers, such as 1.5")]
+    known = found.table()[["score", "earlier_share"]].to_numpy().tolist()
+    assert known == [["3.5", ""], ["4", "0.7000"]]
+
+
+def test_points_that_are_no_number_are_all_told_before_training() -> None:
+    row = {"student_id": "s1", "question_id": "q1", "answer": "a", "max_points": "5", "time": "2026-01-01"}
+    table = pd.DataFrame([{**row, "points": p} for p in ("3,5", "2", "much")])
+    with pytest.raises(TableError) as caught:
+        Grader("points").fit(table)
+    assert "row 1, column 'points': text where a number is due" in str(caught.value)
+    assert "(found 'much of 5')" in str(caught.value)
 
 
 def test_nothing_left_to_write_is_told_with_the_reasons(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from domains.education.assignments_history import RIGHT, same_answer
 from domains.education.records_types import SetAside, needed, read_time, with_point
 
 MARKS = ("grade", "points", "score", "label_2way", "label_3way")
-_NUMBERS = ("points", "max_points")
+_NUMBERS = ("points", "max_points", "score")
 
 
 class Checker:
@@ -83,9 +83,10 @@ class Checker:
             return str(unknown("grade", grade, RIGHT))
         row |= {n: with_point(row[n]) for n in _NUMBERS if n in row}
         try:
-            points, most = (parse_number(row[n]) if row.get(n) else None for n in _NUMBERS)
+            points, most, _ = (parse_number(row[n]) if row.get(n) else None for n in _NUMBERS)
         except ValueError:
-            return f"points are {row.get('points')!r} of {row.get('max_points')!r}; write numbers, such as 1.5"
+            told = row.get("points") or row.get("score")
+            return f"points are {told!r} of {row.get('max_points', '')!r}; write numbers, such as 1.5"
         if points is not None and (points < 0 or (most is not None and points > most)):
             return f"{points:g} points of {most if most is None else format(most, 'g')}; from 0 to max_points"
         return ""

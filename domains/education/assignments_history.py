@@ -22,6 +22,9 @@ def share_right(row: Mapping[str, str]) -> float | None:
 
     >>> share_right({"grade": "partly"}), share_right({"points": "3", "max_points": "4"}), share_right({})
     (0.5, 0.75, None)
+
+    Raises:
+        ValueError: for points that are no number.
     """
     for name in _LABELS:
         if (label := row.get(name, "")) in RIGHT:
@@ -29,7 +32,8 @@ def share_right(row: Mapping[str, str]) -> float | None:
     points, most = row.get("points") or row.get("score"), row.get("max_points") or str(_MAXIMUM)
     if not points or ("points" in row and row["points"] and not row.get("max_points")):
         return None
-    return min(max(float(points) / float(most), 0.0), 1.0) if float(most) > 0 else None
+    given, of = parse_number(points), parse_number(most)
+    return min(max(given / of, 0.0), 1.0) if of > 0 else None
 
 
 def with_history(rows: Sequence[Mapping[str, str]], before: Sequence[Mapping[str, str]] = ()) -> list[dict[str, str]]:
@@ -40,7 +44,7 @@ def with_history(rows: Sequence[Mapping[str, str]], before: Sequence[Mapping[str
     table, whose marks are known too; an answer that is in both counts once.
 
     Raises:
-        TableError: with every time that is none and every order that is no number.
+        TableError: with every time that is none and every order that is no number; then with all points that are none.
     """
     moments = _moments(rows, "answers")
     if not any(moments):
@@ -48,6 +52,8 @@ def with_history(rows: Sequence[Mapping[str, str]], before: Sequence[Mapping[str
     own = {same_answer(row) for row in rows}
     earlier = [row for row in before if same_answer(row) not in own]
     moments = _moments(earlier, "earlier answers") + moments
+    _check_marks(earlier, "earlier answers")
+    _check_marks(rows, "answers")
     found = [dict(row) | dict.fromkeys(HISTORY, "") for row in (*earlier, *rows)]
     by_learner: dict[str, list[tuple[_Moment, int]]] = {}
     for i, (row, moment) in enumerate(zip(found, moments)):
@@ -129,6 +135,19 @@ def _moments(rows: Sequence[Mapping[str, str]], source: str) -> list[_Moment | N
     if faults:
         raise TableError(source, faults)
     return found
+
+
+def _check_marks(rows: Sequence[Mapping[str, str]], source: str) -> None:
+    """Refuse points that no share can be made of, all at once."""
+    faults: list[Fault] = []
+    for number, row in enumerate(rows, 1):
+        try:
+            share_right(row)
+        except ValueError as error:
+            name = "points" if row.get("points") else "score"
+            faults.append(Fault(number, name, f"{row[name]} of {row.get('max_points') or _MAXIMUM}"[:40], str(error)))
+    if faults:
+        raise TableError(source, faults)
 
 
 def _mean(values: Sequence[float]) -> str:
