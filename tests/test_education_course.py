@@ -189,6 +189,14 @@ def test_events_may_name_a_lecture_by_its_address() -> None:
     assert want["viewers"].notna().any()
 
 
+def test_events_may_tell_times_and_seconds_as_logs_do() -> None:
+    first = ("S1", "1767607200", "one", "played", "0,5", "")
+    then = ("S1", "2026-01-05T11:01:00+01:00", "one", "paused", "", "30,5")  # a minute later
+    table = pd.DataFrame([first, then], columns=["student_id", "time", "lecture", "verb", "start_s", "end_s"])
+    course = Course(LECTURES, QUESTIONS, events=table)
+    assert course.stretches.to_numpy().tolist() == [["S1", "one", 0.5, 30.5]]
+
+
 def test_events_of_other_lectures_are_told() -> None:
     with pytest.warns(UserWarning, match=r"none names a lecture of this course \(one, two\), but other: nobody counts"):
         Course(LECTURES, QUESTIONS, events=EVENTS.assign(lecture="other"))
@@ -238,6 +246,14 @@ def test_all_faults_of_a_table_are_told_at_once() -> None:
     points = ANSWERS.drop(columns="grade").assign(points="5", max_points="4")
     with pytest.raises(TableError, match="row 1, column 'points': must be a number from 0 to max_points"):
         Course(LECTURES, QUESTIONS, points)
+    events = EVENTS.copy()
+    events.loc[0, "time"], events.loc[1, "start_s"], events.loc[2, "end_s"] = "yesterday", "-3", "much"
+    with pytest.raises(TableError) as caught:
+        Course(LECTURES, QUESTIONS, events=events)
+    assert "row 1, column 'time': the time 'yesterday' is none; write one such as" in str(caught.value)
+    assert "row 2, column 'start_s': start_s is '-3'; seconds are a number from 0" in str(caught.value)
+    assert "row 3, column 'end_s'" in str(caught.value)
+    Course(LECTURES, QUESTIONS, events=events.assign(lecture=""))  # of what is at no place nothing is read
     with pytest.raises(TableError, match="column 'verb': is missing; the table has student_id"):
         Course(LECTURES, QUESTIONS, events=EVENTS.drop(columns="verb"))
 

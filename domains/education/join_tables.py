@@ -15,7 +15,7 @@ import pandas as pd
 from core.csv_rows import csv_frame
 from core.errors import ConfigError, Fault, TableError
 from core.numbers import parse_number
-from domains.education.records_types import read_moment
+from domains.education.records_types import read_moment, read_seconds
 
 NEEDED = {
     "questions": ("question_id", "question", "concept"),
@@ -125,8 +125,11 @@ def events(source: Source, known: Collection[str]) -> pd.DataFrame:
     """The events of learners, each with the ``known`` lecture whose name its address or file ends with.
 
     Warns where events name lectures and none of them is known.
+
+    Raises:
+        TableError: for a time or a second of a lecture's events that cannot be read.
     """
-    table = with_lectures(read("events", source), known)
+    table = with_lectures(_placed(read("events", source)), known)
     named = table["lecture"][table["lecture"] != ""]
     if len(named) and not named.isin(known).any():
         warnings.warn(
@@ -134,6 +137,24 @@ def events(source: Source, known: Collection[str]) -> pd.DataFrame:
             "nobody counts as a viewer; index the lectures under the names that records use, with name=",
             stacklevel=3,
         )
+    return table
+
+
+def _placed(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with times in UTC and seconds as numbers where an event names a lecture: no other has a place."""
+    rows = np.flatnonzero(table["lecture"] != "")
+    faults: list[Fault] = []
+    for column in ("time", "start_s", "end_s"):
+        cells = table[column].to_numpy(dtype=object, copy=True)
+        for i in rows:
+            cell = cells[i].strip()
+            try:
+                cells[i] = read_moment(cell).isoformat() if column == "time" else read_seconds(cell, column)
+            except ValueError as error:
+                faults.append(Fault(int(i) + 1, column, cell[:40], str(error)))
+        table[column] = cells
+    if faults:
+        raise TableError("events", faults)
     return table
 
 
