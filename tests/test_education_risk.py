@@ -205,6 +205,14 @@ def test_the_split_is_by_time(table: pd.DataFrame) -> None:
         by_time(table[table["group"] == "A_1"])
 
 
+def test_groups_stand_in_order_of_dates_however_they_are_written() -> None:
+    starts = ["20240201", "2024-10-01", "2024-10-01T00:00:00Z"]  # the first text sorts last
+    rows = pd.DataFrame({"group": ["a", "b", "c"], "start": starts})
+    assert by_time(rows)["split"].tolist() == ["train", "test", "test"]
+    with pytest.raises(ConfigError, match=r"start: the time '01/02/2025' is none; write one such as"):
+        by_time(rows.assign(start="01/02/2025"))
+
+
 def test_the_model_learns_what_was_planted(model: EarlyWarning, table: pd.DataFrame) -> None:
     assert model.bundle.facts["test"]["auroc"] > 0.75
 
@@ -344,6 +352,11 @@ def test_the_command_line_tells_faults_in_words(tmp_path: Path) -> None:
         frame.to_csv(tmp_path / f"{name}.csv", index=False)
     with pytest.raises(SystemExit, match=r"error: .*non-existent directory.*nodir"):
         main(["table", str(tmp_path), str(tmp_path / "nodir" / "out.csv"), "--day", "30"])
+    made = ["table", str(tmp_path), str(tmp_path / "out.csv"), "--day", "30", "--start"]
+    with pytest.raises(SystemExit, match=r"error: start: the time '01/10/2025' is none; write one such as 2026-03-01"):
+        main([*made, "01/10/2025"])
+    with pytest.raises(SystemExit, match="error: --start: no group starts on or after 2031-01-01"):
+        main([*made, "2031-01-01"])
     (tmp_path / "answers.csv").write_text("student_id,grade\ns1,correct\n", encoding="utf-8")
     command = ["train", str(tmp_path / "answers.csv"), "--out", str(tmp_path / "run")]
     with pytest.raises(SystemExit, match=r"(?s)2 faults.*'at_risk': no such column; `python -m .*risk table`.*'start'"):

@@ -93,7 +93,7 @@ def training_rows(course: CourseFolder) -> pd.DataFrame:
     if "at_risk" not in rows or not (rows["at_risk"] != "").any():
         raise ConfigError("no outcome is known yet: enrolments of finished groups need a column at_risk, 1 or 0")
     rows = rows[rows["at_risk"] != ""]
-    if rows["start"].nunique() > 1:
+    if _moments(rows["start"]).nunique() > 1:
         rows = by_time(rows)
     return rows.astype(object).where(rows.notna(), "").astype(str).reset_index(drop=True)
 

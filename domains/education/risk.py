@@ -14,6 +14,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
@@ -33,6 +34,7 @@ from core.record_asked import keep_asked
 from core.table import StringTable
 from core.table_answers import table_answers
 from domains.education import risk_oulad, risk_recipe
+from domains.education.records_types import read_moment
 from domains.education.risk_features import RiskTables, beyond_records, snapshots
 
 CASE, DECIDED = "case_id", "at_risk"  # names a row in a record, and the kind of an entry that a teacher decided on
@@ -116,10 +118,22 @@ def by_time(table: pd.DataFrame) -> pd.DataFrame:
     Raises:
         ConfigError: if all groups start on one day.
     """
-    starts = sorted(table["start"].unique())
-    if len(starts) < 2:
-        raise ConfigError(f"all groups start on {starts[0]}: a split by time needs an earlier one to learn from")
-    return table.assign(split=np.where(table["start"] == starts[-1], "test", "train"))
+    start = table["start"].map(_moment)  # dates may be written in several ways, whose texts sort otherwise
+    if start.nunique() < 2:
+        raise ConfigError(f"all groups start on {table['start'].iloc[0]}: a split by time needs an earlier one")
+    return table.assign(split=np.where(start == start.max(), "test", "train"))
+
+
+def _moment(date: str) -> datetime:
+    """A start in UTC, by which groups are put in order.
+
+    Raises:
+        ConfigError: for what is no date.
+    """
+    try:
+        return read_moment(date)
+    except ValueError as error:
+        raise ConfigError(f"start: {error}") from None
 
 
 def on_day(rows: pd.DataFrame, day: int | None = None) -> pd.DataFrame:
@@ -192,7 +206,9 @@ def _table(options: argparse.Namespace) -> None:
     tables = read_tables(options.folder)
     found = snapshots(tables, options.day)
     if options.start:
-        found = found[found["start"] >= options.start]
+        found = found[found["start"].map(_moment) >= _moment(options.start)]
+        if found.empty:
+            raise ConfigError(f"--start: no group starts on or after {options.start}")
     unknown = beyond_records(tables, found)
     for (group, day), rows in found[unknown].groupby(["group", "day"]):
         print(
