@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from apps import ui
+from apps.education.charts import mastery_bars
 
 
 def luminance(colour: str) -> float:
@@ -24,6 +27,13 @@ def test_labels_that_look_like_numbers_stand_as_they_are() -> None:
     assert list(figure.data[0].y) == ["1", "10", "0"]  # drawn upwards: the most probable one is on top
     confusion = ui.matrix([[3, 1], [0, 4]], ["0", "10"]).layout
     assert {axis.type for axis in (figure.layout.yaxis, confusion.xaxis, confusion.yaxis)} == {"category"}
+
+
+def test_a_learners_concepts_that_look_like_numbers_stand_as_they_are() -> None:
+    rows = pd.DataFrame({"concept": ["1", "10"], "probability": [0.2, 0.9], "evidence": [3, 1], "thin": [False, True]})
+    figure = mastery_bars(rows, 0.6)
+    assert list(figure.data[0].y) == ["10", "1"]
+    assert figure.layout.yaxis.type == "category"
 
 
 def test_notes_of_signed_bars_keep_off_their_numbers() -> None:

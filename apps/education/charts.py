@@ -95,7 +95,9 @@ def mastery_bars(rows: pd.DataFrame, limit: float) -> go.Figure:
     )  # fmt: skip
     figure.add_vline(x=limit, line_width=1, line_dash="dot", line_color=GREY)
     figure.update_xaxes(range=(0, 1.9), visible=False, fixedrange=True)
-    figure.update_yaxes(tickfont_size=14, fixedrange=True, ticksuffix="  ", automargin=True)
+    figure.update_yaxes(  # concepts may be called 1 and 10, as questions without one are by their ids
+        type="category", tickfont_size=14, fixedrange=True, ticksuffix="  ", automargin=True
+    )
     figure.update_layout(
         height=20 + 34 * len(rows), margin={"l": 0, "r": 0, "t": 0, "b": 0}, bargap=0.3, showlegend=False
     )
