@@ -91,6 +91,26 @@ def test_marks_and_lectures_that_come_later_are_on_the_pages(tmp_path: Path, mon
     assert opened(LECTURES[1]) == "['one', 'two', 'correct']"
 
 
+def few(learners: int, shown: str) -> AppTest:
+    """A page of a course of so many learners."""
+    course = CourseFolder(starter.home() / "courses" / f"Of {learners}")
+    course.store("questions", QUESTIONS)
+    course.store("answers", ANSWERS[ANSWERS["student_id"].isin([f"S{i}" for i in range(learners)])])
+    place = course.folder / "lectures" / "one"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / FILE).write_text(json.dumps(to_json(LECTURES[0])), encoding="utf-8")
+    return fine(page(shown, course=str(course.folder)))
+
+
+def test_a_course_of_few_learners_is_not_said_to_have_no_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POLYFUSE_HOME", str(tmp_path))
+    assert "by enough learners (at least 5)" in words(at := few(2, "class"))
+    assert not at.info
+    assert "This course has no answers and logs yet." in few(0, "class").info[0].value
+
+
 def test_videos_of_one_name_do_not_take_each_others_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     course = CourseFolder(tmp_path / "course")
 

@@ -34,7 +34,8 @@ def _advice(course: Course) -> None:
     st.subheader("Teach this again", anchor=False)
     if not lines:
         st.caption(f"No place was watched again or answered wrong by enough learners (at least {SMALLEST_GROUP}).")
-        session.records_of_nobody("answers and logs")
+        if not course.learners:
+            session.records_of_nobody("answers and logs")
         return
     for number, line in enumerate(lines[:_FIRST], 1):
         _line(course, number, line)
