@@ -16,6 +16,7 @@ from test_app_education import GROUP, fine, page, words
 from test_education_course import ANSWERS, LECTURES, QUESTIONS
 
 from apps.education import page_import
+from apps.education.charts import heat
 from core.errors import FileError
 from core.schema import Prediction
 from domains.education import course_marks, starter
@@ -109,6 +110,15 @@ def test_a_course_of_few_learners_is_not_said_to_have_no_answers(
     assert "by enough learners (at least 5)" in words(at := few(2, "class"))
     assert not at.info
     assert "This course has no answers and logs yet." in few(0, "class").info[0].value
+
+
+def test_means_of_fewer_than_five_learners_are_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLYFUSE_HOME", str(tmp_path))
+    assert "of the class" not in words(few(4, "learner"))
+    assert "of the class" in words(few(10, "learner"))
+    mastery = CourseFolder(starter.home() / "courses" / "Of 10").open().mastery
+    drawn = heat(mastery, mastery["concept"].unique(), {s: s for s in mastery["student_id"]}).data[0]
+    assert sorted(drawn.y) == ["Bayes rule  60%", "searching  few"]  # ten learners, four learners
 
 
 def test_videos_of_one_name_do_not_take_each_others_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

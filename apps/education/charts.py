@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from apps.ui import BLUE, GREEN, GREY, ORANGE, RED
 from core.numbers import counted
-from domains.education.advice import clock
+from domains.education.advice import SMALLEST_GROUP, clock
 from domains.education.lecture import Lecture
 
 _MASTERY = [[0.0, RED], [0.5, "#f2d16b"], [1.0, GREEN]]
@@ -52,12 +52,16 @@ def timeline(lecture: Lecture, curve: pd.DataFrame, now: float) -> go.Figure:
 
 
 def heat(mastery: pd.DataFrame, concepts: Sequence[str], names: Mapping[str, str]) -> go.Figure:
-    """Mastery by concept (down, the weakest first) and learner (across, the weakest first); blank where unknown."""
+    """Mastery by concept (down, the weakest first) and learner (across, the weakest first); blank where unknown.
+
+    Beside a concept stands the mean of its learners, where they are at least ``SMALLEST_GROUP``.
+    """
     table = mastery.pivot(index="concept", columns="student_id", values="probability")
     evidence = mastery.pivot(index="concept", columns="student_id", values="evidence")
     table = table.loc[table.mean(axis=1).sort_values().index, table.mean().sort_values().index]
     evidence = evidence.loc[table.index, table.columns]
-    labels = [f"{c}  {table.loc[c].mean():.0%}" for c in table.index]
+    means = {c: f"{own.mean():.0%}" if own.count() >= SMALLEST_GROUP else "few" for c, own in table.iterrows()}
+    labels = [f"{c}  {means[c]}" for c in table.index]
     text = [[f"{names[s]}<br>{c}" for s in table.columns] for c in table.index]
     figure = go.Figure(
         go.Heatmap(

@@ -98,7 +98,8 @@ def _heat(course: Course) -> None:
         return
     names = {s: session.who(s) for s in mastery["student_id"].unique()}
     figure = charts.heat(mastery, course.concepts, names)
-    means = mastery.groupby("concept")["probability"].mean().sort_values()
+    enough = mastery.groupby("concept").filter(lambda own: len(own) >= SMALLEST_GROUP)
+    means = enough.groupby("concept")["probability"].mean().sort_values()
     told = ", ".join(f"{c} {v:.0%}" for c, v in means.items())
     chosen: Any = st.plotly_chart(
         figure,
@@ -108,7 +109,8 @@ def _heat(course: Course) -> None:
     )
     del chosen
     st.caption(
-        f"Colour: probability of mastery ({session.BASIS[course.basis]}); beside each concept the mean of the class. "
+        f"Colour: probability of mastery ({session.BASIS[course.basis]}); beside each concept the mean of the class, "
+        f"few: of fewer than {SMALLEST_GROUP} learners. "
         "Blank: no answer yet. Hover for the learner and the number of answers."
     )
     _trace(course)

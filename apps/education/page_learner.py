@@ -11,7 +11,7 @@ from apps.education import charts, session
 from apps.education.pages import PAGES
 from core.errors import ConfigError
 from core.numbers import counted
-from domains.education.advice import Recommendation, clock, where
+from domains.education.advice import SMALLEST_GROUP, Recommendation, clock, where
 from domains.education.course import Course
 from domains.education.engagement import watch_time
 from domains.education.join_recommend import WEAK
@@ -48,9 +48,8 @@ def _pick(course: Course) -> str:
     )  # fmt: skip
     st.session_state["learner"] = chosen
     if chosen in mean.index:
-        right.caption(
-            f"Mean mastery {mean[chosen]:.0%}; of the class {mean.mean():.0%}. Basis: {session.BASIS[course.basis]}."
-        )
+        of_class = f"; of the class {mean.mean():.0%}" if len(mean) >= SMALLEST_GROUP else ""
+        right.caption(f"Mean mastery {mean[chosen]:.0%}{of_class}. Basis: {session.BASIS[course.basis]}.")
     if chosen is None:
         raise ConfigError("no learner is chosen; pick one from the list")
     return str(chosen)
