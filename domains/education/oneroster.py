@@ -96,10 +96,10 @@ def _result(row: Row, items: Mapping[str, Row], now: datetime) -> Score | None:
     low = parse_number(items[name].get("resultValueMin", "").strip() or "0")
     most = parse_number(needed(items[name]["resultValueMax"], f"resultValueMax of {name!r}")) - low
     value = parse_number(needed(row["score"], "score")) - low
-    if not 0 <= value <= most or most == 0:  # of nothing there is no share
-        raise ValueError(
-            f"the score {row['score']} lies outside {low:g} to {most + low:g} of its line item, which is above {low:g}"
-        )
+    if most <= 0:
+        raise ValueError(f"the line item {name!r} goes from {low:g} to {most + low:g}, so no score is a share of it")
+    if not 0 <= value <= most:
+        raise ValueError(f"the score {row['score']} lies outside {low:g} to {most + low:g} of its line item")
     student = learner_id(needed(row["studentSourcedId"], "studentSourcedId"))
     time = read_time(row["scoreDate"], now)
     return Score(student, time, name, f"{value:g}", f"{most:g}", items[name].get("classSourcedId", ""))
