@@ -161,6 +161,12 @@ def test_all_faults_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
         ("r.csv", "queue,priority\nq,1,a,b\n", "4 cells under 2 columns"),
         ("r.csv", "plan,queue,priority\n!,q,1\n,r,3\n", "line 2, plan: names no value"),
         ("r.toml", '[[line]]\nintent = "|"\nqueue = "q"\npriority = 1\n', "line 1, intent: names no value"),
+        ("r.toml", '[[line]]\nqueue = ["a", "b"]\npriority = 1\n', "line 1, queue: expected one value"),
+        (
+            "r.toml",
+            "[[line]]\nplan = {a = 1}\nqueue = 'q'\npriority = 1\n",
+            "line 1, plan: expected a value, or several",
+        ),
     ],
 )
 def test_a_malformed_table_is_refused_in_words(tmp_path: Path, name: str, content: str, message: str) -> None:
@@ -193,6 +199,7 @@ def test_a_csv_of_a_spreadsheet_is_read_by_its_own_mark(tmp_path: Path, mark: st
     (tmp_path / "r.csv").write_text("\n".join(map(mark.join, rows)), encoding="utf-8-sig")
     table = RoutingTable.read(tmp_path / "r.csv")
     assert [table.route(intent).queue for intent in ("loss", "bill")] == ["security, at once", "rest"]
+    assert table.route("bill|loss") == table.route(["bill", "loss"]) == table.route("loss")
 
 
 def test_a_csv_that_a_spreadsheet_saved_in_capitals_decides(tmp_path: Path) -> None:

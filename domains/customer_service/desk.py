@@ -121,7 +121,7 @@ class Desk:
         values, words, route, replies = dict(behaviour or {}), helped.found.text, helped.route, helped.replies
         if self.routing is not None:
             route = self.routing.route(
-                intent.split("|"), confidence=1.0, urgency=helped.urgency.label if helped.urgency else None,
+                intent, confidence=1.0, urgency=helped.urgency.label if helped.urgency else None,
                 out_of_scope=intent == self.detector.bundle.config.target.outside, behaviour=values,
             )  # fmt: skip
         if self.suggester is not None and words:

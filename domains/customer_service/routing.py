@@ -114,7 +114,7 @@ class RoutingTable:
         """The queue and priority of a turn, and which line decided.
 
         Args:
-            intent: one or several; None: not known.
+            intent: one or several, as a list or joined by '|'; None: not known.
             confidence: its probability; of several, that of the most probable.
             urgency: of a model; None: what the table's own lines say.
             out_of_scope: the mark of the detector.
@@ -123,7 +123,8 @@ class RoutingTable:
         Raises:
             ConfigError: if no line fits; a table that was read has a last line that always does.
         """
-        case = {**(behaviour or {}), "intent": intent, "confidence": confidence, "out_of_scope": out_of_scope}
+        wanted = intent.split("|") if isinstance(intent, str) else intent
+        case = {**(behaviour or {}), "intent": wanted, "confidence": confidence, "out_of_scope": out_of_scope}
         rule = None if urgency else self._urgency(case)
         case["urgency"] = urgency or (rule.urgency if rule else USUAL)
         line = next((n for n in self.lines if n.fits(case)), None)

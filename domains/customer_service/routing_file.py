@@ -136,7 +136,18 @@ def _blocks(source: str, content: Mapping[str, Any], part: str, places: Mapping[
     numbers = places[part]
     if not isinstance(blocks, list) or len(numbers) != len(blocks) or not all(isinstance(b, dict) for b in blocks):
         raise TableError(source, [LineFault(0, part, "", f"write each line as a block of its own under [[{part}]]")])
+    if faults := [f for n, block in zip(numbers, blocks) for f in _shape_faults(n, block)]:
+        raise TableError(source, faults)
     return [_Raw(n, {k: _cell(v) for k, v in block.items()}) for n, block in zip(numbers, blocks)]
+
+
+def _shape_faults(number: int, block: Mapping[str, Any]) -> Iterator[Fault]:
+    """Several values are alternatives of a condition; what a line leads to is one, and nothing is a table."""
+    for name, value in block.items():
+        if isinstance(value, dict):
+            yield LineFault(number, name, str(value)[:40], "expected a value, or several in brackets")
+        elif isinstance(value, list) and name in (*_OWN, "is"):
+            yield LineFault(number, name, str(value)[:40], "expected one value")
 
 
 def _cell(value: Any) -> str:
