@@ -122,9 +122,9 @@ def test_moodle_responses(tmp_path: Path) -> None:
     assert (first["reference"], first["points"], first["max_points"]) == ("A gap", "1.50", "2.00")
     assert first["time"] == "2026-04-22T09:25:00Z"
     assert (second["attempt"], second["time"], second["answer"]) == ("2", "2026-04-23T14:10:00Z", "again")
-    assert "no question: Q2" in found.aside[-1].reason
     assert "neither an answer nor a score" in found.aside[0].reason
-    assert len(found.aside) == 2
+    assert "no question: Q2" in found.aside[1].reason
+    assert [(a.line, a.reason) for a in found.aside[2:]] == [(4, "the attempt is not finished (In progress)")]
 
 
 def test_moodle_rows_that_name_nobody_are_set_aside(tmp_path: Path) -> None:
@@ -133,7 +133,8 @@ def test_moodle_rows_that_name_nobody_are_set_aside(tmp_path: Path) -> None:
     found = read(tmp_path, text)
     assert found.rows == []
     assert [(a.line, a.reason) for a in found.aside] == [
-        (2, "no e-mail, username or ID number; add that column in the report and export it again")
+        (2, "no e-mail, username or ID number; add that column in the report and export it again"),
+        (3, "the attempt is not finished (In progress)"),
     ]
     text = "First name,Surname,Email address,Quiz: Lab (Percentage)\nAnn,Able,,56.00 %\nBob,B,b@x.org,9 %\n"
     found = read(tmp_path, text)
@@ -267,6 +268,9 @@ def test_canvas_gradebook(tmp_path: Path) -> None:
         ("S1", "Lab 1", "8.00", "10.00")
     ]
     assert [r["student_id"] for r in read(tmp_path, text.replace(",1,S1,", ",1,,")).rows] == ["1"]  # as in a quiz
+    tried = read(tmp_path, text + '"Student, Test",9,,T9,A,3.00,4,80,70\n')
+    assert tried.rows == found.rows
+    assert [(a.line, a.reason) for a in tried.aside][-1] == (4, "the course's test student, who is no learner")
 
 
 PUBLIC = (

@@ -6,8 +6,8 @@ moodle_gradebook   gradebook export: a row a learner, a column a graded activity
 canvas             quiz report "Student analysis": a row an attempt, ``ID: text`` of each question, then its points
 canvas_gradebook   gradebook export: a row a learner, ``NAME (ID)`` of each assignment, a row "Points Possible"
 
-Rows carry the line of the file that they come from; what is no answer (totals, averages, attempts in progress) is not
-passed on. Of Moodle's, rows that name no learner are set aside.
+Rows carry the line of the file that they come from; totals and averages are not passed on. Set aside are attempts that
+are not finished, Moodle's rows that name no learner, and Canvas' test student.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ _MOODLE_TIMES = tuple(
 )
 _MOODLE_PERSON = ("email address", "username", "id number")  # the first that is there names the learner
 _NOBODY = "no e-mail, username or ID number; add that column in the report and export it again"
+_UNFINISHED = ("in progress", "overdue", "never submitted")
+_TEST_STUDENT = "Student, Test"
+_TRIAL = "the course's test student, who is no learner"
 _NO_MARK = ("", "-", "ex", "excused", "not yet graded", "requires grading")
 _MOODLE_OTHER = frozenset(
     ("first name", "last name", "surname", "institution", "department", "groups", "course total", "category total")
@@ -67,7 +70,7 @@ def read(
         return _moodle(columns, rows, aside)
     if kind == "moodle_gradebook":
         return _moodle_gradebook(columns, rows, aside)
-    return _canvas(columns, rows) if kind == "canvas" else _canvas_gradebook(columns, rows)
+    return (_canvas if kind == "canvas" else _canvas_gradebook)(columns, rows, aside)
 
 
 def _moodle(columns: Sequence[str], rows: Iterator[tuple[int, list[str]]], aside: list[SetAside]) -> Iterator[Line]:
@@ -77,7 +80,8 @@ def _moodle(columns: Sequence[str], rows: Iterator[tuple[int, list[str]]], aside
     for line, row in rows:
         cell = _Cells(place, row)
         person = cell.first(*_MOODLE_PERSON)
-        if cell.first("state", "status").lower() == "in progress":
+        if (state := cell.first("state", "status")).lower() in _UNFINISHED:
+            aside.append(SetAside(line, f"the attempt is not finished ({state})", ""))
             continue
         if not person:
             if any(_dash(cell.first(f"response {n}")) for n in numbers):  # else the row of averages
@@ -118,11 +122,14 @@ def _moodle_gradebook(
             yield Line(line, _score(person, shown, points, most))
 
 
-def _canvas(columns: Sequence[str], rows: Iterator[tuple[int, list[str]]]) -> Iterator[Line]:
+def _canvas(columns: Sequence[str], rows: Iterator[tuple[int, list[str]]], aside: list[SetAside]) -> Iterator[Line]:
     place = {c.strip().lower(): i for i, c in enumerate(columns)}
     questions = [(i, m) for i, c in enumerate(columns) if (m := _CANVAS_QUESTION.fullmatch(c.strip()))]
     for line, row in rows:
         cell = _Cells(place, row)
+        if cell.first("name").lower() == "test student":
+            aside.append(SetAside(line, _TRIAL, _TEST_STUDENT))
+            continue
         for i, m in questions:
             worth = columns[i + 1].strip() if i + 1 < len(columns) else ""
             yield Line(
@@ -141,7 +148,9 @@ def _canvas(columns: Sequence[str], rows: Iterator[tuple[int, list[str]]]) -> It
             )
 
 
-def _canvas_gradebook(columns: Sequence[str], rows: Iterator[tuple[int, list[str]]]) -> Iterator[Line]:
+def _canvas_gradebook(
+    columns: Sequence[str], rows: Iterator[tuple[int, list[str]]], aside: list[SetAside]
+) -> Iterator[Line]:
     place = {c.strip().lower(): i for i, c in enumerate(columns)}
     graded = [(i, m) for i, c in enumerate(columns) if (m := _CANVAS_ASSIGNMENT.fullmatch(c.strip()))]
     possible: dict[int, str] = {}
@@ -149,6 +158,9 @@ def _canvas_gradebook(columns: Sequence[str], rows: Iterator[tuple[int, list[str
         cell = _Cells(place, row)
         if cell.first("student").lower() == "points possible":
             possible = {i: _points(row[i]) for i, _ in graded}
+            continue
+        if cell.first("student").lower() == _TEST_STUDENT.lower():
+            aside.append(SetAside(line, _TRIAL, _TEST_STUDENT))
             continue
         person = cell.first("sis user id", "id", "sis login id")  # as the report of a quiz, which has no login
         for i, m in graded if person else ():
