@@ -42,6 +42,10 @@ from core.privacy.values import UNIT
         ("hi, this is john smith speaking", "hi, this is [NAME_1] speaking"),
         ("hi i am maria gonzalez and my card is lost", "hi i am [NAME_1] and my card is lost"),
         ("this is maria about my card", "this is [NAME_1] about my card"),
+        ("Guten Tag, mein Name ist Jürgen Müller und ich warte", "Guten Tag, mein Name ist [NAME_1] und ich warte"),
+        ("je m'appelle Hélène Dupont, bonjour", "je m'appelle [NAME_1], bonjour"),
+        ("me llamo xóchitl y llamo por mi tarjeta", "me llamo [NAME_1] y llamo por mi tarjeta"),
+        ("меня зовут Иван Петров, карта", "меня зовут [NAME_1], карта"),
         ("my surname is s z o c z", "my surname is [NAME_1]"),
         ("Dear Dr. Xanthippe Wu, hello", "Dear Dr. [NAME_1], hello"),
         (

@@ -28,6 +28,14 @@ _SPEAKING = re.compile(
 )
 _PARTICLE = r"(?-i:al|bin|da|de|del|den|der|di|dos|du|el|ibn|la|van|von)"
 _WRITTEN = rf"{_TITLED}(?:[^\S\n]+(?:{_PARTICLE}[^\S\n]+){{0,2}}{_TITLED}){{0,2}}"
+_ELSEWHERE = (
+    re.compile(  # German, Dutch, French, Spanish, Portuguese, Italian, Polish, Russian; of heard speech one word
+        r"\b(?:mein\s+name\s+ist|ich\s+hei(?:ß|ss)e|mijn\s+naam\s+is|ik\s+heet|je\s+m['’]appelle|mon\s+nom\s+est|"
+        r"me\s+llamo|mi\s+nombre\s+es|meu\s+nome\s+é|me\s+chamo|mi\s+chiamo|il\s+mio\s+nome\s+è|nazywam\s+się|"
+        rf"меня\s+зовут)\s+(?P<name>{_WRITTEN}|{_WORD})",
+        re.I,
+    )
+)
 _TITLE = re.compile(  # not "20 ms"; the name lies ahead, so that "Mr and Mrs Okafor" is two titles
     r"(?<!\d)(?<!\d\s)\b(?P<title>mr|mrs|ms|miss|mx|dr|doctor|prof|professor|herr|frau|señora?)\b\.?\s+"
     rf"(?=(?P<name>{_WRITTEN}|{_PART}(?:[^\S\n]+{_PART}){{0,2}}))",
@@ -63,7 +71,7 @@ _NEXT = re.compile(rf"\s+{_WORD}")
 
 def names(text: str, known: Iterable[str] = ()) -> Iterator[Span]:
     """Names of people; ``known`` are further given names, in any case of letters."""
-    for pattern in (_ANNOUNCED, _SPEAKING, _GREETED):
+    for pattern in (_ANNOUNCED, _ELSEWHERE, _SPEAKING, _GREETED):
         for match in pattern.finditer(text):
             yield from _leading(text, match.start("name"), match.group("name"))
     yield from _titled(text)
