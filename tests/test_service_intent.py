@@ -79,6 +79,12 @@ def test_any_of_them_answers_and_says_what_was_missing(detector: IntentDetector,
     assert detector.detect(audio=audio).missing == ("text", "behaviour")
 
 
+def test_a_recording_that_nothing_reads_is_not_opened(folder: Path) -> None:
+    table = turns(folder, 12).drop(columns=["audio", "domain"])
+    reader = IntentDetector(config=quick(table)).fit(table)
+    assert reader.detect(text="block my card", audio=folder / "nowhere.wav").label in TURNS
+
+
 def test_domains_are_sums_of_their_intents(detector: IntentDetector) -> None:
     found = detector.detect(text="my card")
     assert sum(found.domains.values()) == pytest.approx(1)

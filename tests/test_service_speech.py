@@ -18,6 +18,7 @@ from core.errors import ConfigError, FileError
 from core.preprocess.audio_io import read_audio
 from core.recognition import Recogniser, Segment, Word
 from core.schema import Modality, Prediction
+from domains.customer_service.call import two_sounds
 from domains.customer_service.intent import IntentDetector
 from domains.customer_service.noisy import cut_copies, noisy_copies
 from domains.customer_service.streaming import TurnStream, detect_growing
@@ -155,6 +156,8 @@ def test_two_voices_heard_as_one_are_told_and_one_voice_on_two_channels_is_not(
         soundfile.write(tmp_path / f"{name}.wav", np.stack([voice, right], axis=1), RATE)
         found = detector.detect(audio=tmp_path / f"{name}.wav")
         assert any("two channels of different sound" in w for w in found.warnings) is told, name
+    soundfile.write(tmp_path / "long.wav", np.stack([np.tile(voice, 40), np.tile(other, 40)], axis=1), RATE)
+    assert two_sounds(tmp_path / "long.wav")  # longer than a model hears
 
 
 def test_the_recipe_of_sound_is_trained_here_in_fast_and_pretrained_elsewhere_where_that_is_installed() -> None:

@@ -91,12 +91,10 @@ def _more(text: str, given: re.Match[str]) -> str:
     """What follows a given name and may be of it: words in capitals; of heard speech, which has none, the next word."""
     if given.group()[0].isupper():
         found = _MORE.match(text, given.end())
+    elif _INTRODUCED.search(text, max(0, given.start() - 24), given.start()):
+        found = _NEXT.match(text, given.end())
     else:
-        found = (
-            _NEXT.match(text, given.end())
-            if _INTRODUCED.search(text, max(0, given.start() - 24), given.start())
-            else None
-        )
+        return ""
     return found.group() if found else ""
 
 

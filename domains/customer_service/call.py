@@ -5,18 +5,20 @@ What is not done: telling two people apart on one channel.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import soundfile
 import torch
 from torch import Tensor
 
 from core.errors import ConfigError, FileError
-from core.preprocess.audio_io import channel_count, read_audio
+from core.preprocess.audio_io import channel_count, open_sound, read_audio
 from core.preprocess.voice_activity import Span, speech_spans
 from core.privacy.audio import private_times
 from core.privacy.text import Masker
@@ -163,13 +165,26 @@ def read_call(
 def two_sounds(path: Path) -> bool:
     """Whether a recording has two channels with different sound, as of a call, so that their mean mixes two voices.
 
+    Its first half minute tells.
+
     Raises:
         FileError: if it cannot be read.
     """
     if channel_count(path) != 2:
         return False
-    waves = torch.stack([read_audio(path, RATE, channel) for channel in (0, 1)])  # (2, samples)
+    waves = torch.stack([_beginning(path, channel) for channel in (0, 1)])  # (2, samples)
     return bool(waves.corrcoef()[0, 1].abs().nan_to_num(1.0) < SAME)  # of a silent channel nothing is mixed in
+
+
+def _beginning(path: Path, channel: int) -> Tensor:
+    """(samples,) of one channel at its own rate."""
+    parts, count = list[np.ndarray](), 0
+    with open_sound(path, channel, math.inf) as (rate, blocks):
+        for block in blocks:
+            parts.append(block)
+            if (count := count + len(block)) >= 30 * rate:
+                break
+    return torch.from_numpy(np.concatenate(parts))
 
 
 def _other(who: str) -> str:

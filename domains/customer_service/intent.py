@@ -135,7 +135,8 @@ class IntentDetector(Estimator):
         start = time.perf_counter()
         audio, text, recognised = _recording(audio), said("text", text), said("recognised", recognised)
         dialogue = "\n".join(dialogue) if isinstance(dialogue, list | tuple) else said("dialogue", dialogue)
-        if not text and not recognised and audio is not None and self.recogniser is not None and self._reads("text"):
+        listens = not text and not recognised and self.recogniser is not None and self._reads("text")
+        if audio is not None and listens and self.recogniser is not None:
             heard = self.recogniser.transcribe(audio)
             recognised, confidence = heard.text, heard.confidence
         hearing = time.perf_counter() - start
@@ -143,7 +144,7 @@ class IntentDetector(Estimator):
         found = self.predictor.predict(case, explain=explain, id="turn")
         was_heard = not text and bool(recognised)
         told = found.warnings + (_heard(confidence) if was_heard else ()) + _odd(text or recognised or "")
-        if audio is not None and two_sounds(audio):
+        if audio is not None and (listens or self._reads("speech")) and two_sounds(audio):
             told += (_MIXED,)
         seconds = {"recognition": hearing, "answer": time.perf_counter() - start - hearing}
         return self._detection(
